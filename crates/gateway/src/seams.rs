@@ -1,0 +1,88 @@
+//! What the gateway needs from the rest of the house, as a few small traits. `server` plugs them in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
+use model::{ConnectionId, McpId, TenantId};
+use policy::Directory;
+use secrecy::SecretString;
+
+/// The directory could not be had; nothing is decided without one.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the directory of this organization cannot be read at the moment")]
+pub struct Unavailable;
+
+/// Snapshots of tenants.
+#[async_trait]
+pub trait Directories: Send + Sync + 'static {
+    /// The newest snapshot this node has; reads it when it has none. `None`: no such endpoint.
+    async fn current(&self, endpoint: McpId) -> Result<Option<Arc<Directory>>, Unavailable>;
+
+    /// A snapshot that is not of epoch `seen`, or, if the database still says `seen`, that same one. At most a few
+    /// a second reach the database for each tenant; further callers share the answer.
+    async fn newer(&self, endpoint: McpId, seen: Epoch) -> Result<Option<Arc<Directory>>, Unavailable>;
+}
+
+/// Where calls are admitted and settled.
+#[async_trait]
+pub trait Ledger: Send + Sync + 'static {
+    /// Writes the entry down, whatever its verdict; returns once it is durable. A permitted entry's receipt is the
+    /// right to execute it.
+    async fn admit(&self, entry: Entry) -> Result<Receipt, NotAdmitted>;
+
+    /// Records how an admitted call ended. Does not wait: the ledger keeps it until it is durable.
+    fn settle(&self, settlement: Settlement);
+
+    /// Records a request that never became a call. Bounded: may be merged with others like it.
+    fn reject(&self, rejection: Rejection);
+}
+
+/// What we present upstream.
+#[async_trait]
+pub trait Connections: Send + Sync + 'static {
+    /// The `Authorization` header value for a connection.
+    async fn authorization(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+    ) -> Result<SecretString, Unavailable>;
+}
+
+/// What a native module answers: the JSON text of an MCP `CallToolResult`.
+#[derive(Debug, Clone)]
+pub struct NativeAnswer {
+    /// The whole result object.
+    pub result: Bytes,
+    /// Whether it says `isError`.
+    pub is_error: bool,
+}
+
+/// Why a native module gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{sentence}")]
+pub struct NativeFailure {
+    /// One sentence for the agent and the record.
+    pub sentence: String,
+}
+
+/// Modules that are built in, as one more kind of upstream.
+#[async_trait]
+pub trait NativeModules: Send + Sync + 'static {
+    /// Runs a tool of a native module for a principal. `arguments` is the JSON text of an object.
+    async fn call(
+        &self,
+        who: &Attribution,
+        module: &str,
+        tool: &str,
+        arguments: Bytes,
+    ) -> Result<NativeAnswer, NativeFailure>;
+}
+
+/// Time since boot, including sleep: what `Receipt::send_before` is compared with (CLOCK_BOOTTIME).
+pub trait BootClock: Send + Sync + 'static {
+    /// Time since boot.
+    fn since_boot(&self) -> Duration;
+}

@@ -1,0 +1,16 @@
+//! What we talk about: ids, enums, money, time and the shapes that pages and crates share.
+//!
+//! Compiles for WebAssembly, does no I/O, and knows nothing of SQL, HTTP or Cedar.
+
+pub mod access;
+pub mod ambient;
+pub mod call;
+pub mod catalog;
+pub mod id;
+pub mod key;
+pub mod money;
+pub mod people;
+
+pub use ambient::{Ambient, Timestamp};
+pub use id::*;
+pub use money::{Currency, Money};
