@@ -1,1 +1,66 @@
-fn main() {}
+//! Measuring WorkingAgents: a fast echo upstream, a load generator, and the comparison of a direct call with a
+//! governed one. `bench/README.md` says what the numbers mean.
+
+mod caller;
+mod echo;
+mod load;
+mod message;
+mod schedule;
+mod tally;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What stopped a measurement, in one sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Failure(pub(crate) String);
+
+impl Failure {
+    /// Says what was being done and what went wrong.
+    pub(crate) fn of(doing: &str, wrong: impl std::fmt::Display) -> Self {
+        Self(format!("{doing}: {wrong}"))
+    }
+}
+
+/// Measures WorkingAgents and what it is measured with.
+#[derive(Parser)]
+#[command(name = "bench", version)]
+enum Command {
+    /// An upstream MCP server with one tool, `echo`, that costs as little as it can.
+    Echo(echo::Options),
+    /// Calls one tool of one MCP endpoint and reports how long the answers took.
+    Load(load::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Echo(options) => echo::run(options),
+        Command::Load(options) => load::run(options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say_wrong(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line to the person at the terminal; stdout is for results.
+#[allow(clippy::print_stderr, reason = "a command-line tool speaks to its terminal")]
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+fn say_wrong(failure: &Failure) {
+    say(&format!("bench: {failure}"));
+}
+
+/// One line of results to stdout; a reader that went away is not our failure.
+pub(crate) fn print(line: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
