@@ -56,6 +56,8 @@ words! {
         AgentSuspended = "agent_suspended",
         /// The person who owns the agent, or for whom it acts, is suspended.
         UserSuspended = "user_suspended",
+        /// The organization is suspended.
+        TenantSuspended = "tenant_suspended",
         /// There is no such tool here, or none that this agent may know of.
         UnknownTool = "unknown_tool",
         /// The tool is not what was approved.

@@ -1,15 +1,24 @@
 //! An immutable snapshot of one tenant: who there is, what there is, and who may use what.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, OnceLock};
 
-use model::access::PermissionKey;
+use cedar_policy::{Entities, EntityUid};
+use model::access::{Grantee, PermissionKey};
 use model::call::{Attribution, Digest, Epoch, ReasonCode};
-use model::catalog::ModuleKind;
-use model::{ConnectionId, ModuleId, Money, RateId, Timestamp, ToolId};
+use model::catalog::{ModuleKind, ToolStanding};
+use model::people::Standing;
+use model::{AgentId, ConnectionId, ModuleId, Money, RateId, TenantId, Timestamp, ToolId, UserId};
 
-use crate::decision::{Decision, Refusal};
-use crate::facts::{Facts, TenantFact};
+use crate::catalog::{Catalog, Module};
+use crate::entities::Gathering;
+use crate::facts::{AgentFact, Facts, GrantFact, TenantFact, UserFact};
+use crate::holders::Holders;
+use crate::keys::{KeyRing, over};
+use crate::people::{Agent, Credentials, Person};
+use crate::standing::Rules;
+use crate::tree::{MAX_UNIT_DEPTH, Tree};
 
 /// Facts that contradict each other: nothing is decided on them.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +37,23 @@ pub enum BuildError {
         /// One of them.
         unit: String,
     },
-    /// Two tools would have the same full name.
-    #[error("two tools are called {name}")]
+    /// A unit stands below more than [`MAX_UNIT_DEPTH`] others.
+    #[error("unit {unit} is more than {MAX_UNIT_DEPTH} levels deep")]
+    TooDeep {
+        /// Which.
+        unit: String,
+    },
+    /// Two tools would have the same full name, or two modules the same name.
+    #[error("two tools or modules are called {name}")]
     SameName {
         /// The name.
         name: String,
+    },
+    /// What can be there only once is there twice.
+    #[error("{what} is among the facts twice")]
+    Twice {
+        /// What.
+        what: String,
     },
     /// Cedar would not take the entities or standing policies.
     #[error("cedar: {0}")]
@@ -44,7 +65,7 @@ pub enum BuildError {
 pub enum Unauthenticated {
     /// No credential has this hash: nothing is known of who it was.
     Unknown,
-    /// The credential is known and may not be used (expired, wrong address, agent or owner suspended).
+    /// The credential is known and may not be used (expired, wrong address, tenant, agent or person suspended).
     Refused {
         /// Whose it is.
         principal: Arc<Principal>,
@@ -55,6 +76,13 @@ pub enum Unauthenticated {
     },
 }
 
+/// Which directory something belongs to. What belongs to another is not decided on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Origin {
+    tenant: TenantId,
+    pub(crate) epoch: Epoch,
+}
+
 /// Who calls: an agent with one credential, for itself or on behalf of a person.
 #[derive(Debug)]
 pub struct Principal {
@@ -62,11 +90,17 @@ pub struct Principal {
     pub attribution: Arc<Attribution>,
     /// The agent's name.
     pub agent_name: String,
+    /// The name of the agent's home unit.
+    pub unit_name: String,
     /// The owner's name.
     pub owner_name: String,
     /// The name of the person it acts for.
     pub on_behalf_of_name: Option<String>,
-    // entity ids and the like are private to this crate
+    /// From when the credential is refused.
+    pub expires_at: Option<Timestamp>,
+    pub(crate) origin: Origin,
+    pub(crate) agent: Arc<Agent>,
+    pub(crate) person: Option<Arc<Person>>,
 }
 
 /// A tool that can be resolved by name.
@@ -100,59 +134,207 @@ pub struct Tool {
     pub price: Money,
     /// By which rate.
     pub rate: Option<RateId>,
+    pub(crate) origin: Origin,
+    pub(crate) standing: ToolStanding,
+    pub(crate) module_key: PermissionKey,
+    pub(crate) uid: EntityUid,
 }
 
 /// The snapshot.
 #[derive(Debug)]
 pub struct Directory {
-    tenant: TenantFact,
-    epoch: Epoch,
+    pub(crate) tenant: TenantFact,
+    pub(crate) origin: Origin,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) entities: Entities,
+    pub(crate) tree: Tree,
+    pub(crate) people: HashMap<UserId, Arc<Person>>,
+    pub(crate) agents: HashMap<AgentId, Arc<Agent>>,
+    pub(crate) credentials: Credentials,
+    pub(crate) catalog: Catalog,
+    pub(crate) holders: Holders,
+    /// Who is shown which tools, found out at first use.
+    pub(crate) lists: HashMap<(AgentId, Option<UserId>), OnceLock<Vec<Arc<Tool>>>>,
+    stale_at: Option<Timestamp>,
 }
 
 impl Directory {
-    /// Builds the snapshot. `now` decides which grants have expired; see [`Directory::stale_at`].
-    pub fn build(_facts: Facts, _now: Timestamp) -> Result<Self, BuildError> {
-        todo!()
+    /// Builds the snapshot. `now` decides which grants have ended; see [`Directory::stale_at`].
+    ///
+    /// # Errors
+    /// Facts that contradict each other. They were read in one transaction from tables whose keys forbid
+    /// it, so this is a fault of ours, and nothing in the tenant may be called until it is mended.
+    pub fn build(facts: Facts, now: Timestamp) -> Result<Self, BuildError> {
+        Self::build_under(Rules::standing()?, facts, now)
     }
+
+    pub(crate) fn build_under(rules: Arc<Rules>, facts: Facts, now: Timestamp) -> Result<Self, BuildError> {
+        let Facts { epoch, tenant, units, users, agents, credentials, modules, tools, grants } = facts;
+        let origin = Origin { tenant: tenant.id, epoch };
+        let tenant_active = tenant.standing == Standing::Active;
+        let mut gathering = Gathering::new(tenant.id)?;
+
+        let tree = Tree::grow(units)?;
+        for unit in tree.from_the_top() {
+            gathering.unit(unit.id, unit.parent);
+        }
+        let mut ring = KeyRing::new(&grants, &tree, now);
+        let mut settling =
+            Settling { tenant_active, tree: &tree, ring: &mut ring, gathering: &mut gathering };
+
+        let mut people = HashMap::with_capacity(users.len());
+        for user in users {
+            let person = settling.person(user)?;
+            once(&mut people, person.id, Arc::new(person), |person| format!("user {}", person.name))?;
+        }
+        let mut agents_by_id = HashMap::with_capacity(agents.len());
+        for agent in agents {
+            let agent = settling.agent(agent, &people)?;
+            once(&mut agents_by_id, agent.id, Arc::new(agent), |agent| format!("agent {}", agent.name))?;
+        }
+        let agents = agents_by_id;
+
+        let mut credentials_by_hash = Credentials::default();
+        let mut lists = HashMap::new();
+        for fact in credentials {
+            let what = || format!("credential {}", fact.id);
+            let agent = found(agents.get(&fact.agent), what, fact.agent)?;
+            let person = match fact.on_behalf_of {
+                None => None,
+                Some(id) => Some(Arc::clone(found(people.get(&id), what, id)?)),
+            };
+            lists.insert((agent.id, fact.on_behalf_of), OnceLock::new());
+            credentials_by_hash.add(fact, Arc::clone(agent), person)?;
+        }
+
+        let mut modules_by_id = HashMap::with_capacity(modules.len());
+        for fact in modules {
+            let owner = match fact.owner {
+                None => None,
+                Some(id) => Some(Arc::clone(found(people.get(&id), || format!("module {}", fact.name), id)?)),
+            };
+            let uid = gathering.module(fact.id, fact.standing)?;
+            once(&mut modules_by_id, fact.id, Module { fact, owner, uid }, |module| {
+                format!("module {}", module.fact.name)
+            })?;
+        }
+        let catalog = Catalog::fill(modules_by_id, tools, origin, &mut gathering)?;
+
+        check_grantees(&grants, &tree, &people, &agents)?;
+        let stale_at = grants.iter().filter_map(|grant| grant.expires_at).filter(|end| *end > now).min();
+        let lasting = grants.into_iter().filter(|grant| !over(grant.expires_at, now));
+        let holders = Holders::new(lasting, catalog.keys());
+
+        let entities = gathering.close(&rules)?;
+        Ok(Self {
+            tenant,
+            origin,
+            rules,
+            entities,
+            tree,
+            people,
+            agents,
+            credentials: credentials_by_hash,
+            catalog,
+            holders,
+            lists,
+            stale_at,
+        })
+    }
+
     /// The tenant.
     pub fn tenant(&self) -> &TenantFact {
         &self.tenant
     }
+
     /// Under which epoch it was read.
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.origin.epoch
     }
-    /// From this instant on the snapshot would say something else although nothing was changed (a grant
-    /// expires): it must be built anew.
+
+    /// From this instant on the snapshot would say something else although nothing was changed (a grant ends): it must
+    /// be built anew. A snapshot that is used for longer errs on the strict side in [`Directory::decide`].
     pub fn stale_at(&self) -> Option<Timestamp> {
-        todo!()
+        self.stale_at
     }
-    /// Finds who presents a key, by the SHA-256 of the whole key.
-    pub fn authenticate(
-        &self,
-        _hash: &Digest,
-        _from: Option<IpAddr>,
-        _now: Timestamp,
-    ) -> Result<Arc<Principal>, Unauthenticated> {
-        todo!()
+
+    /// SHA-256 of the schema and policies in force, as every decision carries it.
+    pub fn policy_version(&self) -> Digest {
+        self.rules.version()
     }
-    /// The tools that the principal may see, ordered by full name (Cedar action `list`).
-    pub fn visible(&self, _principal: &Principal) -> Vec<Arc<Tool>> {
-        todo!()
+}
+
+/// What it takes to put people and agents in their places.
+struct Settling<'a> {
+    tenant_active: bool,
+    tree: &'a Tree,
+    ring: &'a mut KeyRing,
+    gathering: &'a mut Gathering,
+}
+
+impl Settling<'_> {
+    fn person(&mut self, fact: UserFact) -> Result<Person, BuildError> {
+        let UserFact { id, name, home_unit, units: further, roles, standing } = fact;
+        let mut units = vec![home_unit];
+        units.extend(further.into_iter().filter(|unit| *unit != home_unit));
+        for unit in &units {
+            found(self.tree.get(*unit), || format!("user {name}"), unit)?;
+        }
+        let keys = self.ring.of(Grantee::User(id), &units, &roles);
+        let active = self.tenant_active && standing == Standing::Active;
+        let uid = self.gathering.user(id, &units, &roles, active, &keys)?;
+        Ok(Person { id, name, units, roles, standing, keys, uid })
     }
-    /// Resolves a tool by the name agents use; a tool that does not take calls, or that the principal may neither
-    /// list nor ask for, is refused with a reason.
-    pub fn resolve(&self, _principal: &Principal, _full_name: &str) -> Result<Arc<Tool>, Refusal> {
-        todo!()
+
+    fn agent(&mut self, fact: AgentFact, people: &HashMap<UserId, Arc<Person>>) -> Result<Agent, BuildError> {
+        let AgentFact { id, name, owner, home_unit, standing } = fact;
+        let what = || format!("agent {name}");
+        let home = found(self.tree.get(home_unit), what, home_unit)?;
+        let owner = Arc::clone(found(people.get(&owner), what, owner)?);
+        let keys = self.ring.of(Grantee::Agent(id), &[home_unit], &[]);
+        let active = self.tenant_active && standing == Standing::Active;
+        let uid = self.gathering.agent(id, home_unit, &owner.uid, active, &keys)?;
+        let (path, unit_name) = (Arc::clone(&home.path), home.name.clone());
+        Ok(Agent { id, name, owner, unit_name, path, standing, keys, uid })
     }
-    /// Decides one call.
-    pub fn decide(
-        &self,
-        _principal: &Arc<Principal>,
-        _tool: &Arc<Tool>,
-        _arguments_digest: Digest,
-        _now: Timestamp,
-    ) -> Decision {
-        todo!()
+}
+
+fn check_grantees(
+    grants: &[GrantFact],
+    tree: &Tree,
+    people: &HashMap<UserId, Arc<Person>>,
+    agents: &HashMap<AgentId, Arc<Agent>>,
+) -> Result<(), BuildError> {
+    for grant in grants {
+        let what = || format!("the grant of {} ({})", grant.key, grant.id);
+        match grant.grantee {
+            Grantee::Unit(id) => found(tree.get(id), what, id).map(|_| ())?,
+            Grantee::User(id) => found(people.get(&id), what, id).map(|_| ())?,
+            Grantee::Agent(id) => found(agents.get(&id), what, id).map(|_| ())?,
+            Grantee::Role(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a row refers to, or the error that it is not there.
+pub(crate) fn found<T>(
+    there: Option<T>,
+    what: impl FnOnce() -> String,
+    id: impl std::fmt::Display,
+) -> Result<T, BuildError> {
+    there.ok_or_else(|| BuildError::Dangling { what: what(), missing: id.to_string() })
+}
+
+/// Adds a row whose id must not have come before.
+pub(crate) fn once<K: Eq + Hash, V>(
+    rows: &mut HashMap<K, V>,
+    id: K,
+    row: V,
+    what: impl FnOnce(&V) -> String,
+) -> Result<(), BuildError> {
+    match rows.insert(id, row) {
+        None => Ok(()),
+        Some(twice) => Err(BuildError::Twice { what: what(&twice) }),
     }
 }

@@ -1,0 +1,255 @@
+//! What there is in a directory: modules and tools, who is shown which, and finding one by its name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use cedar_policy::EntityUid;
+use model::ModuleId;
+use model::access::PermissionKey;
+use model::catalog::{ModuleStanding, ToolStanding};
+use serde_json::value::RawValue;
+
+use crate::decision::Refusal;
+use crate::directory::{BuildError, Directory, Origin, Principal, Tool, found, once};
+use crate::entities::Gathering;
+use crate::facts::{ModuleFact, ToolFact};
+use crate::people::Person;
+use crate::schema::Action;
+
+/// Longer names than this get no suggestions: no tool has one, and comparing costs time.
+const LONGEST_COMPARED: usize = 96;
+/// How many names a refusal suggests at most.
+const SUGGESTED: usize = 3;
+
+/// A module with who answers for it.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) fact: ModuleFact,
+    pub(crate) owner: Option<Arc<Person>>,
+    pub(crate) uid: EntityUid,
+}
+
+/// All modules and tools.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    modules: HashMap<ModuleId, Module>,
+    /// By full name.
+    tools: BTreeMap<Arc<str>, Shelved>,
+    /// One tool for each kind that policies can tell apart.
+    samples: Vec<EntityUid>,
+}
+
+/// A tool and its kind, a place in `samples`. Tools of one module with one key and one standing are of one kind: they
+/// differ in nothing that policies read.
+#[derive(Debug)]
+struct Shelved {
+    tool: Arc<Tool>,
+    kind: usize,
+}
+
+impl Catalog {
+    /// Puts the tools with their modules and makes their entities.
+    pub(crate) fn fill(
+        modules: HashMap<ModuleId, Module>,
+        facts: Vec<ToolFact>,
+        origin: Origin,
+        gathering: &mut Gathering,
+    ) -> Result<Self, BuildError> {
+        let mut names = HashMap::with_capacity(modules.len());
+        for module in modules.values() {
+            let name = module.fact.name.clone();
+            if names.insert(name.clone(), ()).is_some() {
+                return Err(BuildError::SameName { name });
+            }
+        }
+        let mut ids = HashMap::with_capacity(facts.len());
+        let mut tools: BTreeMap<Arc<str>, Shelved> = BTreeMap::new();
+        let mut samples = Vec::new();
+        let mut kinds = HashMap::new();
+        for fact in facts {
+            let module = found(modules.get(&fact.module), || format!("tool {}", fact.name), fact.module)?;
+            once(&mut ids, fact.id, fact.name.clone(), |name| format!("tool {name}"))?;
+            let tool = Arc::new(tool(fact, module, origin, gathering)?);
+            let kind = *kinds.entry((tool.module, tool.key.clone(), tool.standing)).or_insert_with(|| {
+                samples.push(tool.uid.clone());
+                samples.len() - 1
+            });
+            if let Some(same) = tools.insert(Arc::clone(&tool.full_name), Shelved { tool, kind }) {
+                return Err(BuildError::SameName { name: same.tool.full_name.to_string() });
+            }
+        }
+        Ok(Self { modules, tools, samples })
+    }
+
+    /// The keys that tools ask for.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &PermissionKey> {
+        self.tools.values().map(|shelved| &shelved.tool.key)
+    }
+
+    /// A tool's module.
+    pub(crate) fn module_of(&self, tool: &Tool) -> Option<&Module> {
+        self.modules.get(&tool.module)
+    }
+}
+
+fn tool(
+    fact: ToolFact,
+    module: &Module,
+    origin: Origin,
+    gathering: &mut Gathering,
+) -> Result<Tool, BuildError> {
+    let full_name: Arc<str> = format!("{}.{}", module.fact.name, fact.name).into();
+    // What cannot be shown to agents cannot be what was approved: frozen, like anything else that is not.
+    let (listing, standing) = match listing(&fact.definition, &full_name) {
+        Some(listing) => (listing, fact.standing),
+        None => (full_name.to_string(), ToolStanding::Drifted),
+    };
+    // A key's first part is always a key; were it not, the key itself is the narrowest reading.
+    let module_key: PermissionKey = fact.key.module().parse().unwrap_or_else(|_| fact.key.clone());
+    let uid = gathering.tool(fact.id, &module.uid, fact.key.as_str(), module_key.as_str(), standing)?;
+    Ok(Tool {
+        id: fact.id,
+        module: fact.module,
+        module_name: module.fact.name.as_str().into(),
+        module_title: module.fact.title.as_str().into(),
+        kind: module.fact.kind,
+        url: module.fact.url.as_deref().map(Arc::from),
+        connection: module.fact.connection,
+        name: fact.name.into(),
+        full_name,
+        key: fact.key,
+        listing: listing.into(),
+        definition_hash: fact.definition_hash,
+        price: fact.price,
+        rate: fact.rate,
+        origin,
+        standing,
+        module_key,
+        uid,
+    })
+}
+
+/// The definition with `name` replaced by the full name; every other member byte for byte. None if it is no object.
+fn listing(definition: &str, full_name: &str) -> Option<String> {
+    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(definition).ok()?;
+    members.insert("name".to_owned(), serde_json::value::to_raw_value(full_name).ok()?);
+    serde_json::to_string(&members).ok()
+}
+
+impl Directory {
+    /// The tools that the principal may see, ordered by full name (Cedar action `list`): those that the agent may, and
+    /// that the person may for whom it acts.
+    ///
+    /// Cedar is asked once for each kind of tool, and once only for each principal of a directory.
+    pub fn visible(&self, principal: &Principal) -> Vec<Arc<Tool>> {
+        if principal.origin != self.origin {
+            return Vec::new();
+        }
+        let person = principal.person.as_ref().map(|person| person.id);
+        match self.lists.get(&(principal.agent.id, person)) {
+            Some(list) => list.get_or_init(|| self.list(principal)).clone(),
+            None => self.list(principal),
+        }
+    }
+
+    fn list(&self, principal: &Principal) -> Vec<Arc<Tool>> {
+        let on_behalf = principal.person.is_some();
+        let may = |who: &EntityUid, sample| {
+            self.rules.ask(&self.entities, who, Action::List, sample, on_behalf).allowed
+        };
+        let shown: Vec<bool> = self
+            .catalog
+            .samples
+            .iter()
+            .map(|sample| {
+                may(&principal.agent.uid, sample)
+                    && principal.person.as_ref().is_none_or(|person| may(&person.uid, sample))
+            })
+            .collect();
+        let tools = self.catalog.tools.values();
+        tools
+            .filter(|shelved| shown.get(shelved.kind).copied().unwrap_or(false))
+            .map(|shelved| Arc::clone(&shelved.tool))
+            .collect()
+    }
+
+    /// Resolves a tool by the name agents use. A tool that the principal may not call resolves all the same: [`decide`]
+    /// then says which key is missing and whom to ask.
+    ///
+    /// # Errors
+    /// A refusal when there is no tool of that name (suggesting such as the principal may see), when the tool has
+    /// drifted, and when it or its module takes no calls.
+    ///
+    /// [`decide`]: Directory::decide
+    pub fn resolve(&self, principal: &Principal, full_name: &str) -> Result<Arc<Tool>, Refusal> {
+        if principal.origin != self.origin {
+            return Err(self.refusal(self.foreign(), &[]));
+        }
+        let Some(Shelved { tool, .. }) = self.catalog.tools.get(full_name) else {
+            let near = self.near(principal, full_name);
+            return Err(self.refusal(self.unknown_tool(principal, full_name, &near), &[]));
+        };
+        let module_live =
+            self.catalog.module_of(tool).is_some_and(|module| module.fact.standing == ModuleStanding::Live);
+        if tool.standing == ToolStanding::Approved && module_live {
+            return Ok(Arc::clone(tool));
+        }
+        let on_behalf = principal.person.is_some();
+        let answer = self.rules.ask(&self.entities, &principal.agent.uid, Action::Call, &tool.uid, on_behalf);
+        Err(self.refusal(self.unavailable(tool), &answer.determining))
+    }
+
+    /// Names of visible tools that resemble one that is not there, the nearest first.
+    fn near(&self, principal: &Principal, wanted: &str) -> Vec<Arc<str>> {
+        if wanted.is_empty() || wanted.len() > LONGEST_COMPARED {
+            return Vec::new();
+        }
+        let wanted = folded(wanted);
+        let mut near: Vec<(usize, Arc<str>)> = self
+            .visible(principal)
+            .iter()
+            .filter_map(|tool| Some((distance(&wanted, tool)?, Arc::clone(&tool.full_name))))
+            .collect();
+        near.sort();
+        near.truncate(SUGGESTED);
+        near.into_iter().map(|(_, name)| name).collect()
+    }
+}
+
+/// How far a tool's name is from what was wanted; none: too far to be meant. A forgotten module and a name cut short
+/// are near, and so is what differs in a third of its characters or less.
+fn distance(wanted: &str, tool: &Tool) -> Option<usize> {
+    let (full, own) = (folded(&tool.full_name), folded(&tool.name));
+    if full == wanted {
+        return Some(0);
+    }
+    if own == wanted || (wanted.len() >= 3 && full.starts_with(wanted)) {
+        return Some(1);
+    }
+    let allowed = (wanted.len() / 3).max(1);
+    if full.len() > LONGEST_COMPARED || full.len().abs_diff(wanted.len()) > allowed {
+        return None;
+    }
+    Some(strsim::osa_distance(wanted, &full)).filter(|distance| *distance <= allowed)
+}
+
+/// A name without what people mix up: case, and what stands between words.
+fn folded(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_has_the_full_name_and_every_other_byte_of_the_definition() {
+        let definition = r#"{"name":"send","inputSchema":{"b":1.0,"a":12345678901234567890123},"_x":[ 1 ]}"#;
+        assert_eq!(
+            listing(definition, "gmail.send").unwrap(),
+            r#"{"_x":[ 1 ],"inputSchema":{"b":1.0,"a":12345678901234567890123},"name":"gmail.send"}"#
+        );
+        assert_eq!(listing("[1]", "x.y"), None);
+        assert_eq!(listing("{\"name\":", "x.y"), None);
+    }
+}

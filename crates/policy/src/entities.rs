@@ -1,0 +1,138 @@
+//! The tenant as Cedar entities. What the attributes mean is told in the crate's documentation.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+
+use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
+use model::catalog::{ModuleStanding, ToolStanding};
+use model::people::Role;
+use model::{AgentId, ModuleId, TenantId, ToolId, UnitId, UserId};
+
+use crate::directory::BuildError;
+use crate::keys::Keys;
+use crate::standing::Rules;
+
+/// Gathers the entities of one tenant.
+pub(crate) struct Gathering {
+    kinds: Kinds,
+    tenant: EntityUid,
+    entities: Vec<Entity>,
+}
+
+struct Kinds {
+    unit: EntityTypeName,
+    role: EntityTypeName,
+    user: EntityTypeName,
+    agent: EntityTypeName,
+    module: EntityTypeName,
+    tool: EntityTypeName,
+}
+
+impl Gathering {
+    pub(crate) fn new(tenant: TenantId) -> Result<Self, BuildError> {
+        let kind = |name: &str| name.parse::<EntityTypeName>().map_err(cedar);
+        let kinds = Kinds {
+            unit: kind("Unit")?,
+            role: kind("Role")?,
+            user: kind("User")?,
+            agent: kind("Agent")?,
+            module: kind("Module")?,
+            tool: kind("Tool")?,
+        };
+        let tenant = uid(&kind("Tenant")?, tenant);
+        let entities = vec![Entity::new_no_attrs(tenant.clone(), HashSet::new())];
+        Ok(Self { kinds, tenant, entities })
+    }
+
+    pub(crate) fn unit(&mut self, id: UnitId, parent: Option<UnitId>) {
+        let above = parent.map_or_else(|| self.tenant.clone(), |parent| uid(&self.kinds.unit, parent));
+        self.entities.push(Entity::new_no_attrs(uid(&self.kinds.unit, id), HashSet::from([above])));
+    }
+
+    pub(crate) fn user(
+        &mut self,
+        id: UserId,
+        units: &[UnitId],
+        roles: &[Role],
+        active: bool,
+        keys: &Keys,
+    ) -> Result<EntityUid, BuildError> {
+        let units = units.iter().map(|unit| uid(&self.kinds.unit, unit));
+        let roles = roles.iter().map(|role| uid(&self.kinds.role, role.word()));
+        let parents = units.chain(roles).collect();
+        let attributes = [("active", Value::new_bool(active)), ("keys", set_of(keys))];
+        let user = uid(&self.kinds.user, id);
+        self.add(user, attributes, parents)
+    }
+
+    pub(crate) fn agent(
+        &mut self,
+        id: AgentId,
+        home: UnitId,
+        owner: &EntityUid,
+        active: bool,
+        keys: &Keys,
+    ) -> Result<EntityUid, BuildError> {
+        let parents = HashSet::from([uid(&self.kinds.unit, home)]);
+        let attributes = [
+            ("active", Value::new_bool(active)),
+            ("keys", set_of(keys)),
+            ("owner", Value::new_entity_uid(owner.clone())),
+        ];
+        let agent = uid(&self.kinds.agent, id);
+        self.add(agent, attributes, parents)
+    }
+
+    pub(crate) fn module(&mut self, id: ModuleId, standing: ModuleStanding) -> Result<EntityUid, BuildError> {
+        let attributes = [("live", Value::new_bool(standing == ModuleStanding::Live))];
+        let module = uid(&self.kinds.module, id);
+        self.add(module, attributes, HashSet::new())
+    }
+
+    pub(crate) fn tool(
+        &mut self,
+        id: ToolId,
+        module: &EntityUid,
+        key: &str,
+        module_key: &str,
+        standing: ToolStanding,
+    ) -> Result<EntityUid, BuildError> {
+        let attributes = [
+            ("key", Value::new_string(key.to_owned())),
+            ("moduleKey", Value::new_string(module_key.to_owned())),
+            ("module", Value::new_entity_uid(module.clone())),
+            ("standing", Value::new_string(standing.word().to_owned())),
+        ];
+        let tool = uid(&self.kinds.tool, id);
+        self.add(tool, attributes, HashSet::from([module.clone()]))
+    }
+
+    fn add<const N: usize>(
+        &mut self,
+        uid: EntityUid,
+        attributes: [(&str, Value); N],
+        parents: HashSet<EntityUid>,
+    ) -> Result<EntityUid, BuildError> {
+        let attributes: HashMap<String, Value> =
+            attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.entities.push(Entity::new(uid.clone(), attributes, parents).map_err(cedar)?);
+        Ok(uid)
+    }
+
+    /// Checks all against the schema and works out who is under whom.
+    pub(crate) fn close(self, rules: &Rules) -> Result<Entities, BuildError> {
+        Entities::from_entities(self.entities, Some(rules.schema())).map_err(cedar)
+    }
+}
+
+fn uid(kind: &EntityTypeName, id: impl Display) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id.to_string()))
+}
+
+fn set_of(keys: &Keys) -> Value {
+    Value::new_set(keys.iter().map(|key| Value::new_string(key.as_str().to_owned())))
+}
+
+fn cedar(error: impl Display) -> BuildError {
+    BuildError::Cedar(error.to_string())
+}

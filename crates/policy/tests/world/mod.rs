@@ -1,0 +1,1 @@
+//! A tenant to decide in.
