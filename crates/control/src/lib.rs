@@ -1,1 +1,64 @@
-//! control
+//! What we decide and remember: a slice for each capability, its SQL inside.
+//!
+//! Every function that touches a tenant takes an [`Actor`]; only an actor opens a [`tx::TenantTx`], which is the only
+//! door to a tenant's rows; and the function authorizes inside it. Pages, API and command line only call these.
+
+pub mod actor;
+pub mod authority;
+pub mod database;
+pub mod directory;
+mod error;
+pub mod ledger;
+pub mod nodes;
+pub mod pulse;
+pub mod tx;
+pub mod vault;
+
+use std::sync::Arc;
+
+use model::Ambient;
+use sqlx::PgPool;
+
+pub use actor::Actor;
+pub use error::Error;
+
+/// Everything the slices work with: connections, clock, keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    pool: PgPool,
+    ambient: Ambient,
+    vault: Arc<vault::Vault>,
+    pulse: pulse::Pulse,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// Joins a pool that is logged in as the application role (see [`database::connect`]), a clock and the master keys.
+    pub fn new(pool: PgPool, ambient: Ambient, master_keys: vault::MasterKeys) -> Self {
+        Self {
+            pool,
+            ambient,
+            vault: Arc::new(vault::Vault::new(master_keys)),
+            pulse: pulse::Pulse::default(),
+        }
+    }
+
+    /// Time and randomness.
+    pub fn ambient(&self) -> &Ambient {
+        &self.ambient
+    }
+
+    /// Tells when something was recorded for a tenant on this node.
+    pub fn pulse(&self) -> &pulse::Pulse {
+        &self.pulse
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}

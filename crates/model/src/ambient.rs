@@ -1,6 +1,7 @@
 //! Time and randomness as arguments. Nothing else in the project reads a clock or a generator.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -13,6 +14,9 @@ pub type Timestamp = chrono::DateTime<chrono::Utc>;
 pub trait Clock: Send + Sync {
     /// Wall-clock time, for records and expiry.
     fn now(&self) -> Timestamp;
+
+    /// Time since the machine was started, sleep included: for bounds that a paused process must not outlive.
+    fn since_boot(&self) -> Duration;
 }
 
 /// Gives random bytes, fit for secrets outside tests.
@@ -43,6 +47,11 @@ impl Ambient {
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Time since the machine was started, sleep included.
+    pub fn since_boot(&self) -> Duration {
+        self.clock.since_boot()
     }
 
     /// Random bytes.

@@ -1,0 +1,54 @@
+//! What each role may do in the dashboard, the API and the command line. One table, read in one place.
+
+use model::people::Role;
+use model::words;
+
+use crate::actor::{Actor, Who};
+
+words! {
+    /// What one may want to do.
+    Deed {
+        /// See calls of everybody in the tenant, without their content.
+        ReadActivity = "activity.read",
+        /// See arguments and results.
+        ReadContent = "content.read",
+        /// See units, people and agents.
+        ReadPeople = "people.read",
+        /// Change units, people and their roles.
+        ChangePeople = "people.change",
+        /// Change agents and issue or revoke their keys.
+        ChangeAgents = "agents.change",
+        /// See modules and tools.
+        ReadCatalog = "catalog.read",
+        /// Add modules, approve tools, set prices.
+        ChangeCatalog = "catalog.change",
+        /// See who may use what.
+        ReadGrants = "grants.read",
+        /// Give and revoke permission keys.
+        ChangeGrants = "grants.change",
+    }
+}
+
+/// Whether a role, held in the whole tenant, includes a deed.
+pub fn includes(role: Role, deed: Deed) -> bool {
+    use Deed::*;
+    match role {
+        Role::Owner | Role::Admin => true,
+        Role::Auditor => {
+            matches!(deed, ReadActivity | ReadContent | ReadPeople | ReadCatalog | ReadGrants)
+        }
+        Role::Finance => matches!(deed, ReadActivity | ReadPeople | ReadCatalog),
+        Role::Approver => matches!(deed, ReadPeople | ReadCatalog),
+        Role::Member => matches!(deed, ReadCatalog),
+    }
+}
+
+/// Whether an actor may do a deed in the whole tenant.
+pub fn may(actor: &Actor, deed: Deed) -> bool {
+    match actor.who() {
+        Who::Operator { .. } | Who::Worker => true,
+        // What agents may do is decided by policy, call by call; none of the deeds above is theirs.
+        Who::Agent(_) => false,
+        Who::User { roles, .. } => roles.iter().any(|held| held.unit.is_none() && includes(held.role, deed)),
+    }
+}

@@ -1,0 +1,206 @@
+//! Snapshots of tenants, kept in memory and read anew when a tenant's epoch moves.
+//!
+//! A notification tells early that it has. Nothing depends on it: a decision made on an old snapshot is refused by
+//! the ledger, which then says so.
+
+mod store;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use model::call::Epoch;
+use model::{McpId, TenantId};
+use parking_lot::RwLock;
+use policy::Directory;
+use sqlx::postgres::PgListener;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::{Control, Error};
+
+/// At most this often is the database asked whether a tenant's epoch has moved.
+const BETWEEN_CHECKS: Duration = Duration::from_millis(25);
+/// While notifications cannot be heard, a snapshot is used this long before the epoch is asked for.
+const UNHEARD: Duration = Duration::from_secs(1);
+
+/// The snapshots of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Directories {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    control: Control,
+    slots: RwLock<HashMap<McpId, Arc<Slot>>>,
+    /// Whether notifications are being heard.
+    hearing: AtomicBool,
+}
+
+struct Slot {
+    tenant: TenantId,
+    current: ArcSwapOption<Directory>,
+    /// Held by the one who asks the database; says when that was last done.
+    asking: Mutex<Option<Instant>>,
+    /// When the snapshot was last known to be the newest.
+    confirmed: RwLock<Instant>,
+}
+
+impl std::fmt::Debug for Directories {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Directories").field("tenants", &self.inner.slots.read().len()).finish()
+    }
+}
+
+impl Directories {
+    /// No snapshot yet. Spawn [`Directories::listen`] beside it.
+    pub fn new(control: Control) -> Self {
+        Self { inner: Arc::new(Inner { control, slots: RwLock::default(), hearing: AtomicBool::new(false) }) }
+    }
+
+    /// The newest snapshot this node has, read if there is none. `None`: there is no such endpoint.
+    pub async fn current(&self, endpoint: McpId) -> Result<Option<Arc<Directory>>, Error> {
+        let Some(slot) = self.slot(endpoint).await? else { return Ok(None) };
+        let now = self.inner.control.ambient().now();
+        match slot.current.load_full() {
+            Some(directory) if directory.stale_at().is_some_and(|at| at <= now) => {
+                self.read_again(&slot, None).await.map(Some)
+            }
+            Some(directory)
+                if !self.inner.hearing.load(Ordering::Relaxed)
+                    && slot.confirmed.read().elapsed() > UNHEARD =>
+            {
+                self.newer_of(&slot, directory.epoch()).await.map(Some)
+            }
+            Some(directory) => Ok(Some(directory)),
+            None => self.read_again(&slot, None).await.map(Some),
+        }
+    }
+
+    /// A snapshot that is not of the epoch `seen`; or that very one, when the database says it still holds.
+    pub async fn newer(&self, endpoint: McpId, seen: Epoch) -> Result<Option<Arc<Directory>>, Error> {
+        let Some(slot) = self.slot(endpoint).await? else { return Ok(None) };
+        self.newer_of(&slot, seen).await.map(Some)
+    }
+
+    async fn newer_of(&self, slot: &Slot, seen: Epoch) -> Result<Arc<Directory>, Error> {
+        if let Some(directory) = slot.current.load_full().filter(|directory| directory.epoch() != seen) {
+            return Ok(directory);
+        }
+        let mut asked = slot.asking.lock().await;
+        // Somebody else may have read it while we waited for our turn.
+        if let Some(directory) = slot.current.load_full().filter(|directory| directory.epoch() != seen) {
+            return Ok(directory);
+        }
+        if let Some(last) = *asked {
+            tokio::time::sleep_until(last + BETWEEN_CHECKS).await;
+        }
+        let epoch = store::epoch(&self.inner.control, slot.tenant).await?;
+        *asked = Some(Instant::now());
+        match slot.current.load_full() {
+            Some(directory) if directory.epoch() == epoch => {
+                *slot.confirmed.write() = Instant::now();
+                Ok(directory)
+            }
+            _ => self.read(slot).await,
+        }
+    }
+
+    /// Reads the snapshot anew unless somebody else did so since `unless_not`.
+    async fn read_again(&self, slot: &Slot, unless_not: Option<Epoch>) -> Result<Arc<Directory>, Error> {
+        let now = self.inner.control.ambient().now();
+        let mut asked = slot.asking.lock().await;
+        if let Some(directory) = slot.current.load_full() {
+            let expired = directory.stale_at().is_some_and(|at| at <= now);
+            if !expired && unless_not.is_none_or(|epoch| directory.epoch() != epoch) {
+                return Ok(directory);
+            }
+        }
+        let directory = self.read(slot).await?;
+        *asked = Some(Instant::now());
+        Ok(directory)
+    }
+
+    async fn read(&self, slot: &Slot) -> Result<Arc<Directory>, Error> {
+        let control = &self.inner.control;
+        let began = Instant::now();
+        let facts = store::facts(control, slot.tenant).await?;
+        let now = control.ambient().now();
+        // Building thousands of entities must not hold up the other tasks of this thread.
+        let directory = tokio::task::spawn_blocking(move || Directory::build(facts, now))
+            .await
+            .map_err(|error| Error::inconsistent("directory", error))?
+            .map_err(|error| Error::inconsistent(format!("the set-up of {}", slot.tenant), error))?;
+        let directory = Arc::new(directory);
+        tracing::debug!(tenant = %slot.tenant, epoch = directory.epoch().number, took = ?began.elapsed(), "directory read");
+        slot.current.store(Some(directory.clone()));
+        *slot.confirmed.write() = Instant::now();
+        Ok(directory)
+    }
+
+    async fn slot(&self, endpoint: McpId) -> Result<Option<Arc<Slot>>, Error> {
+        if let Some(slot) = self.inner.slots.read().get(&endpoint) {
+            return Ok(Some(slot.clone()));
+        }
+        let found = sqlx::query_scalar!("SELECT tenant_of_endpoint($1)", endpoint.uuid())
+            .fetch_one(self.inner.control.pool())
+            .await?;
+        let Some(tenant) = found else { return Ok(None) };
+        let slot = Arc::new(Slot {
+            tenant: tenant.into(),
+            current: ArcSwapOption::empty(),
+            asking: Mutex::new(None),
+            confirmed: RwLock::new(Instant::now()),
+        });
+        Ok(Some(self.inner.slots.write().entry(endpoint).or_insert(slot).clone()))
+    }
+
+    /// Hears that tenants' epochs have moved and reads those it holds anew. Runs until dropped; needs a direct
+    /// connection to the database, not one through a pooler that shares sessions.
+    pub async fn listen(self, url: secrecy::SecretString) {
+        use secrecy::ExposeSecret as _;
+        loop {
+            match PgListener::connect(url.expose_secret()).await {
+                Ok(listener) => {
+                    if let Err(error) = self.hear(listener).await {
+                        tracing::warn!(%error, "notifications of changed rights are not heard; asking instead");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "cannot listen for changed rights; asking instead"),
+            }
+            self.inner.hearing.store(false, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn hear(&self, mut listener: PgListener) -> Result<(), sqlx::Error> {
+        listener.eager_reconnect(false);
+        listener.listen("directory").await?;
+        // What was said before we listened was not heard.
+        let slots: Vec<_> = self.inner.slots.read().values().cloned().collect();
+        for slot in slots {
+            self.refresh(slot);
+        }
+        self.inner.hearing.store(true, Ordering::Relaxed);
+        while let Some(heard) = listener.try_recv().await? {
+            let Ok(tenant) = heard.payload().parse::<uuid::Uuid>() else { continue };
+            let slot = self.inner.slots.read().values().find(|slot| slot.tenant.uuid() == tenant).cloned();
+            if let Some(slot) = slot {
+                self.refresh(slot);
+            }
+        }
+        Ok(())
+    }
+
+    fn refresh(&self, slot: Arc<Slot>) {
+        let Some(held) = slot.current.load_full().map(|directory| directory.epoch()) else { return };
+        let directories = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = directories.newer_of(&slot, held).await {
+                tracing::warn!(tenant = %slot.tenant, %error, "a changed directory could not be read; asking again with the next call");
+            }
+        });
+    }
+}

@@ -1,0 +1,226 @@
+//! Reads a tenant's facts at one instant.
+
+use ipnet::IpNet;
+use model::access::Grantee;
+use model::call::{Digest, Epoch};
+use model::{Money, TenantId};
+use policy::{
+    AgentFact, CredentialFact, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact, UserFact,
+};
+
+use crate::actor::Actor;
+use crate::tx::TenantTx;
+use crate::{Control, Error};
+
+/// Parses a word that the database's own CHECK constraints allow.
+fn word<T: std::str::FromStr>(what: &str, text: &str) -> Result<T, Error>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| Error::inconsistent(what, error))
+}
+
+fn digest(what: &str, bytes: Vec<u8>) -> Result<Digest, Error> {
+    Digest::try_from(bytes.as_slice()).map_err(|_| Error::inconsistent(what, "a SHA-256 has 32 bytes"))
+}
+
+/// Reads the epoch alone.
+pub(super) async fn epoch(control: &Control, tenant: TenantId) -> Result<Epoch, Error> {
+    let mut tx = Actor::worker(tenant).read(control).await?;
+    let gate = sqlx::query!("SELECT epoch, token FROM gates").fetch_one(tx.conn()).await?;
+    Ok(Epoch { number: gate.epoch, token: gate.token })
+}
+
+/// Reads everything, the epoch included, in one REPEATABLE READ transaction. In pieces, old grants could be read and
+/// then a new epoch with them: a permanent bypass.
+pub(super) async fn facts(control: &Control, tenant: TenantId) -> Result<Facts, Error> {
+    let mut tx = TenantTx::snapshot(control, Actor::worker(tenant)).await?;
+    let gate = sqlx::query!("SELECT epoch, token FROM gates").fetch_one(tx.conn()).await?;
+    let facts = Facts {
+        epoch: Epoch { number: gate.epoch, token: gate.token },
+        tenant: read_tenant(&mut tx).await?,
+        units: units(&mut tx).await?,
+        users: users(&mut tx).await?,
+        agents: agents(&mut tx).await?,
+        credentials: credentials(&mut tx).await?,
+        modules: modules(&mut tx).await?,
+        tools: tools(&mut tx).await?,
+        grants: grants(&mut tx).await?,
+    };
+    tx.commit().await?;
+    Ok(facts)
+}
+
+async fn read_tenant(tx: &mut TenantTx) -> Result<TenantFact, Error> {
+    let row = sqlx::query!("SELECT tenant_id, slug, name, mcp_id, standing FROM tenants")
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(TenantFact {
+        id: row.tenant_id.into(),
+        slug: word("tenant", &row.slug)?,
+        name: row.name,
+        mcp_id: row.mcp_id.into(),
+        standing: word("tenant", &row.standing)?,
+    })
+}
+
+async fn units(tx: &mut TenantTx) -> Result<Vec<UnitFact>, Error> {
+    sqlx::query!("SELECT id, parent_id, kind, name FROM units")
+        .fetch_all(tx.conn())
+        .await?
+        .into_iter()
+        .map(|row| {
+            Ok(UnitFact {
+                id: row.id.into(),
+                parent: row.parent_id.map(Into::into),
+                kind: word("unit", &row.kind)?,
+                name: row.name,
+            })
+        })
+        .collect()
+}
+
+async fn users(tx: &mut TenantTx) -> Result<Vec<UserFact>, Error> {
+    sqlx::query!(
+        r#"SELECT u.id, u.name, u.home_unit_id, u.standing,
+                  ARRAY(SELECT m.unit_id FROM memberships m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id)
+                      AS "units!",
+                  ARRAY(SELECT r.role FROM role_assignments r
+                        WHERE r.tenant_id = u.tenant_id AND r.user_id = u.id AND r.unit_id IS NULL) AS "roles!"
+           FROM users u"#
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| {
+        Ok(UserFact {
+            id: row.id.into(),
+            name: row.name,
+            home_unit: row.home_unit_id.into(),
+            units: row.units.into_iter().map(Into::into).collect(),
+            roles: row.roles.iter().map(|role| word("role", role)).collect::<Result<_, _>>()?,
+            standing: word("user", &row.standing)?,
+        })
+    })
+    .collect()
+}
+
+async fn agents(tx: &mut TenantTx) -> Result<Vec<AgentFact>, Error> {
+    sqlx::query!("SELECT id, name, owner_id, home_unit_id, standing FROM agents")
+        .fetch_all(tx.conn())
+        .await?
+        .into_iter()
+        .map(|row| {
+            Ok(AgentFact {
+                id: row.id.into(),
+                name: row.name,
+                owner: row.owner_id.into(),
+                home_unit: row.home_unit_id.into(),
+                standing: word("agent", &row.standing)?,
+            })
+        })
+        .collect()
+}
+
+async fn credentials(tx: &mut TenantTx) -> Result<Vec<CredentialFact>, Error> {
+    sqlx::query!(
+        r#"SELECT id, agent_id, on_behalf_of, secret_hash, expires_at, allowed_addresses AS "allowed_addresses!: Vec<IpNet>"
+           FROM credentials WHERE revoked_at IS NULL"#
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| {
+        Ok(CredentialFact {
+            id: row.id.into(),
+            agent: row.agent_id.into(),
+            on_behalf_of: row.on_behalf_of.map(Into::into),
+            secret_hash: digest("credential", row.secret_hash)?,
+            expires_at: row.expires_at,
+            allowed_addresses: row.allowed_addresses,
+        })
+    })
+    .collect()
+}
+
+async fn modules(tx: &mut TenantTx) -> Result<Vec<ModuleFact>, Error> {
+    sqlx::query!(
+        r#"SELECT m.id, m.name, m.title, m.kind, m.url, m.owner_id, m.standing, c.id AS "connection?"
+           FROM modules m
+           LEFT JOIN connections c ON c.tenant_id = m.tenant_id AND c.module_id = m.id AND c.revoked_at IS NULL"#
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| {
+        Ok(ModuleFact {
+            id: row.id.into(),
+            name: row.name,
+            title: row.title,
+            kind: word("module", &row.kind)?,
+            url: row.url,
+            connection: row.connection.map(Into::into),
+            owner: row.owner_id.map(Into::into),
+            standing: word("module", &row.standing)?,
+        })
+    })
+    .collect()
+}
+
+async fn tools(tx: &mut TenantTx) -> Result<Vec<ToolFact>, Error> {
+    let currency = sqlx::query_scalar!("SELECT currency FROM tenants").fetch_one(tx.conn()).await?;
+    let currency = word("tenant", &currency)?;
+    sqlx::query!(
+        r#"SELECT t.id, t.module_id, t.name, t.definition, t.definition_hash, t.permission_key, t.standing,
+                  r.id AS "rate?", r.amount AS "amount?", r.currency AS "rate_currency?"
+           FROM tools t
+           LEFT JOIN LATERAL (
+               SELECT id, amount, currency FROM rates
+               WHERE tenant_id = t.tenant_id AND tool_id = t.id AND effective_from <= clock_timestamp()
+               ORDER BY effective_from DESC, id DESC LIMIT 1
+           ) r ON true"#
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| {
+        Ok(ToolFact {
+            id: row.id.into(),
+            module: row.module_id.into(),
+            name: row.name,
+            definition: row.definition,
+            definition_hash: digest("tool", row.definition_hash)?,
+            key: word("tool", &row.permission_key)?,
+            standing: word("tool", &row.standing)?,
+            price: match (row.amount, row.rate_currency) {
+                (Some(amount), Some(currency)) => Money { amount, currency: word("rate", &currency)? },
+                _ => Money::zero(currency),
+            },
+            rate: row.rate.map(Into::into),
+        })
+    })
+    .collect()
+}
+
+async fn grants(tx: &mut TenantTx) -> Result<Vec<GrantFact>, Error> {
+    sqlx::query!("SELECT id, permission_key, unit_id, role, user_id, agent_id, expires_at FROM grants")
+        .fetch_all(tx.conn())
+        .await?
+        .into_iter()
+        .map(|row| {
+            let grantee = match (row.unit_id, row.role, row.user_id, row.agent_id) {
+                (Some(unit), None, None, None) => Grantee::Unit(unit.into()),
+                (None, Some(role), None, None) => Grantee::Role(word("grant", &role)?),
+                (None, None, Some(user), None) => Grantee::User(user.into()),
+                (None, None, None, Some(agent)) => Grantee::Agent(agent.into()),
+                _ => return Err(Error::inconsistent("a grant", "it names none or several grantees")),
+            };
+            Ok(GrantFact {
+                id: row.id.into(),
+                key: word("grant", &row.permission_key)?,
+                grantee,
+                expires_at: row.expires_at,
+            })
+        })
+        .collect()
+}

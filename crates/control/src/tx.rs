@@ -1,0 +1,135 @@
+//! The only door to a tenant's rows.
+
+use model::{TenantId, Timestamp};
+use sqlx::{PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::actor::{Actor, Who};
+use crate::authority::{self, Deed};
+use crate::{Control, Error};
+
+/// A transaction that sees one tenant's rows and no other's. Rolled back unless committed.
+///
+/// Row security does the separating: the transaction says its tenant once (`app.tenant_id`), and the role it runs
+/// under cannot see past that.
+pub struct TenantTx {
+    tx: Transaction<'static, Postgres>,
+    actor: Actor,
+    ambient: model::Ambient,
+}
+
+impl std::fmt::Debug for TenantTx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TenantTx").field("actor", &self.actor).finish_non_exhaustive()
+    }
+}
+
+impl TenantTx {
+    pub(crate) async fn read(control: &Control, actor: Actor) -> Result<Self, Error> {
+        Self::open(control, actor, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await
+    }
+
+    /// Reads everything at one instant, for what must be consistent with itself.
+    pub(crate) async fn snapshot(control: &Control, actor: Actor) -> Result<Self, Error> {
+        Self::open(control, actor, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    pub(crate) async fn write(control: &Control, actor: Actor) -> Result<Self, Error> {
+        Self::open(control, actor, "BEGIN ISOLATION LEVEL READ COMMITTED").await
+    }
+
+    async fn open(control: &Control, actor: Actor, begin: &'static str) -> Result<Self, Error> {
+        let mut tx = control.pool().begin_with(begin).await?;
+        sqlx::query!("SELECT set_config('app.tenant_id', $1, true)", actor.tenant().uuid().to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+        Ok(Self { tx, actor, ambient: control.ambient().clone() })
+    }
+
+    /// The gate is the first thing it takes, so that nobody waits for it while holding something else; and it
+    /// may not be held for long, since the tenant's calls wait.
+    pub(crate) async fn change(control: &Control, actor: Actor) -> Result<Self, Error> {
+        let mut tx = control.pool().begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        sqlx::query!("SELECT take_gate($1, $2)", actor.tenant().uuid(), control.ambient().random_uuid())
+            .fetch_one(&mut *tx)
+            .await?;
+        Ok(Self { tx, actor, ambient: control.ambient().clone() })
+    }
+
+    /// For statements of this crate.
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    /// Whose rows these are.
+    pub fn tenant(&self) -> TenantId {
+        self.actor.tenant()
+    }
+
+    /// The tenant as the database has it.
+    pub(crate) fn tenant_uuid(&self) -> Uuid {
+        self.actor.tenant().uuid()
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The present instant, for the rows written.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ambient.now()
+    }
+
+    /// A new id.
+    pub(crate) fn id<T: model::Id>(&self) -> T {
+        self.ambient.id()
+    }
+
+    /// Refuses, as if there were nothing there, what the actor's roles do not include.
+    pub(crate) fn authorize(&self, deed: Deed, what: &str) -> Result<(), Error> {
+        if authority::may(&self.actor, deed) { Ok(()) } else { Err(Error::not_found(what)) }
+    }
+
+    /// Records what the actor did, in the same transaction.
+    pub(crate) async fn audit(
+        &mut self,
+        action: &str,
+        subject_kind: &str,
+        subject_id: impl std::fmt::Display,
+        subject_name: &str,
+        detail: serde_json::Value,
+    ) -> Result<(), Error> {
+        let id: model::AuditEventId = self.id();
+        let (kind, actor_id) = match self.actor.who() {
+            Who::User { id, .. } => ("user", Some(id.uuid())),
+            Who::Agent(who) => ("agent", Some(who.agent.uuid())),
+            Who::Operator { .. } => ("operator", None),
+            Who::Worker => ("worker", None),
+        };
+        sqlx::query!(
+            "INSERT INTO audit_events (tenant_id, id, at, actor_kind, actor_id, actor_name, action, subject_kind,
+                                       subject_id, subject_name, detail)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            self.actor.tenant().uuid(),
+            id.uuid(),
+            self.ambient.now(),
+            kind,
+            actor_id,
+            self.actor.name(),
+            action,
+            subject_kind,
+            subject_id.to_string(),
+            subject_name,
+            detail,
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Makes it durable.
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        Ok(self.tx.commit().await?)
+    }
+}
