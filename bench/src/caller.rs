@@ -1,6 +1,7 @@
 //! One caller: one keep-alive HTTP/1.1 connection to an MCP endpoint, reconnecting when it breaks. Written on
 //! hyper's connection itself, because the load generator shares its processors with what it measures.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -65,8 +66,8 @@ impl Endpoint {
 }
 
 /// A caller and its connection.
-pub(crate) struct Caller<'a> {
-    endpoint: &'a Endpoint,
+pub(crate) struct Caller {
+    endpoint: Arc<Endpoint>,
     connection: Option<SendRequest<Full<Bytes>>>,
     headers: HeaderMap,
 }
@@ -79,15 +80,15 @@ struct Answer {
     body: Bytes,
 }
 
-impl<'a> Caller<'a> {
+impl Caller {
     /// A caller without a connection yet.
-    pub(crate) fn new(endpoint: &'a Endpoint) -> Self {
-        Self { endpoint, connection: None, headers: endpoint.headers.clone() }
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self { headers: endpoint.headers.clone(), endpoint, connection: None }
     }
 
     /// Connects and, in the `initialize` era, shakes hands; takes the session that it is given, if any.
     pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
-        let to = &self.endpoint.authority;
+        let to = self.endpoint.authority.as_str();
         let doing = || format!("connecting to {to}");
         let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(to))
             .await

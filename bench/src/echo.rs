@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::message::{CallParams, InitializeParams, LEGACY, Request};
+use crate::processes::end_with_stdin;
 use crate::{Failure, print, say};
 
 /// Larger requests are refused with 413.
@@ -42,6 +43,9 @@ pub(crate) struct Options {
     /// Answer with an event stream instead of JSON.
     #[arg(long)]
     sse: bool,
+    /// End when standard input does.
+    #[arg(long, hide = true)]
+    end_with_stdin: bool,
 }
 
 struct Echo {
@@ -52,6 +56,9 @@ struct Echo {
 
 /// Serves until it is killed. Prints one JSON line, `{"url": …, "pid": …}`, once it listens.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
+    if options.end_with_stdin {
+        end_with_stdin();
+    }
     let log = match &options.log {
         Some(path) => {
             let opened = File::options().create(true).append(true).open(path);

@@ -115,8 +115,7 @@ pub(crate) fn measure(options: &Options, measuring: impl FnOnce()) -> Result<Rep
     {
         return Err(Failure("tool and prefix must be plain text without quotes and backslashes".into()));
     }
-    let endpoint: &'static Endpoint =
-        Box::leak(Box::new(Endpoint::new(&options.url, &options.key, calls, !options.any_answer)?));
+    let endpoint = Arc::new(Endpoint::new(&options.url, &options.key, calls, !options.any_answer)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -126,12 +125,12 @@ pub(crate) fn measure(options: &Options, measuring: impl FnOnce()) -> Result<Rep
 
 async fn measured(
     options: &Options,
-    endpoint: &'static Endpoint,
+    endpoint: Arc<Endpoint>,
     measuring: impl FnOnce(),
 ) -> Result<Report, Failure> {
     let mut callers = Vec::new();
     for _ in 0..options.callers {
-        let mut caller = Caller::new(endpoint);
+        let mut caller = Caller::new(endpoint.clone());
         caller.connect().await?;
         callers.push(caller);
     }
@@ -161,10 +160,10 @@ async fn measured(
 
 /// Runs all callers through a schedule, to the last answer.
 async fn phase(
-    callers: Vec<Caller<'static>>,
+    callers: Vec<Caller>,
     schedule: Arc<Schedule>,
     numbers: Arc<AtomicU64>,
-) -> Result<(Vec<Caller<'static>>, Tally), Failure> {
+) -> Result<(Vec<Caller>, Tally), Failure> {
     let tally = Rc::new(RefCell::new(Tally::new()?));
     let pacer = schedule.pace()?;
     let mut running = JoinSet::new();

@@ -2,10 +2,15 @@
 //! governed one. `bench/README.md` says what the numbers mean.
 
 mod caller;
+mod compare;
+mod disk;
 mod echo;
 mod load;
 mod message;
+mod processes;
+mod report;
 mod schedule;
+mod subjects;
 mod tally;
 
 use std::process::ExitCode;
@@ -32,12 +37,15 @@ enum Command {
     Echo(echo::Options),
     /// Calls one tool of one MCP endpoint and reports how long the answers took.
     Load(load::Options),
+    /// Compares the echo called directly, through the gateway without a ledger, and through the whole product.
+    Run(compare::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Echo(options) => echo::run(options),
         Command::Load(options) => load::run(options),
+        Command::Run(options) => compare::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

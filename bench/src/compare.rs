@@ -1,0 +1,197 @@
+//! `bench run`: everything in one run, on one machine, in turns, so that what disturbs one disturbs all.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::disk::{fdatasync_us, median};
+use crate::load::{Options as LoadOptions, measure};
+use crate::report::{Comparison, Disk, Machine, Measured, Round, Shape, goals, ratios, tables};
+use crate::subjects::{Subject, start};
+use crate::{Failure, print, say};
+
+/// What to compare and for how long.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Seconds that each single measurement takes.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// How often each measurement is repeated, in turns with the others; the median is reported.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Calls a second of the open-loop measurement.
+    #[arg(long, default_value_t = 2500.0)]
+    open_rate: f64,
+    /// Length of the echoed text in bytes.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    payload: u32,
+    /// The product's binary; by default the one that lies beside this one.
+    #[arg(long, env = "WORKINGAGENTS_BIN")]
+    bin: Option<PathBuf>,
+    /// Where the product's database is made; the disk is measured here too. Emptied first.
+    #[arg(long, default_value = "target/bench")]
+    data: PathBuf,
+    /// Where the JSON goes; by default `bench/results/DATE-COMMIT.json`.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Compares, writes the JSON file and prints the tables.
+pub(crate) fn run(options: Options) -> Result<(), Failure> {
+    let data = prepared(&options.data)?;
+    let binary = match &options.bin {
+        Some(binary) => binary.clone(),
+        None => beside()?,
+    };
+    let stage = start(&binary, &data.join("database"), &data)?;
+    let shapes = [
+        Shape { callers: 1, rate: None },
+        Shape { callers: 64, rate: None },
+        Shape { callers: 64, rate: Some(options.open_rate) },
+    ];
+    let mut disk = Vec::new();
+    let mut rounds: BTreeMap<(usize, usize), Vec<Round>> = BTreeMap::new();
+    for turn in 1..=options.rounds {
+        disk.extend(fdatasync_us(&data)?);
+        for (at_shape, shape) in shapes.iter().enumerate() {
+            for (at_subject, subject) in stage.subjects.iter().enumerate() {
+                let round = one(subject, *shape, &options, turn)?;
+                rounds.entry((at_shape, at_subject)).or_default().push(round);
+            }
+        }
+    }
+    let comparison = summed_up(&options, disk, &shapes, &stage.subjects, rounds);
+    let path = options.json.clone().unwrap_or_else(|| {
+        let commit = comparison.commit.as_deref().unwrap_or("unknown");
+        PathBuf::from(format!("bench/results/{}-{commit}.json", comparison.date))
+    });
+    let written = || -> std::io::Result<()> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let mut json = serde_json::to_vec_pretty(&comparison)?;
+        json.push(b'\n');
+        std::fs::write(&path, json)
+    };
+    written().map_err(|wrong| Failure::of(&format!("writing {}", path.display()), wrong))?;
+    print(&tables(&comparison));
+    say(&format!("bench: written to {}", path.display()));
+    Ok(())
+}
+
+/// One measurement: the load, and the processor time that each process spent on it.
+fn one(subject: &Subject, shape: Shape, options: &Options, turn: u32) -> Result<Round, Failure> {
+    let load = LoadOptions {
+        url: subject.url.clone(),
+        key: subject.key.clone(),
+        tool: subject.tool.clone(),
+        rate: shape.rate,
+        closed: shape.rate.is_none(),
+        callers: shape.callers,
+        seconds: options.seconds,
+        warmup: 1.0,
+        payload: options.payload,
+        prefix: format!("r{turn}"),
+        modern: false,
+        any_answer: false,
+    };
+    let now = || subject.watched.iter().map(|(name, watch)| (*name, watch.cpu())).collect::<BTreeMap<_, _>>();
+    let mut before = BTreeMap::new();
+    let report = measure(&load, || before = now())?;
+    // Settlements trail behind the answers: their time belongs to the calls.
+    std::thread::sleep(Duration::from_millis(300));
+    let calls = report.calls.ok.max(1) as f64;
+    let cpu = now().into_iter().map(|(name, after)| {
+        let used = after - before.get(name).copied().unwrap_or(after);
+        (name, (used / calls * 1e7).round() / 10.0)
+    });
+    let cpu_us_per_call = cpu.collect();
+    let pace = shape.rate.map_or("closed".to_owned(), |rate| format!("{rate:.0}/s"));
+    say(&format!(
+        "bench: round {turn}, {}, {} callers, {pace}: {:.0} calls/s, p50 {:.0} us, {} failed{}",
+        subject.name,
+        shape.callers,
+        report.throughput,
+        report.latency_us.p50,
+        report.calls.failed(),
+        report.failures.first().map(|said| format!(": {said}")).unwrap_or_default()
+    ));
+    Ok(Round { report, cpu_us_per_call })
+}
+
+fn summed_up(
+    options: &Options,
+    disk: Vec<f64>,
+    shapes: &[Shape],
+    subjects: &[Subject],
+    mut rounds: BTreeMap<(usize, usize), Vec<Round>>,
+) -> Comparison {
+    let floor = median(&disk);
+    let mut results = Vec::new();
+    for (at_shape, shape) in shapes.iter().enumerate() {
+        for (at_subject, subject) in subjects.iter().enumerate() {
+            let rounds = rounds.remove(&(at_shape, at_subject)).unwrap_or_default();
+            results.push(Measured::of(subject.name, *shape, rounds));
+        }
+    }
+    let ratios = ratios(&results, floor);
+    Comparison {
+        date: today(),
+        commit: commit(),
+        machine: machine(),
+        seconds: options.seconds,
+        rounds: options.rounds,
+        payload: options.payload,
+        fdatasync_us: Disk::of(disk),
+        goals: goals(&results, &ratios, floor),
+        ratios,
+        results,
+    }
+}
+
+/// An empty data directory: every comparison begins with a fresh database.
+fn prepared(data: &std::path::Path) -> Result<PathBuf, Failure> {
+    let doing = || format!("preparing {}", data.display());
+    let database = data.join("database");
+    if database.exists() {
+        std::fs::remove_dir_all(&database).map_err(|wrong| Failure::of(&doing(), wrong))?;
+    }
+    std::fs::create_dir_all(data).map_err(|wrong| Failure::of(&doing(), wrong))?;
+    data.canonicalize().map_err(|wrong| Failure::of(&doing(), wrong))
+}
+
+fn beside() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe().map_err(|wrong| Failure::of("finding the product's binary", wrong))?;
+    let binary = own.with_file_name("workingagents");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let path = binary.display();
+    Err(Failure(format!("there is no {path}: `cargo build --release -p server`, or give --bin")))
+}
+
+#[allow(clippy::disallowed_methods, reason = "a result is dated by the real day; nothing decides on it")]
+fn today() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let at =
+        chrono::DateTime::from_timestamp(i64::try_from(since.as_secs()).unwrap_or(0), 0).unwrap_or_default();
+    at.date_naive().to_string()
+}
+
+fn commit() -> Option<String> {
+    let output = std::process::Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+}
+
+fn machine() -> Machine {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split_once(':')).map_or("unknown", |(_, model)| model.trim());
+    Machine {
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        model: model.to_owned(),
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+    }
+}
