@@ -1,0 +1,122 @@
+// The reference MCP server behind the gateway: what its tools answer comes through unchanged, whichever way they answer.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { calls, give, addModule } from './admin.mjs';
+import { typescriptV1, typescriptV2 } from './agents.mjs';
+import { everything } from './upstreams.mjs';
+import { eventually, fresh, outsider, reader, ready } from './world.mjs';
+
+const name = fresh('everything');
+let upstream;
+let direct;
+let governed;
+
+before(async () => {
+  upstream = await everything();
+  await addModule(name, 'Everything', upstream.url);
+  await give(name, reader().name);
+  direct = await typescriptV1(upstream.url);
+  governed = await typescriptV1(ready.mcp_url, reader().key);
+});
+
+after(async () => {
+  await direct?.close();
+  await governed?.close();
+  await upstream?.stop();
+});
+
+const through = (tool, args, options) => governed.call(`${name}.${tool}`, args, options);
+
+test('its tools are listed under the name of the module, otherwise as they are', async () => {
+  const own = await direct.tools();
+  const shown = (await governed.tools()).filter((tool) => tool.name.startsWith(`${name}.`));
+  const prefixed = own.map((tool) => ({ ...tool, name: `${name}.${tool.name}` }));
+  const byName = (a, b) => a.name.localeCompare(b.name);
+  assert.deepEqual(shown.sort(byName), prefixed.sort(byName));
+});
+
+for (const [tool, args] of [
+  ['echo', { message: 'Grüße, 世界 \u0000\u{1f600} "quoted" \\ /' }],
+  ['get-sum', { a: 2 ** 40, b: -0.5 }],
+  ['get-structured-content', { location: 'Chicago' }],
+  ['get-tiny-image', {}],
+  ['get-annotated-message', { messageType: 'error', includeImage: true }],
+  ['get-resource-links', { count: 3 }],
+  ['get-resource-reference', { resourceType: 'Text', resourceId: 1 }],
+]) {
+  test(`${tool} answers through the gateway what it answers directly`, async () => {
+    const plain = (result) => JSON.parse(JSON.stringify(result, (key, value) => (key === 'lastModified' ? undefined : value)));
+    const [one, other] = [plain(await direct.call(tool, args)), plain(await through(tool, args))];
+    // Texts that tell the time of day differ between two calls, also two direct ones.
+    const untimed = (result) => JSON.parse(JSON.stringify(result).replace(/\d{1,2}:\d\d:\d\d( [AP]M)?/g, 'TIME'));
+    assert.deepEqual(untimed(other), untimed(one));
+  });
+}
+
+test('a tool that takes its time is waited for', async () => {
+  const result = await through('trigger-long-running-operation', { duration: 3, steps: 3 });
+  assert.match(result.content[0].text, /Long running operation completed. Duration: 3 seconds, Steps: 3/);
+});
+
+test('a tool that reports progress over its event stream comes to its result', async () => {
+  const result = await governed.client.callTool(
+    { name: `${name}.trigger-long-running-operation`, arguments: { duration: 2, steps: 4 } },
+    undefined,
+    { onprogress: () => {}, resetTimeoutOnProgress: true, timeout: 20_000 },
+  );
+  assert.match(result.content[0].text, /completed/);
+});
+
+test('arguments that the tool refuses come back as its own error', async () => {
+  const outcome = async (agent, tool) => {
+    try {
+      const { isError, content } = await agent.call(tool, { a: 'one' });
+      return { isError, text: content[0].text };
+    } catch (error) {
+      return { code: error.code };
+    }
+  };
+  const own = await outcome(direct, 'get-sum');
+  assert.deepEqual(await outcome(governed, `${name}.get-sum`), own);
+});
+
+test('a client of the stateless era reaches this server of the initialize era', async () => {
+  const agent = await typescriptV2(ready.mcp_url, reader().key, { pin: '2026-07-28' });
+  const result = await agent.call(`${name}.echo`, { message: 'across eras' });
+  assert.deepEqual(result.content, [{ type: 'text', text: 'Echo: across eras' }]);
+  await agent.close();
+});
+
+test('thirty calls at the same time do not get mixed up', async () => {
+  const wanted = Array.from({ length: 30 }, (_, n) => n);
+  const results = await Promise.all(wanted.map((n) => through('echo', { message: `number ${n}` })));
+  assert.deepEqual(results.map((result) => result.content[0].text), wanted.map((n) => `Echo: number ${n}`));
+});
+
+test('an agent without the key neither sees it nor reaches it', async () => {
+  const agent = await typescriptV1(ready.mcp_url, outsider().key);
+  assert.deepEqual((await agent.tools()).filter((tool) => tool.name.startsWith(name)), []);
+  const denied = await agent.call(`${name}.echo`, { message: 'let me in' });
+  assert.equal(denied.isError, true);
+  assert.doesNotMatch(JSON.stringify(denied.content), /let me in/);
+  await agent.close();
+});
+
+test('the calls are on record with who, what, how and what it cost', async () => {
+  const row = await eventually('the call in the list', async () => {
+    const rows = await calls();
+    return rows.find((one) => one.tool_name === `${name}.get-tiny-image` && one.outcome);
+  });
+  assert.equal(row.agent_name, reader().name);
+  assert.equal(row.verdict, 'permit');
+  assert.equal(row.outcome, 'succeeded');
+  assert.ok(row.duration_us > 0);
+  assert.ok(row.charge, 'has a charge');
+});
+
+test('when the server restarts, its sessions are renewed without the agent noticing', async () => {
+  await upstream.restart();
+  const result = await through('echo', { message: 'back again' });
+  assert.equal(result.content[0].text, 'Echo: back again');
+});
