@@ -1,0 +1,49 @@
+//! Builds the server's program and the site folder.
+
+use std::process::Command;
+
+use clap::Args;
+
+use crate::failure::Result;
+use crate::run;
+use crate::wasm;
+use crate::workspace::{binary, cargo, root, site, target};
+
+/// The most bytes that the compressed islands may have: what a phone on a slow line loads in about a second.
+const WASM_LIMIT: u64 = 150_000;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Optimize the server; slow to compile, fast to run.
+    #[arg(long)]
+    pub(crate) release: bool,
+}
+
+pub(crate) fn everything(arguments: &Arguments) -> Result<()> {
+    front_end()?;
+    program("server", "workingagents", arguments.release)
+}
+
+/// Compiles one program of the workspace.
+pub(crate) fn program(package: &str, name: &str, release: bool) -> Result<()> {
+    let mut command = cargo();
+    command.args(["build", "--package", package, "--bin", name]);
+    if release {
+        command.arg("--release");
+    }
+    run::run(&format!("{name}: compiling"), &mut command)
+}
+
+/// Fills `target/site`: islands, their glue, style, fonts, each with its compressed twin.
+pub(crate) fn front_end() -> Result<()> {
+    let wasm = wasm::islands()?;
+    program("front", "front", false)?;
+    let mut command = Command::new(binary("front", false));
+    command.arg("--wasm").arg(wasm);
+    command.arg("--style").arg(root().join("style"));
+    command.arg("--glue").arg(target().join("front/glue"));
+    command.arg("--site").arg(site());
+    command.arg("--lock").arg(root().join("Cargo.lock"));
+    command.arg("--limit").arg(WASM_LIMIT.to_string());
+    run::run("site: glue, style and static files", &mut command)
+}

@@ -1,0 +1,18 @@
+//! `cargo xtask ci`: everything that must hold before a change lands, the cheap checks first.
+
+use crate::failure::Result;
+use crate::queries;
+use crate::test;
+use crate::workspace::cargo;
+use crate::{dependencies, run, wasm};
+
+pub(crate) fn run() -> Result<()> {
+    run::run("format", cargo().args(["fmt", "--all", "--check"]))?;
+    dependencies::check()?;
+    queries::record(&queries::Arguments { check: true })?;
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
+    run::run("clippy: workspace", &mut clippy)?;
+    wasm::lint_islands()?;
+    test::run(&test::Arguments::default())
+}

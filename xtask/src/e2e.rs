@@ -1,0 +1,196 @@
+//! `cargo xtask e2e`: a real server on a throw-away data folder, and the suites in e2e/ that speak to it as MCP
+//! clients and as a browser.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::build;
+use crate::failure::{Failure, Result, at};
+use crate::machine::{browser, node, postgres, python};
+use crate::progress::{say, step};
+use crate::run::{self, Group};
+use crate::workspace::{binary, root, site, target};
+
+/// How long the server may take from nothing to ready.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Run one suite alone.
+    #[arg(long)]
+    only: Option<Suite>,
+    /// Try the optimized server.
+    #[arg(long)]
+    release: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    All,
+    Protocol,
+    Browser,
+}
+
+pub(crate) fn command(arguments: &Arguments) -> Result<()> {
+    let (closing, outcome) = run(arguments.only.unwrap_or(Suite::All), arguments.release);
+    for line in closing {
+        println!("{line}");
+    }
+    outcome
+}
+
+/// Runs suites and returns the lines with which they closed.
+pub(crate) fn run(suite: Suite, release: bool) -> (Vec<String>, Result<()>) {
+    let mut closing = Vec::new();
+    let outcome = try_run(suite, release, &mut closing);
+    (closing, outcome)
+}
+
+fn try_run(suite: Suite, release: bool, closing: &mut Vec<String>) -> Result<()> {
+    let folder = root().join("e2e");
+    postgres::programs()?;
+    let node = node::ready(&folder)?;
+    let mut command = Command::new(&node);
+    command.arg("run.mjs").current_dir(&folder);
+    let bin = node.parent().unwrap_or(Path::new("/")).to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(bin).chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(folders).unwrap_or(path));
+    let requirements = folder.join("requirements.txt");
+    if requirements.exists() && suite != Suite::Browser {
+        command.env("WORKINGAGENTS_PYTHON", python::ready(&requirements, &target().join("venv"))?);
+    }
+    if suite != Suite::Protocol {
+        command.env(browser::FORCED, browser::ready()?);
+    }
+    match suite {
+        Suite::All => {}
+        Suite::Protocol => drop(command.args(["--only", "protocol"])),
+        Suite::Browser => drop(command.args(["--only", "browser"])),
+    }
+    build::everything(&build::Arguments { release })?;
+
+    let server = step("starting the server", || Server::start(release))?;
+    command
+        .env("WORKINGAGENTS_READY", &server.ready)
+        .env("WORKINGAGENTS_BIN", binary("workingagents", release));
+    let (lines, outcome) = run::run_and_recall("end-to-end tests", &mut command, is_summary);
+    closing.extend(lines);
+    if outcome.is_err() {
+        server.show_log();
+    }
+    outcome
+}
+
+/// `N passed, N failed`, perhaps with more behind.
+fn is_summary(line: &str) -> bool {
+    line.contains(" passed, ")
+        && line.contains(" failed")
+        && line.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// A server of our own with its private PostgreSQL, gone with all it wrote when this is dropped.
+struct Server {
+    group: Group,
+    ready: String,
+    data: PathBuf,
+    log: PathBuf,
+}
+
+impl Server {
+    fn start(release: bool) -> Result<Self> {
+        let parent = target().join("e2e");
+        fs::create_dir_all(&parent).map_err(at("creating", &parent))?;
+        let data = parent.join(format!("data-{}", std::process::id()));
+        let log = parent.join("server.log");
+        let log_file = fs::File::create(&log).map_err(at("creating", &log))?;
+        let mut command = Command::new(binary("workingagents", release));
+        command.args(["dev", "--port", "0", "--json"]).arg("--data").arg(&data).arg("--site").arg(site());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file).current_dir(root());
+        let group = Group::start_apart(&mut command)?;
+        let mut server = Self { group, ready: String::new(), data, log };
+        match server.first_line() {
+            Ok(line) => {
+                serde_json::from_str::<serde_json::Value>(&line).map_err(|error| {
+                    Failure::Other(format!("the server's ready line is not JSON ({error}): {line}"))
+                })?;
+                server.ready = line;
+                Ok(server)
+            }
+            Err(failure) => {
+                server.show_log();
+                Err(failure)
+            }
+        }
+    }
+
+    /// The line that says the server is ready. The rest of its stdout is read and dropped, so that it never blocks.
+    fn first_line(&mut self) -> Result<String> {
+        let (sender, receiver) = mpsc::channel();
+        if let Some(stdout) = self.group.child.stdout.take() {
+            thread::spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(|line| line.ok()) {
+                    // Nobody listens after the first line.
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        let begin = Instant::now();
+        loop {
+            run::unless_interrupted()?;
+            match receiver.recv_timeout(Duration::from_millis(100)) {
+                Ok(line) => return Ok(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::Other("the server ended before it was ready".into()));
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) if begin.elapsed() > PATIENCE => {
+                    return Err(Failure::Other(format!(
+                        "the server was not ready after {} s",
+                        PATIENCE.as_secs()
+                    )));
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// The end of what the server said, and where the rest is.
+    fn show_log(&self) {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let end = lines.get(lines.len().saturating_sub(60)..).unwrap_or_default();
+        say(format_args!(
+            "the server's last words (all of them: {}):\n{}",
+            self.log.display(),
+            end.join("\n")
+        ));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.group.stop(Signal::TERM, Signal::KILL, Duration::from_secs(20));
+        // A killed server leaves its PostgreSQL behind, also when a test killed it.
+        for folder in
+            [self.data.clone(), self.data.join("postgres"), self.data.join("pg"), self.data.join("cluster")]
+        {
+            let pid_file = fs::read_to_string(folder.join("postmaster.pid")).unwrap_or_default();
+            let postmaster =
+                pid_file.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+            if let Some(postmaster) = postmaster {
+                let _ = kill_process(postmaster, Signal::QUIT);
+                thread::sleep(Duration::from_millis(500));
+            }
+        }
+        let _ = fs::remove_dir_all(&self.data);
+        say("stopped the server");
+    }
+}
