@@ -61,6 +61,8 @@ CREATE TABLE tools (
     discovered_at   timestamptz NOT NULL,
     approved_at     timestamptz,
     approved_by     text,
+    -- Who took it out; none while it is withdrawn: its upstream no longer offers it.
+    withdrawn_by    text,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, module_id, name),
     FOREIGN KEY (tenant_id, module_id) REFERENCES modules (tenant_id, id),

@@ -16,6 +16,8 @@ words! {
         ReadPeople = "people.read",
         /// Change units, people and their roles.
         ChangePeople = "people.change",
+        /// Make and unmake owners, and change what only they may: the owners' roles, standing and passwords.
+        ChangeOwners = "owners.change",
         /// Change agents and issue or revoke their keys.
         ChangeAgents = "agents.change",
         /// See modules and tools.
@@ -33,7 +35,8 @@ words! {
 pub fn includes(role: Role, deed: Deed) -> bool {
     use Deed::*;
     match role {
-        Role::Owner | Role::Admin => true,
+        Role::Owner => true,
+        Role::Admin => deed != ChangeOwners,
         Role::Auditor => {
             matches!(deed, ReadActivity | ReadContent | ReadPeople | ReadCatalog | ReadGrants)
         }

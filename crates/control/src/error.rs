@@ -55,6 +55,16 @@ impl Error {
         Self::Inconsistent { what: what.into(), why: why.to_string() }
     }
 
+    /// A violated unique constraint of this name as the sentence, anything else as what it is.
+    pub(crate) fn taken(
+        error: sqlx::Error,
+        constraint: &str,
+        code: &'static str,
+        sentence: impl FnOnce() -> String,
+    ) -> Self {
+        if Self::violates(&error, constraint) { Self::refused(code, sentence()) } else { error.into() }
+    }
+
     /// Whether the error is a violated unique constraint of this name.
     pub(crate) fn violates(error: &sqlx::Error, constraint: &str) -> bool {
         error.as_database_error().and_then(|error| error.constraint()) == Some(constraint)

@@ -4,14 +4,26 @@
 //! door to a tenant's rows; and the function authorizes inside it. Pages, API and command line only call these.
 
 pub mod actor;
+pub mod agents;
 pub mod authority;
+pub mod credentials;
 pub mod database;
 pub mod directory;
 mod error;
+mod given;
+pub mod grants;
 pub mod ledger;
+pub mod modules;
 pub mod nodes;
+mod passwords;
 pub mod pulse;
+mod rows;
+pub mod sessions;
+pub mod sign_in;
+pub mod tenants;
 pub mod tx;
+pub mod units;
+pub mod users;
 pub mod vault;
 
 use std::sync::Arc;
@@ -29,6 +41,7 @@ pub struct Control {
     ambient: Ambient,
     vault: Arc<vault::Vault>,
     pulse: pulse::Pulse,
+    opened: Arc<modules::connections::Opened>,
 }
 
 impl std::fmt::Debug for Control {
@@ -45,6 +58,7 @@ impl Control {
             ambient,
             vault: Arc::new(vault::Vault::new(master_keys)),
             pulse: pulse::Pulse::default(),
+            opened: Arc::default(),
         }
     }
 

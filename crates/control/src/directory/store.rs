@@ -2,27 +2,16 @@
 
 use ipnet::IpNet;
 use model::access::Grantee;
-use model::call::{Digest, Epoch};
+use model::call::Epoch;
 use model::{Money, TenantId};
 use policy::{
     AgentFact, CredentialFact, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact, UserFact,
 };
 
 use crate::actor::Actor;
+use crate::rows::{digest, word};
 use crate::tx::TenantTx;
 use crate::{Control, Error};
-
-/// Parses a word that the database's own CHECK constraints allow.
-fn word<T: std::str::FromStr>(what: &str, text: &str) -> Result<T, Error>
-where
-    T::Err: std::fmt::Display,
-{
-    text.parse().map_err(|error: T::Err| Error::inconsistent(what, error))
-}
-
-fn digest(what: &str, bytes: Vec<u8>) -> Result<Digest, Error> {
-    Digest::try_from(bytes.as_slice()).map_err(|_| Error::inconsistent(what, "a SHA-256 has 32 bytes"))
-}
 
 /// Reads the epoch alone.
 pub(super) async fn epoch(control: &Control, tenant: TenantId) -> Result<Epoch, Error> {

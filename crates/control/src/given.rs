@@ -1,0 +1,74 @@
+//! What people type in, checked before it goes anywhere: names, mail addresses.
+
+use crate::Error;
+
+/// A name or title for people: trimmed, 1 to `most` characters, nothing that could make it read as another name.
+pub(crate) fn name(field: &'static str, text: &str, most: usize) -> Result<String, Error> {
+    let text = text.trim();
+    if !(1..=most).contains(&text.chars().count()) {
+        return Err(Error::invalid(field, format!("give 1 to {most} characters")));
+    }
+    match text.chars().find(|c| misleads(*c)) {
+        None => Ok(text.to_owned()),
+        Some(c) => Err(Error::invalid(
+            field,
+            format!("it contains the invisible character U+{:04X}; leave it out", u32::from(c)),
+        )),
+    }
+}
+
+/// Control characters, and those that turn the direction of text, so that a name would show as something else.
+fn misleads(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A mail address in the form it is stored in: lower case, ASCII (RFC 5321 without SMTPUTF8), at most 254 characters.
+pub(crate) fn email(text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    let fits = text.len() <= 254
+        && text.bytes().all(|b| b.is_ascii_graphic() && !b"<>()[],;:\\\"".contains(&b))
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
+        });
+    if fits {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(Error::invalid(
+            "email",
+            "give one plain mail address such as ada@example.com, at most 254 characters",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_bounded_and_show_as_what_they_are() {
+        assert_eq!(name("name", "  Inbox helper ", 20).unwrap(), "Inbox helper");
+        assert_eq!(name("name", &"é".repeat(20), 20).unwrap().chars().count(), 20);
+        for bad in ["", "   ", "a\u{0}b", "a\nb", "evil\u{202E}txt", &"x".repeat(21)] {
+            assert!(name("name", bad, 20).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn mail_addresses_are_one_plain_address() {
+        assert_eq!(email(" Ada@Example.COM ").unwrap(), "ada@example.com");
+        for bad in [
+            "",
+            "ada",
+            "@x",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "ä@c.de",
+            "<a@b>",
+            "a@.b",
+            &format!("{}@b.c", "a".repeat(251)),
+        ] {
+            assert!(email(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What we present upstream: the value of an `Authorization` header, sealed in the database and never shown again.
+
+use std::collections::HashMap;
+
+use model::catalog::{ModuleKind, ModuleView};
+use model::{ConnectionId, ModuleId, TenantId};
+use parking_lot::RwLock;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::one;
+use crate::authority::Deed;
+use crate::tx::TenantTx;
+use crate::vault::{About, TenantKeys};
+use crate::{Actor, Control, Error};
+
+/// Opened connections, so that a call does not wait for the database. What a connection presents never changes: another
+/// secret is another connection, and no call is admitted with one that was revoked, since revoking moves the epoch.
+#[derive(Default)]
+pub(crate) struct Opened(RwLock<HashMap<(TenantId, ConnectionId), SecretString>>);
+
+impl Opened {
+    /// Keeps memory bounded; forgetting only costs opening a connection once more.
+    const MOST: usize = 10_000;
+}
+
+/// Sets what we present to a module, instead of what was set before.
+pub async fn set(
+    control: &Control,
+    actor: &Actor,
+    module: ModuleId,
+    authorization: &SecretString,
+) -> Result<ConnectionId, Error> {
+    check(authorization)?;
+    let keys = control.keys(actor.tenant()).await?;
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let module = one(&mut tx, module).await?;
+    if module.kind != ModuleKind::Mcp {
+        return Err(Error::refused(
+            "built_in",
+            format!("“{}” is built in: nothing is presented to it", module.title),
+        ));
+    }
+    let was = end(&mut tx, module.id).await?;
+    let id = insert(control, &mut tx, &keys, &module, authorization).await?;
+    tx.commit().await?;
+    control.forget(actor.tenant(), was);
+    Ok(id)
+}
+
+/// Ends what we present to a module: from then on, nothing.
+///
+/// # Errors
+/// When nothing was presented.
+pub async fn revoke(control: &Control, actor: &Actor, module: ModuleId) -> Result<(), Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let module = one(&mut tx, module).await?;
+    let was = end(&mut tx, module.id).await?;
+    let Some(id) = was else {
+        return Err(Error::not_found(format!("connection of module “{}”", module.title)));
+    };
+    tx.audit("connection.revoke", "connection", id, &module.title, json!({})).await?;
+    tx.commit().await?;
+    control.forget(actor.tenant(), was);
+    Ok(())
+}
+
+/// The value of the `Authorization` header of a connection, for the call that is being made.
+///
+/// # Errors
+/// Not found when it is not this tenant's, or was revoked.
+pub async fn authorization(
+    control: &Control,
+    tenant: TenantId,
+    connection: ConnectionId,
+) -> Result<SecretString, Error> {
+    if let Some(secret) = control.opened.0.read().get(&(tenant, connection)) {
+        return Ok(secret.clone());
+    }
+    let keys = control.keys(tenant).await?;
+    let mut tx = Actor::worker(tenant).read(control).await?;
+    let sealed = sqlx::query_scalar!(
+        "SELECT sealed FROM connections WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL",
+        tenant.uuid(),
+        connection.uuid(),
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or_else(|| Error::not_found("such connection"))?;
+    let plain = Zeroizing::new(keys.open(About::Connection(connection.uuid()), &sealed)?);
+    let text = std::str::from_utf8(&plain).map_err(|error| Error::inconsistent("a connection", error))?;
+    let secret = SecretString::from(text);
+    let mut opened = control.opened.0.write();
+    if opened.len() >= Opened::MOST {
+        opened.clear();
+    }
+    opened.insert((tenant, connection), secret.clone());
+    Ok(secret)
+}
+
+impl Control {
+    fn forget(&self, tenant: TenantId, connection: Option<ConnectionId>) {
+        if let Some(connection) = connection {
+            self.opened.0.write().remove(&(tenant, connection));
+        }
+    }
+}
+
+/// Refuses what cannot be the value of a header (RFC 9110 section 5.5).
+pub(super) fn check(authorization: &SecretString) -> Result<(), Error> {
+    let text = authorization.expose_secret();
+    let fits = (1..=8192).contains(&text.len())
+        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        && text.trim() == text;
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            "authorization",
+            "give the whole value of the Authorization header, such as `Bearer …`: printable ASCII, at most 8192 characters",
+        ))
+    }
+}
+
+pub(super) async fn insert(
+    control: &Control,
+    tx: &mut TenantTx,
+    keys: &TenantKeys,
+    module: &ModuleView,
+    authorization: &SecretString,
+) -> Result<ConnectionId, Error> {
+    let (id, tenant, now): (ConnectionId, _, _) = (tx.id(), tx.tenant_uuid(), tx.now());
+    let sealed =
+        keys.seal(control.ambient(), About::Connection(id.uuid()), authorization.expose_secret().as_bytes())?;
+    sqlx::query!(
+        "INSERT INTO connections (tenant_id, id, module_id, sealed, created_at) VALUES ($1, $2, $3, $4, $5)",
+        tenant,
+        id.uuid(),
+        module.id.uuid(),
+        sealed,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    tx.audit("connection.set", "connection", id, &module.title, json!({})).await?;
+    Ok(id)
+}
+
+async fn end(tx: &mut TenantTx, module: ModuleId) -> Result<Option<ConnectionId>, Error> {
+    let (tenant, now) = (tx.tenant_uuid(), tx.now());
+    let ended = sqlx::query_scalar!(
+        "UPDATE connections SET revoked_at = $3 WHERE tenant_id = $1 AND module_id = $2 AND revoked_at IS NULL RETURNING id",
+        tenant,
+        module.uuid(),
+        now,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(ended.map(Into::into))
+}

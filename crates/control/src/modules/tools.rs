@@ -1,0 +1,175 @@
+//! Tools of modules: approved as they are, taken out, priced.
+
+use model::call::Digest;
+use model::catalog::{ModuleKind, ModuleView, ToolStanding, ToolView};
+use model::{ModuleId, Money, RateId, Timestamp, ToolId};
+use serde_json::json;
+
+use super::{definition, discovery, one, store};
+use crate::authority::Deed;
+use crate::tx::TenantTx;
+use crate::{Actor, Control, Error};
+
+/// A tool with everything that is decided about.
+#[derive(Clone, Debug)]
+pub struct ToolDetail {
+    /// The tool.
+    pub view: ToolView,
+    /// The definition that is in force (or waits), the JSON text of an MCP `Tool` object.
+    pub definition: String,
+    /// What the upstream says now, while that is something else.
+    pub seen_definition: Option<String>,
+    /// Hash of what approving it now would approve. Hand it back to [`approve_tool`].
+    pub offered: Digest,
+    /// When it was approved last.
+    pub approved_at: Option<Timestamp>,
+    /// By whom.
+    pub approved_by: Option<String>,
+    /// Who took it out, if somebody did.
+    pub withdrawn_by: Option<String>,
+}
+
+/// Everything about one tool.
+pub async fn tool(control: &Control, actor: &Actor, tool: ToolId) -> Result<ToolDetail, Error> {
+    let mut tx = actor.read(control).await?;
+    tx.authorize(Deed::ReadCatalog, "tool")?;
+    detail(&mut tx, tool).await
+}
+
+/// A tool by its full name, such as `crm.list_companies`.
+pub async fn find_tool(control: &Control, actor: &Actor, full_name: &str) -> Result<ToolView, Error> {
+    let (module, name) = full_name
+        .trim()
+        .split_once('.')
+        .ok_or_else(|| Error::invalid("tool", "give the full name, such as `crm.list_companies`"))?;
+    let module = super::find(control, actor, module).await?;
+    module
+        .tools
+        .into_iter()
+        .find(|tool| tool.name == name)
+        .ok_or_else(|| Error::not_found(format!("tool `{}`", full_name.trim())))
+}
+
+/// Approves a tool as the upstream offers it now: from then on, whoever has its key may call it. `reviewed` is the hash
+/// that the person saw ([`ToolDetail::offered`]); should the upstream have changed the tool since, it is not approved.
+///
+/// # Errors
+/// `nothing_to_do`; `not_offered`; `changed_since`.
+pub async fn approve_tool(
+    control: &Control,
+    actor: &Actor,
+    tool: ToolId,
+    reviewed: Option<Digest>,
+) -> Result<(), Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "tool")?;
+    let detail = detail(&mut tx, tool).await?;
+    let module = one(&mut tx, detail.view.module).await?;
+    let name = format!("{}.{}", module.name, detail.view.name);
+    if reviewed.is_some_and(|hash| hash != detail.offered) {
+        return Err(Error::refused(
+            "changed_since",
+            format!("`{name}` has changed since you looked at it: look again"),
+        ));
+    }
+    match detail.view.standing {
+        ToolStanding::Approved => {
+            return Err(Error::refused("nothing_to_do", format!("`{name}` is approved as it is")));
+        }
+        ToolStanding::Withdrawn if detail.withdrawn_by.is_none() => {
+            return Err(Error::refused("not_offered", format!("{} no longer offers `{name}`", module.title)));
+        }
+        ToolStanding::Proposed | ToolStanding::Drifted | ToolStanding::Withdrawn => {}
+    }
+    approve(&mut tx, &module, &detail).await?;
+    tx.commit().await
+}
+
+/// Approves every proposed and drifted tool of a module as offered now. Returns how many; what was taken out stays out.
+pub async fn approve_all(control: &Control, actor: &Actor, module: ModuleId) -> Result<u64, Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let module = one(&mut tx, module).await?;
+    let mut approved = 0;
+    for tool in store::shelf(&mut tx, module.id).await? {
+        if matches!(tool.standing, ToolStanding::Proposed | ToolStanding::Drifted) {
+            let detail = detail(&mut tx, tool.id).await?;
+            approve(&mut tx, &module, &detail).await?;
+            approved += 1;
+        }
+    }
+    tx.commit().await?;
+    Ok(approved)
+}
+
+async fn approve(tx: &mut TenantTx, module: &ModuleView, detail: &ToolDetail) -> Result<(), Error> {
+    let text = detail.seen_definition.as_ref().unwrap_or(&detail.definition);
+    let definition = definition::read(text).map_err(|why| Error::inconsistent("a tool's definition", why))?;
+    // A built-in module says itself which key each tool asks for.
+    let key = match module.kind {
+        ModuleKind::Mcp => discovery::key(&module.name, &definition),
+        ModuleKind::Native => detail.view.key.to_string(),
+    };
+    let was = detail.view.standing;
+    store::redefine(tx, detail.view.id, &definition, &key, ToolStanding::Approved).await?;
+    store::mark_approved(tx, detail.view.id).await?;
+    let name = format!("{}.{}", module.name, detail.view.name);
+    let detail_json = json!({ "definition": hex::encode(definition.hash), "key": key, "was": was });
+    tx.audit("tool.approve", "tool", detail.view.id, &name, detail_json).await
+}
+
+/// Takes a tool out: nobody may call it, until somebody approves it again.
+///
+/// # Errors
+/// `nothing_to_do` when it is withdrawn already.
+pub async fn withdraw_tool(control: &Control, actor: &Actor, tool: ToolId) -> Result<(), Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "tool")?;
+    let detail = detail(&mut tx, tool).await?;
+    let module = one(&mut tx, detail.view.module).await?;
+    let name = format!("{}.{}", module.name, detail.view.name);
+    if detail.view.standing == ToolStanding::Withdrawn && detail.withdrawn_by.is_some() {
+        return Err(Error::refused("nothing_to_do", format!("`{name}` is withdrawn already")));
+    }
+    let by = tx.actor().name().to_owned();
+    store::withdraw(&mut tx, tool, Some(&by)).await?;
+    tx.audit("tool.withdraw", "tool", tool, &name, json!({ "was": detail.view.standing })).await?;
+    tx.commit().await
+}
+
+/// Sets what a call of a tool costs from now on, in the organization's currency. Calls made before keep their price.
+pub async fn set_price(
+    control: &Control,
+    actor: &Actor,
+    tool: ToolId,
+    price: Money,
+) -> Result<RateId, Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "tool")?;
+    let detail = detail(&mut tx, tool).await?;
+    let module = one(&mut tx, detail.view.module).await?;
+    let currency = detail.view.price.currency;
+    if price.currency != currency {
+        return Err(Error::invalid("price", format!("prices here are in {currency}")));
+    }
+    let amount = price.amount.normalize();
+    if amount.is_sign_negative() && !amount.is_zero()
+        || amount.scale() > 10
+        || amount.trunc() >= 10_000_000_000u64.into()
+    {
+        return Err(Error::invalid(
+            "price",
+            "give an amount from 0 up, below 10 billion, with at most 10 decimals",
+        ));
+    }
+    let rate = store::insert_rate(&mut tx, tool, Money { amount, currency }).await?;
+    let name = format!("{}.{}", module.name, detail.view.name);
+    let said = json!({ "price": Money { amount, currency }, "was": detail.view.price });
+    tx.audit("tool.set_price", "tool", tool, &name, said).await?;
+    tx.commit().await?;
+    Ok(rate)
+}
+
+async fn detail(tx: &mut TenantTx, tool: ToolId) -> Result<ToolDetail, Error> {
+    store::tool(tx, tool).await?.ok_or_else(|| Error::not_found("such tool"))
+}

@@ -1,0 +1,114 @@
+//! Passwords: hashed with argon2id, never stored, never logged.
+
+use std::time::Duration;
+
+use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use model::Ambient;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::Error;
+
+/// OWASP's second configuration for argon2id: 19 MiB, 2 passes, 1 lane.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Each takes 19 MiB and some 20 ms of a core: more at once would take the machine from the calls.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
+/// How long one waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const SHORTEST: usize = 12;
+/// In bytes. Longer ones are not hashed, not even to be refused.
+pub(crate) const LONGEST: usize = 1024;
+
+/// A hash of these parameters, of a password that nobody knows: checked where there is no other, so that it takes as
+/// long to refuse an address that does not exist as one that does.
+pub(crate) const DUMMY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXRoaW5nIHNhbHR5$ZmRzYWZkc2FmZHNhZmRzYWZkc2FmZHNhZmRzYWZkc2E";
+
+/// No turn came in time: the machine has too much to hash.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Busy;
+
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Error::refused("busy", "too many passwords are being checked at the moment: try again in a minute")
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, Error> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .map_err(|error| Error::inconsistent("the parameters of argon2", error))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+async fn turn() -> Result<SemaphorePermit<'static>, Busy> {
+    match tokio::time::timeout(PATIENCE, AT_ONCE.acquire()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(Busy),
+    }
+}
+
+/// Hashes a new password, in PHC string form.
+///
+/// # Errors
+/// When it is shorter than 12 characters or longer than 1024 bytes.
+pub(crate) async fn hash(ambient: &Ambient, password: &SecretString) -> Result<String, Error> {
+    let length = password.expose_secret().chars().count();
+    if length < SHORTEST || password.expose_secret().len() > LONGEST {
+        return Err(Error::invalid(
+            "password",
+            format!("give at least {SHORTEST} characters and at most {LONGEST} bytes"),
+        ));
+    }
+    let salt = SaltString::encode_b64(&ambient.bytes::<16>())
+        .map_err(|error| Error::inconsistent("a password's salt", error))?;
+    let (argon2, password) = (argon2()?, password.clone());
+    let turn = turn().await?;
+    tokio::task::spawn_blocking(move || {
+        // Kept until the work is done, even when nobody waits for it any more.
+        let _turn = turn;
+        argon2.hash_password(password.expose_secret().as_bytes(), &salt).map(|hash| hash.to_string())
+    })
+    .await
+    .map_err(|error| Error::inconsistent("hashing a password", error))?
+    .map_err(|error| Error::inconsistent("hashing a password", error))
+}
+
+/// Whether a password is the one of a stored hash. A hash that cannot be read fits none.
+pub(crate) async fn verify(password: &SecretString, hash: String) -> Result<bool, Busy> {
+    if password.expose_secret().len() > LONGEST {
+        return Ok(false);
+    }
+    let password = password.clone();
+    let turn = turn().await?;
+    Ok(tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let parsed = PasswordHash::new(&hash)
+            .inspect_err(|error| tracing::error!(%error, "a stored password hash is damaged"));
+        // The parameters are those of the stored hash, so that older ones still verify.
+        parsed.is_ok_and(|hash| {
+            Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
+        })
+    })
+    .await
+    .unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_dummy_is_a_hash_of_the_same_cost_that_fits_nothing() {
+        let hash = PasswordHash::new(DUMMY).unwrap();
+        let params = Params::try_from(&hash).unwrap();
+        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (MEMORY_KIB, PASSES, LANES));
+        assert_eq!(hash.hash.unwrap().len(), 32);
+        assert!(!verify(&"".to_owned().into(), DUMMY.to_owned()).await.unwrap());
+        assert!(!verify(&"correct horse battery".to_owned().into(), "nonsense".to_owned()).await.unwrap());
+    }
+}

@@ -1,0 +1,42 @@
+//! Reading rows: what the database's own constraints promise is checked once more where it becomes a value of ours.
+
+use model::access::Grantee;
+use model::call::Digest;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::Error;
+
+/// Parses a word that the database's own CHECK constraints allow.
+pub(crate) fn word<T: std::str::FromStr>(what: &str, text: &str) -> Result<T, Error>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| Error::inconsistent(what, error))
+}
+
+/// A SHA-256.
+pub(crate) fn digest(what: &str, bytes: Vec<u8>) -> Result<Digest, Error> {
+    Digest::try_from(bytes.as_slice()).map_err(|_| Error::inconsistent(what, "a SHA-256 has 32 bytes"))
+}
+
+/// An amount and its currency.
+pub(crate) fn money(what: &str, amount: Decimal, currency: &str) -> Result<model::Money, Error> {
+    Ok(model::Money { amount, currency: word(what, currency)? })
+}
+
+/// The four columns of a grantee, of which one is set.
+pub(crate) fn grantee(
+    unit: Option<Uuid>,
+    role: Option<&str>,
+    user: Option<Uuid>,
+    agent: Option<Uuid>,
+) -> Result<Grantee, Error> {
+    match (unit, role, user, agent) {
+        (Some(unit), None, None, None) => Ok(Grantee::Unit(unit.into())),
+        (None, Some(role), None, None) => Ok(Grantee::Role(word("grant", role)?)),
+        (None, None, Some(user), None) => Ok(Grantee::User(user.into())),
+        (None, None, None, Some(agent)) => Ok(Grantee::Agent(agent.into())),
+        _ => Err(Error::inconsistent("a grant", "it names none or several grantees")),
+    }
+}

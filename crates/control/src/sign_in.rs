@@ -1,0 +1,237 @@
+//! Signing in by password, and who a signed-in person is at each request.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use model::people::Slug;
+use model::{TenantId, UserId};
+use secrecy::SecretString;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::actor::HeldRole;
+use crate::{Actor, Control, Error, given, passwords, rows};
+
+/// Failures are counted for this long from the first one.
+const WINDOW: TimeDelta = TimeDelta::minutes(15);
+/// Failures from one address for one mail address, before further attempts are refused unseen.
+const FROM_ADDRESS_FOR_EMAIL: i32 = 10;
+/// Failures for one mail address from anywhere. More, so that one stranger cannot lock a person out.
+const FOR_EMAIL: i32 = 50;
+/// Failures from one address for any mail address.
+const FROM_ADDRESS: i32 = 100;
+
+/// Somebody whose password was right, in one organization.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedIn {
+    /// The person.
+    pub user: UserId,
+    /// In which organization.
+    pub tenant: TenantId,
+    /// Its short name.
+    pub slug: Slug,
+    /// Its name.
+    pub tenant_name: String,
+    /// The person's name.
+    pub user_name: String,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignInError {
+    /// Address or password are wrong. Which of them is not told.
+    #[error("the mail address or the password is wrong")]
+    WrongCredentials,
+    /// Too many attempts have failed.
+    #[error("too many attempts have failed: try again in {} minutes", retry_after.as_secs().div_ceil(60).max(1))]
+    TooMany {
+        /// After this, it may be tried again.
+        retry_after: Duration,
+    },
+    /// It cannot be told at the moment.
+    #[error("signing in is not possible at the moment: try again in a minute")]
+    Unavailable,
+}
+
+impl From<Error> for SignInError {
+    fn from(error: Error) -> Self {
+        tracing::error!(%error, source = ?std::error::Error::source(&error), "signing in failed");
+        Self::Unavailable
+    }
+}
+
+impl From<sqlx::Error> for SignInError {
+    fn from(error: sqlx::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// Checks a password. The same person can have accounts in several organizations: those whose password it is are
+/// returned, at least one.
+///
+/// Attempts are counted before the password is checked, so that many at once are not more than their number.
+pub async fn sign_in(
+    control: &Control,
+    email: &str,
+    password: &SecretString,
+    from: Option<IpAddr>,
+) -> Result<Vec<SignedIn>, SignInError> {
+    let email = given::email(email).unwrap_or_default();
+    let limits = limits(&email, from);
+    for (key, most) in &limits {
+        count(control, key, *most).await?;
+    }
+    let candidates = sqlx::query!(
+        r#"SELECT tenant AS "tenant!", slug AS "slug!", tenant_name AS "tenant_name!", user_id AS "user_id!",
+                  user_name AS "user_name!", password_hash AS "password_hash!"
+           FROM sign_in_candidates($1)"#,
+        email,
+    )
+    .fetch_all(control.pool())
+    .await?;
+    let busy = |_| SignInError::Unavailable;
+    if candidates.is_empty() {
+        passwords::verify(password, passwords::DUMMY.to_owned()).await.map_err(busy)?;
+    }
+    let mut signed_in = Vec::new();
+    for row in candidates {
+        if passwords::verify(password, row.password_hash).await.map_err(busy)? {
+            signed_in.push(SignedIn {
+                user: row.user_id.into(),
+                tenant: row.tenant.into(),
+                slug: rows::word("tenant", &row.slug)?,
+                tenant_name: row.tenant_name,
+                user_name: row.user_name,
+            });
+        }
+    }
+    if signed_in.is_empty() {
+        tracing::info!(from = ?from, "a sign-in failed");
+        return Err(SignInError::WrongCredentials);
+    }
+    forgive(control, &limits).await?;
+    for person in &signed_in {
+        let mut tx =
+            Actor::user(person.tenant, person.user, &person.user_name, Vec::new()).write(control).await?;
+        let detail = json!({ "address": from });
+        tx.audit("user.sign_in", "user", person.user, &person.user_name, detail).await?;
+        tx.commit().await?;
+    }
+    Ok(signed_in)
+}
+
+/// Who a signed-in person is now: asked at each request, so that what was taken away is gone. None: suspended, or in a
+/// suspended organization.
+pub async fn actor(control: &Control, tenant: TenantId, user: UserId) -> Result<Option<Actor>, Error> {
+    let mut tx = Actor::worker(tenant).read(control).await?;
+    let found = sqlx::query!(
+        r#"SELECT u.name, r.role AS "role?", r.unit_id AS "unit_id?"
+           FROM users u
+           JOIN tenants t ON t.tenant_id = u.tenant_id AND t.standing = 'active'
+           LEFT JOIN role_assignments r ON r.tenant_id = u.tenant_id AND r.user_id = u.id
+           WHERE u.tenant_id = $1 AND u.id = $2 AND u.standing = 'active'"#,
+        tenant.uuid(),
+        user.uuid(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let Some(name) = found.first().map(|row| row.name.clone()) else { return Ok(None) };
+    let mut roles = Vec::with_capacity(found.len());
+    for row in found {
+        if let Some(role) = row.role {
+            roles.push(HeldRole { role: rows::word("role", &role)?, unit: row.unit_id.map(Into::into) });
+        }
+    }
+    Ok(Some(Actor::user(tenant, user, &name, roles)))
+}
+
+/// What is counted for an attempt: keys, as SHA-256, and how many failures each may see.
+fn limits(email: &str, from: Option<IpAddr>) -> Vec<([u8; 32], i32)> {
+    let key = |parts: [&str; 3]| <[u8; 32]>::from(Sha256::digest(parts.join("\n").as_bytes()));
+    let mut limits = vec![(key(["sign_in", "email", email]), FOR_EMAIL)];
+    if let Some(from) = from.map(network) {
+        limits.push((key(["sign_in", "address", &from]), FROM_ADDRESS));
+        limits.push((key(["sign_in", &from, email]), FROM_ADDRESS_FOR_EMAIL));
+    }
+    limits
+}
+
+/// One customer of a network provider: an IPv4 address, or an IPv6 /64, all of which one machine can use.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// Counts an attempt as failed until it turns out otherwise.
+async fn count(control: &Control, key: &[u8; 32], most: i32) -> Result<(), SignInError> {
+    let now = control.ambient().now();
+    let row = sqlx::query!(
+        "INSERT INTO throttles AS t (key, since, count) VALUES ($1, $2, 1)
+         ON CONFLICT (key) DO UPDATE SET
+             since = CASE WHEN t.since <= $3 THEN excluded.since ELSE t.since END,
+             count = CASE WHEN t.since <= $3 THEN 1 ELSE least(t.count + 1, 1000000) END
+         RETURNING since, count",
+        key.as_slice(),
+        now,
+        now - WINDOW,
+    )
+    .fetch_one(control.pool())
+    .await?;
+    if row.count > most {
+        let retry_after = (row.since + WINDOW - now).to_std().unwrap_or_default();
+        return Err(SignInError::TooMany { retry_after });
+    }
+    Ok(())
+}
+
+/// Takes back what was counted for an attempt that was no failure; for the person at that address, all of it.
+async fn forgive(control: &Control, limits: &[([u8; 32], i32)]) -> Result<(), SignInError> {
+    for (key, most) in limits {
+        let all = *most == FROM_ADDRESS_FOR_EMAIL;
+        sqlx::query!(
+            "UPDATE throttles SET count = CASE WHEN $2 THEN 0 ELSE greatest(count - 1, 0) END WHERE key = $1",
+            key.as_slice(),
+            all
+        )
+        .execute(control.pool())
+        .await?;
+    }
+    Ok(())
+}
+
+/// Forgets counts whose time is over. Returns how many.
+pub async fn delete_expired(control: &Control) -> Result<u64, Error> {
+    let over = control.ambient().now() - WINDOW;
+    Ok(sqlx::query!("DELETE FROM throttles WHERE since <= $1", over)
+        .execute(control.pool())
+        .await?
+        .rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_customer_is_a_64_and_a_mapped_ipv4_is_that_ipv4() {
+        assert_eq!(network("2001:db8:1:2:3::9".parse().unwrap()), "2001:db8:1:2::/64");
+        assert_eq!(network("::ffff:192.0.2.7".parse().unwrap()), "192.0.2.7");
+    }
+
+    #[test]
+    fn what_is_counted_differs_by_address_and_by_mail_address() {
+        let keys = |email, from: &str| limits(email, Some(from.parse().unwrap()));
+        let (one, other) = (keys("a@b.c", "192.0.2.1"), keys("a@b.c", "192.0.2.2"));
+        assert_eq!(one[0], other[0]);
+        assert_ne!(one[1], other[1]);
+        assert_ne!(one[2], other[2]);
+        assert_eq!(one[1], keys("x@b.c", "192.0.2.1")[1]);
+        assert_eq!(limits("a@b.c", None).len(), 1);
+    }
+}

@@ -1,0 +1,191 @@
+//! People of a tenant: made, put into units, suspended. What they may do is beside, in `roles`.
+
+mod roles;
+mod store;
+
+use model::people::{Role, Standing, UserView};
+use model::{UnitId, UserId};
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::actor::HeldRole;
+use crate::authority::{self, Deed};
+use crate::tx::TenantTx;
+use crate::{Actor, Control, Error, given, passwords, units};
+
+pub use roles::{give_role, take_role};
+pub(crate) use store::one;
+
+/// A person to be made.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Their mail address, by which they sign in.
+    pub email: String,
+    /// Their name: 1 to 120 characters.
+    pub name: String,
+    /// The unit they sit in.
+    pub home_unit: UnitId,
+    /// With what they sign in; none: not by password.
+    pub password: Option<SecretString>,
+    /// A role in the whole tenant to begin with.
+    pub role: Option<Role>,
+}
+
+/// A person with what lists show beside.
+#[derive(Clone, Debug)]
+pub struct UserLine {
+    /// The person.
+    pub view: UserView,
+    /// Further units they are a member of.
+    pub units: Vec<UnitId>,
+    /// The roles they hold.
+    pub roles: Vec<HeldRole>,
+    /// Whether they can sign in by password.
+    pub has_password: bool,
+}
+
+/// Makes a person.
+///
+/// # Errors
+/// `email_taken` when somebody here has the address.
+pub async fn create(control: &Control, actor: &Actor, new: NewUser) -> Result<UserId, Error> {
+    // Hashing takes long: not for those who may not, and not while the tenant's calls wait at the gate.
+    if !authority::may(actor, Deed::ChangePeople) {
+        return Err(Error::not_found("user"));
+    }
+    let hash = match &new.password {
+        Some(password) => Some(passwords::hash(control.ambient(), password).await?),
+        None => None,
+    };
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangePeople, "user")?;
+    let id = insert(&mut tx, &new, hash).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Makes a person inside a transaction that moves the epoch anyway. `hash` is that of their password.
+pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser, hash: Option<String>) -> Result<UserId, Error> {
+    let (email, name) = (given::email(&new.email)?, given::name("name", &new.name, 120)?);
+    let unit = units::one(tx, new.home_unit).await?;
+    let id: UserId = tx.id();
+    store::insert(tx, id, &email, &name, unit.id, hash).await?;
+    tx.audit("user.create", "user", id, &name, json!({ "email": email, "unit": unit.name })).await?;
+    if let Some(role) = new.role {
+        roles::give(tx, id, &name, HeldRole { role, unit: None }).await?;
+    }
+    Ok(id)
+}
+
+/// Everybody, by name.
+pub async fn list(control: &Control, actor: &Actor) -> Result<Vec<UserLine>, Error> {
+    let mut tx = actor.read(control).await?;
+    tx.authorize(Deed::ReadPeople, "list of people")?;
+    store::all(&mut tx).await
+}
+
+/// A person by mail address. Case does not matter.
+pub async fn find(control: &Control, actor: &Actor, email: &str) -> Result<UserView, Error> {
+    let mut tx = actor.read(control).await?;
+    tx.authorize(Deed::ReadPeople, "such person")?;
+    let email = given::email(email)?;
+    store::by_email(&mut tx, &email)
+        .await?
+        .ok_or_else(|| Error::not_found(format!("person with the address {email}")))
+}
+
+/// Stops a person and, with them, every agent they own or that acts for them.
+///
+/// # Errors
+/// `last_owner` for the only active owner.
+pub async fn suspend(control: &Control, actor: &Actor, user: UserId) -> Result<(), Error> {
+    stand(control, actor, user, Standing::Suspended).await
+}
+
+/// Lets a suspended person act again.
+pub async fn resume(control: &Control, actor: &Actor, user: UserId) -> Result<(), Error> {
+    stand(control, actor, user, Standing::Active).await
+}
+
+async fn stand(control: &Control, actor: &Actor, user: UserId, standing: Standing) -> Result<(), Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangePeople, "user")?;
+    let person = store::one(&mut tx, user).await?;
+    if roles::is_owner(&mut tx, user).await? {
+        tx.authorize(Deed::ChangeOwners, &format!("owner “{}” that you may change", person.name))?;
+    }
+    if person.standing == standing {
+        return Err(Error::refused("nothing_to_do", format!("“{}” is {standing} already", person.name)));
+    }
+    store::set_standing(&mut tx, user, standing).await?;
+    if standing == Standing::Suspended {
+        roles::some_owner_is_left(&mut tx, &person.name).await?;
+    }
+    let action = if standing == Standing::Active { "user.resume" } else { "user.suspend" };
+    tx.audit(action, "user", user, &person.name, json!({})).await?;
+    tx.commit().await
+}
+
+/// Gives a person a new password: at least 12 characters. It decides who signs in and not what may be called, so the
+/// epoch stays.
+pub async fn set_password(
+    control: &Control,
+    actor: &Actor,
+    user: UserId,
+    password: &SecretString,
+) -> Result<(), Error> {
+    if !authority::may(actor, Deed::ChangePeople) {
+        return Err(Error::not_found("user"));
+    }
+    let hash = passwords::hash(control.ambient(), password).await?;
+    let mut tx = actor.write(control).await?;
+    tx.authorize(Deed::ChangePeople, "user")?;
+    let person = store::one(&mut tx, user).await?;
+    if roles::is_owner(&mut tx, user).await? {
+        tx.authorize(Deed::ChangeOwners, &format!("owner “{}” that you may change", person.name))?;
+    }
+    store::set_password(&mut tx, user, &hash).await?;
+    tx.audit("user.set_password", "user", user, &person.name, json!({})).await?;
+    tx.commit().await
+}
+
+/// Moves a person to another home unit.
+pub async fn move_to(control: &Control, actor: &Actor, user: UserId, unit: UnitId) -> Result<(), Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangePeople, "user")?;
+    let (person, unit) = (store::one(&mut tx, user).await?, units::one(&mut tx, unit).await?);
+    store::set_home(&mut tx, user, unit.id).await?;
+    let detail = json!({ "unit": unit.name, "from": person.home_unit });
+    tx.audit("user.move", "user", user, &person.name, detail).await?;
+    tx.commit().await
+}
+
+/// Makes a person a member of a further unit, beside the home unit.
+pub async fn join_unit(control: &Control, actor: &Actor, user: UserId, unit: UnitId) -> Result<(), Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangePeople, "user")?;
+    let (person, unit) = (store::one(&mut tx, user).await?, units::one(&mut tx, unit).await?);
+    if person.home_unit == unit.id || !store::join(&mut tx, user, unit.id).await? {
+        return Err(Error::refused(
+            "nothing_to_do",
+            format!("“{}” is in unit “{}” already", person.name, unit.name),
+        ));
+    }
+    tx.audit("user.join_unit", "user", user, &person.name, json!({ "unit": unit.name })).await?;
+    tx.commit().await
+}
+
+/// Ends a person's membership of a further unit.
+pub async fn leave_unit(control: &Control, actor: &Actor, user: UserId, unit: UnitId) -> Result<(), Error> {
+    let mut tx = actor.change(control).await?;
+    tx.authorize(Deed::ChangePeople, "user")?;
+    let (person, unit) = (store::one(&mut tx, user).await?, units::one(&mut tx, unit).await?);
+    if !store::leave(&mut tx, user, unit.id).await? {
+        return Err(Error::not_found(format!(
+            "membership of “{}” in unit “{}”, beside the home unit,",
+            person.name, unit.name
+        )));
+    }
+    tx.audit("user.leave_unit", "user", user, &person.name, json!({ "unit": unit.name })).await?;
+    tx.commit().await
+}
