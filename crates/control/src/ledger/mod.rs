@@ -4,6 +4,8 @@
 //! Groups never span tenants. A call is admitted only once the database has answered that the group is committed.
 
 mod flush;
+pub mod import;
+pub mod partitions;
 mod queue;
 pub mod reconcile;
 mod reject;

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::TenantId;
-use model::Timestamp;
 use model::call::Settlement;
+use model::{Ambient, TenantId, Timestamp};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::Inner;
-use crate::vault::About;
+use crate::vault::{About, TenantKeys, Unsealable};
 
 /// A settlement as the composite type `settling` of migration 4.
 #[derive(Clone, Debug, sqlx::Type)]
@@ -35,24 +34,39 @@ const GATHER: Duration = Duration::from_millis(10);
 /// Most settlements in one transaction.
 const GROUP: usize = 1000;
 
+impl Settling {
+    /// A settlement as a row, its result not sealed yet.
+    pub(super) fn from_settlement(settlement: Settlement) -> Self {
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            call_id: settlement.call.uuid(),
+            settled_at: settlement.settled_at,
+            outcome: settlement.outcome.word().to_owned(),
+            duration_us: micros(settlement.duration),
+            upstream_us: settlement.upstream_duration.map(micros),
+            failure: settlement.failure.and_then(|failure| serde_json::to_string(&failure).ok()),
+            result_size: i64::try_from(settlement.result_size).unwrap_or(i64::MAX),
+            result_digest: settlement.result_digest.map(|digest| digest.to_vec()),
+            result: settlement.result.map(|result| result.to_vec()),
+            amount: settlement.charge.amount,
+            currency: settlement.charge.currency.code().to_owned(),
+            rate_id: settlement.rate.map(|rate| rate.uuid()),
+        }
+    }
+
+    /// The same with its result sealed.
+    pub(super) fn sealed(mut self, keys: &TenantKeys, ambient: &Ambient) -> Result<Self, Unsealable> {
+        if let Some(result) = self.result.take() {
+            self.result = Some(keys.seal(ambient, About::Result(self.call_id), &result)?);
+        }
+        Ok(self)
+    }
+}
+
 /// Queues a settlement. The result's bytes are sealed by whoever writes the group.
 pub(super) fn enqueue(inner: &Arc<Inner>, settlement: Settlement) {
     let tenant = settlement.tenant;
-    let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-    let mut row = Settling {
-        call_id: settlement.call.uuid(),
-        settled_at: settlement.settled_at,
-        outcome: settlement.outcome.word().to_owned(),
-        duration_us: micros(settlement.duration),
-        upstream_us: settlement.upstream_duration.map(micros),
-        failure: settlement.failure.and_then(|failure| serde_json::to_string(&failure).ok()),
-        result_size: i64::try_from(settlement.result_size).unwrap_or(i64::MAX),
-        result_digest: settlement.result_digest.map(|digest| digest.to_vec()),
-        result: settlement.result.map(|result| result.to_vec()),
-        amount: settlement.charge.amount,
-        currency: settlement.charge.currency.code().to_owned(),
-        rate_id: settlement.rate.map(|rate| rate.uuid()),
-    };
+    let mut row = Settling::from_settlement(settlement);
     if inner.settlements.len() >= inner.settings.unsettled {
         // The database has been away for long. How calls ended and what they cost stays; their results go.
         row.result = None;
@@ -129,12 +143,8 @@ async fn flush(inner: &Arc<Inner>, tenant: TenantId, mut group: Vec<Settling>) -
 
 async fn write(inner: &Inner, tenant: TenantId, group: &[Settling]) -> Result<(), crate::Error> {
     let keys = inner.control.keys(tenant).await?;
-    let mut rows = group.to_vec();
-    for row in &mut rows {
-        if let Some(result) = row.result.take() {
-            row.result = Some(keys.seal(inner.control.ambient(), About::Result(row.call_id), &result)?);
-        }
-    }
+    let ambient = inner.control.ambient();
+    let rows = group.iter().cloned().map(|row| row.sealed(&keys, ambient)).collect::<Result<Vec<_>, _>>()?;
     let node = **inner.node.load();
     sqlx::query!("SELECT settle($1, $2, $3)", tenant.uuid(), node.uuid(), rows as Vec<Settling>)
         .fetch_one(&inner.pool)
