@@ -114,8 +114,8 @@ export function messagesOf(contentType, text) {
     .map((data) => JSON.parse(data));
 }
 
-/** Whether the Python client can be used here, and if not, why. */
-export const python = process.env.PYTHON ?? 'python3';
+/** A Python that has what requirements.txt names. */
+export const python = process.env.WORKINGAGENTS_PYTHON ?? 'python3';
 
 /**
  * The official Python client. It lives for one script of steps: [{ tools: true }, { call: name, arguments: {…} }].

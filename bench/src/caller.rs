@@ -167,6 +167,7 @@ impl Caller {
         };
         match judge(json, number, text, self.endpoint.echoed) {
             Verdict::Success => (End::Success, None),
+            Verdict::Denied(said) => (End::Denied, Some(said)),
             Verdict::ToolError(said) => (End::ToolError, Some(said)),
             Verdict::ProtocolError(said) => (End::ProtocolError, Some(said)),
             Verdict::Wrong(said) => (End::Wrong, Some(said)),

@@ -26,7 +26,8 @@ use crate::{Failure, print, say};
 /// Larger requests are refused with 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 const SPOKEN: [&str; 3] = ["2025-03-26", "2025-06-18", LEGACY];
-const TOOLS: &str = r#"{"tools":[{"name":"echo","description":"Answers with the text it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]},"annotations":{"readOnlyHint":true,"idempotentHint":true,"openWorldHint":false}}]}"#;
+/// The definition of its tool, an MCP `Tool` object.
+pub(crate) const TOOL: &str = r#"{"name":"echo","description":"Answers with the text it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]},"annotations":{"readOnlyHint":true,"idempotentHint":true,"openWorldHint":false}}"#;
 
 /// What the echo upstream can be told.
 #[derive(clap::Args)]
@@ -168,7 +169,7 @@ async fn answer(request: HttpRequest<Incoming>, echo: &Echo) -> HttpResponse<Ful
                 ),
             )
         }
-        "tools/list" => reply("result", TOOLS),
+        "tools/list" => reply("result", &[r#"{"tools":["#, TOOL, "]}"].concat()),
         "ping" => reply("result", "{}"),
         _ => reply("error", r#"{"code":-32601,"message":"no such method"}"#),
     }

@@ -5,6 +5,7 @@ mod caller;
 mod compare;
 mod disk;
 mod echo;
+mod forgetful;
 mod load;
 mod message;
 mod processes;
@@ -15,7 +16,7 @@ mod tally;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// What stopped a measurement, in one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -29,23 +30,37 @@ impl Failure {
     }
 }
 
-/// Measures WorkingAgents and what it is measured with.
+/// Measures WorkingAgents: the echo called directly, through the gateway without a ledger, and through the whole product.
 #[derive(Parser)]
-#[command(name = "bench", version)]
+#[command(name = "bench", version, args_conflicts_with_subcommands = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    compare: compare::Options,
+}
+
+/// The parts of a comparison, for use by themselves.
+#[derive(Subcommand)]
 enum Command {
+    /// The whole comparison; the same as no command at all.
+    Run(compare::Options),
     /// An upstream MCP server with one tool, `echo`, that costs as little as it can.
     Echo(echo::Options),
+    /// The gateway before `echo`, with a ledger that remembers nothing.
+    Gateway(forgetful::Options),
     /// Calls one tool of one MCP endpoint and reports how long the answers took.
     Load(load::Options),
-    /// Compares the echo called directly, through the gateway without a ledger, and through the whole product.
-    Run(compare::Options),
 }
 
 fn main() -> ExitCode {
-    let done = match Command::parse() {
-        Command::Echo(options) => echo::run(options),
-        Command::Load(options) => load::run(options),
-        Command::Run(options) => compare::run(options),
+    let line = Line::parse();
+    let done = match line.command {
+        None => compare::run(line.compare),
+        Some(Command::Run(options)) => compare::run(options),
+        Some(Command::Echo(options)) => echo::run(options),
+        Some(Command::Gateway(options)) => forgetful::run(options),
+        Some(Command::Load(options)) => load::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

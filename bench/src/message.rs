@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use model::call::ReasonCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -70,6 +71,21 @@ struct CallResult<'a> {
     is_error: bool,
     #[serde(borrow, default)]
     content: Vec<Content<'a>>,
+    #[serde(rename = "structuredContent", borrow)]
+    structured: Option<&'a RawValue>,
+}
+
+/// The structured content of a refusal or failure of the gateway's own.
+#[derive(Deserialize)]
+struct Structured<'a> {
+    #[serde(borrow)]
+    error: Trouble<'a>,
+}
+
+#[derive(Deserialize)]
+struct Trouble<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +99,9 @@ struct Content<'a> {
 pub(crate) enum Verdict {
     /// The tool answered, and with what was asked for.
     Success,
-    /// The tool answered that it failed; a denial by the gateway looks like this too.
+    /// The gateway refused the call, with a reason that is in the record too.
+    Denied(String),
+    /// The tool answered that it failed, or the gateway in its place.
     ToolError(String),
     /// A JSON-RPC error.
     ProtocolError(String),
@@ -107,7 +125,11 @@ pub(crate) fn judge(body: &[u8], id: u64, text: &str, echoed: bool) -> Verdict {
         return Verdict::Wrong(format!("neither result nor error: {}", excerpt(body)));
     };
     if result.is_error {
-        return Verdict::ToolError(excerpt(body));
+        let structured =
+            result.structured.and_then(|raw| serde_json::from_str::<Structured<'_>>(raw.get()).ok());
+        let is_reason = structured.is_some_and(|it| it.error.code.parse::<ReasonCode>().is_ok());
+        let verdict = if is_reason { Verdict::Denied } else { Verdict::ToolError };
+        return verdict(excerpt(body));
     }
     let first = result.content.first().and_then(|content| content.text.as_deref());
     if echoed && first != Some(text) {
@@ -183,8 +205,14 @@ mod tests {
 
     #[test]
     fn denials_and_errors_are_told_apart() {
-        let denied = REPLY.replace("false", "true");
-        assert!(matches!(judge(denied.as_bytes(), 7, "a-7", true), Verdict::ToolError(_)));
+        let failed = REPLY.replace("false", "true");
+        assert!(matches!(judge(failed.as_bytes(), 7, "a-7", true), Verdict::ToolError(_)));
+        for (code, denied) in [("missing_key", true), ("timed_out", false)] {
+            let said = format!(r#"true,"structuredContent":{{"error":{{"code":"{code}","ask":null}}}}"#);
+            let verdict = judge(REPLY.replace("false", &said).as_bytes(), 7, "a-7", true);
+            assert_eq!(matches!(verdict, Verdict::Denied(_)), denied, "{code}");
+            assert_eq!(matches!(verdict, Verdict::ToolError(_)), !denied, "{code}");
+        }
         let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"no"}}"#;
         assert!(matches!(judge(error.as_bytes(), 7, "a-7", true), Verdict::ProtocolError(_)));
         assert!(matches!(judge(b"<html>", 7, "a-7", true), Verdict::Wrong(_)));

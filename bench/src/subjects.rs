@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::forgetful::MODULE;
 use crate::processes::{Started, cpu_of, cpu_of_tree, find_below};
-use crate::report::{DIRECT, WITH};
+use crate::report::{DIRECT, WITH, WITHOUT};
 use crate::{Failure, say};
 
-/// The module under which the product knows the echo upstream.
-const MODULE: &str = "bench-echo";
 /// `dev` makes a database, migrates it and loads the demo before it is ready.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -54,7 +53,14 @@ pub(crate) struct Stage {
     /// What is compared, in the order of the report.
     pub(crate) subjects: Vec<Subject>,
     _product: Started,
+    _gateway: Started,
     _echo: Started,
+}
+
+#[derive(Deserialize)]
+struct GatewayReady {
+    url: String,
+    key: String,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +93,13 @@ pub(crate) fn start(binary: &Path, data: &Path, logs: &Path) -> Result<Stage, Fa
     let log = logs.join("echo.log");
     let (echo, EchoReady { url: echo_url }) =
         Started::start("the echo upstream", &mut command, &log, PATIENCE)?;
+
+    say("bench: starting the gateway without a ledger");
+    let mut command = Command::new(&own);
+    command.args(["gateway", "--end-with-stdin", "--upstream", &echo_url]);
+    let log = logs.join("gateway.log");
+    let (gateway, bare) =
+        Started::start::<GatewayReady>("the gateway without a ledger", &mut command, &log, PATIENCE)?;
 
     say("bench: starting the product with its database");
     let mut command = Command::new(binary);
@@ -121,6 +134,13 @@ pub(crate) fn start(binary: &Path, data: &Path, logs: &Path) -> Result<Stage, Fa
             watched: vec![load_time, echo_time],
         },
         Subject {
+            name: WITHOUT,
+            url: bare.url,
+            key: bare.key,
+            tool: format!("{MODULE}.echo"),
+            watched: vec![load_time, echo_time, ("gateway", Watch::Process(gateway.pid()))],
+        },
+        Subject {
             name: WITH,
             url: ready.mcp_url.clone(),
             key: agent.key.clone(),
@@ -133,7 +153,7 @@ pub(crate) fn start(binary: &Path, data: &Path, logs: &Path) -> Result<Stage, Fa
             ],
         },
     ];
-    Ok(Stage { subjects, _product: product, _echo: echo })
+    Ok(Stage { subjects, _product: product, _gateway: gateway, _echo: echo })
 }
 
 struct Admin<'a> {

@@ -17,7 +17,9 @@ const HIGHEST: u64 = 600_000_000_000;
 pub(crate) enum End {
     /// The tool answered.
     Success,
-    /// The tool, or the gateway in its place, answered `isError`: a denial is one of these.
+    /// The gateway refused the call.
+    Denied,
+    /// The tool, or the gateway in its place, answered `isError`.
     ToolError,
     /// A JSON-RPC error.
     ProtocolError,
@@ -42,7 +44,9 @@ pub(crate) struct Tally {
 pub(crate) struct Counts {
     /// Successes.
     pub(crate) ok: u64,
-    /// `isError` answers, denials among them.
+    /// Refused by the gateway, with a reason.
+    pub(crate) denied: u64,
+    /// Other `isError` answers.
     pub(crate) tool_errors: u64,
     /// JSON-RPC errors.
     pub(crate) protocol_errors: u64,
@@ -59,7 +63,8 @@ pub(crate) struct Counts {
 impl Counts {
     /// Everything that is not a success.
     pub(crate) const fn failed(&self) -> u64 {
-        self.tool_errors
+        self.denied
+            + self.tool_errors
             + self.protocol_errors
             + self.http_errors
             + self.wrong
@@ -106,6 +111,7 @@ impl Tally {
                 self.service.saturating_record(nanos(service));
                 &mut self.counts.ok
             }
+            End::Denied => &mut self.counts.denied,
             End::ToolError => &mut self.counts.tool_errors,
             End::ProtocolError => &mut self.counts.protocol_errors,
             End::HttpError => &mut self.counts.http_errors,

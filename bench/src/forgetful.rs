@@ -1,0 +1,203 @@
+//! The gateway alone: authenticated, decided and passed on as in the product, with a ledger that remembers nothing. What
+//! the product adds to this is what durable records cost.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gateway::seams::{
+    BootClock, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, Unavailable,
+};
+use gateway::{Gateway, Plugs, Settings};
+use model::access::{Grantee, PermissionKey};
+use model::call::{Attribution, Epoch};
+use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+use model::people::{Role, Standing, UnitKind};
+use model::{Ambient, ConnectionId, Currency, McpId, Money, TenantId, key};
+use policy::{
+    AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
+    UserFact,
+};
+use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
+use testkit::ambient::RealClock;
+use testkit::{ForgetfulLedger, SeededEntropy};
+
+use crate::processes::end_with_stdin;
+use crate::{Failure, print};
+
+/// The module's name, as everywhere in the comparison.
+pub(crate) const MODULE: &str = "bench-echo";
+
+/// What the forgetful gateway can be told.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The echo upstream's URL.
+    #[arg(long)]
+    upstream: String,
+    /// Port of 127.0.0.1 to listen on; 0 takes any and the ready line says which.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// End when standard input does.
+    #[arg(long, hide = true)]
+    end_with_stdin: bool,
+}
+
+/// Serves until it is killed. Prints one JSON line, `{"url": …, "key": …, "pid": …}`, once it listens.
+pub(crate) fn run(options: Options) -> Result<(), Failure> {
+    if options.end_with_stdin {
+        end_with_stdin();
+    }
+    let ambient = Ambient::new(RealClock::new(), SeededEntropy::new(u64::from(std::process::id())));
+    let key = key::mint(ambient.bytes());
+    let directory = directory(&ambient, &options.upstream, &key)?;
+    let endpoint = directory.tenant().mcp_id;
+    let plugs = Plugs {
+        directories: Arc::new(One(Arc::new(directory))),
+        ledger: Arc::new(ForgetfulLedger(ambient.clone())),
+        connections: Arc::new(NoSecrets),
+        native: Arc::new(NothingNative),
+        boot: Arc::new(Boot(ambient.clone())),
+    };
+    let network =
+        "127.0.0.0/8".parse().map_err(|wrong| Failure::of("allowing the loopback network", wrong))?;
+    let settings = Settings { allowed_upstream_networks: vec![network], ..Settings::default() };
+    let gateway =
+        Gateway::new(plugs, settings, ambient).map_err(|wrong| Failure::of("building the gateway", wrong))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|wrong| Failure::of("starting the gateway", wrong))?;
+    runtime.block_on(async {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let wrong = |wrong: std::io::Error| Failure::of(&format!("listening on {address}"), wrong);
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(wrong)?;
+        let address = listener.local_addr().map_err(wrong)?;
+        let pid = std::process::id();
+        print(&format!(r#"{{"url":"http://{address}/{endpoint}/mcp","key":"{key}","pid":{pid}}}"#));
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream: &mut tokio::net::TcpStream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).await.map_err(wrong)
+    })
+}
+
+/// A tenant with one agent that may use one tool of one module.
+fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, Failure> {
+    let wrong = |wrong: &dyn std::fmt::Display| Failure::of("building the directory", wrong);
+    let (tenant, unit, user, agent, module) =
+        (ambient.id(), ambient.id(), ambient.id(), ambient.id(), ambient.id());
+    let permission: PermissionKey = MODULE.parse().map_err(|it| wrong(&it))?;
+    let facts = Facts {
+        epoch: Epoch { number: 1, token: ambient.random_uuid() },
+        tenant: TenantFact {
+            id: tenant,
+            slug: "bench".parse().map_err(|it| wrong(&it))?,
+            name: "Bench".into(),
+            mcp_id: McpId::from(ambient.random_uuid()),
+            standing: Standing::Active,
+        },
+        units: vec![UnitFact { id: unit, parent: None, kind: UnitKind::Department, name: "Bench".into() }],
+        users: vec![UserFact {
+            id: user,
+            name: "Bench owner".into(),
+            home_unit: unit,
+            units: Vec::new(),
+            roles: vec![Role::Owner],
+            standing: Standing::Active,
+        }],
+        agents: vec![AgentFact {
+            id: agent,
+            name: "Bench agent".into(),
+            owner: user,
+            home_unit: unit,
+            standing: Standing::Active,
+        }],
+        credentials: vec![CredentialFact {
+            id: ambient.id(),
+            agent,
+            on_behalf_of: None,
+            secret_hash: Sha256::digest(key).into(),
+            expires_at: None,
+            allowed_addresses: Vec::new(),
+        }],
+        modules: vec![ModuleFact {
+            id: module,
+            name: MODULE.into(),
+            title: "Bench echo".into(),
+            kind: ModuleKind::Mcp,
+            url: Some(upstream.to_owned()),
+            connection: None,
+            owner: Some(user),
+            standing: ModuleStanding::Live,
+        }],
+        tools: vec![ToolFact {
+            id: ambient.id(),
+            module,
+            name: "echo".into(),
+            definition: crate::echo::TOOL.into(),
+            definition_hash: Sha256::digest(crate::echo::TOOL).into(),
+            key: permission.clone(),
+            standing: ToolStanding::Approved,
+            price: Money::zero(Currency::USD),
+            rate: None,
+        }],
+        grants: vec![GrantFact {
+            id: ambient.id(),
+            key: permission,
+            grantee: Grantee::Agent(agent),
+            expires_at: None,
+        }],
+    };
+    Directory::build(facts, ambient.now()).map_err(|it| wrong(&it))
+}
+
+/// The one directory there is.
+struct One(Arc<Directory>);
+
+#[async_trait]
+impl Directories for One {
+    async fn current(&self, endpoint: McpId) -> Result<Option<Arc<Directory>>, Unavailable> {
+        Ok((endpoint == self.0.tenant().mcp_id).then(|| self.0.clone()))
+    }
+
+    async fn newer(&self, endpoint: McpId, _: Epoch) -> Result<Option<Arc<Directory>>, Unavailable> {
+        self.current(endpoint).await
+    }
+}
+
+/// The echo wants no authorization.
+struct NoSecrets;
+
+#[async_trait]
+impl Connections for NoSecrets {
+    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, Unavailable> {
+        Err(Unavailable)
+    }
+}
+
+struct NothingNative;
+
+#[async_trait]
+impl NativeModules for NothingNative {
+    async fn call(
+        &self,
+        _: &Attribution,
+        module: &str,
+        _: &str,
+        _: Bytes,
+    ) -> Result<NativeAnswer, NativeFailure> {
+        Err(NativeFailure { sentence: format!("The module {module} is not built in.") })
+    }
+}
+
+struct Boot(Ambient);
+
+impl BootClock for Boot {
+    fn since_boot(&self) -> Duration {
+        self.0.since_boot()
+    }
+}
