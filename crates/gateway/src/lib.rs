@@ -1,3 +1,22 @@
 //! What passes through: the MCP data plane, the life of a call. No SQL, no sight of `control`.
+//!
+//! [`Gateway`] is built from [`Plugs`], which say what it needs of the rest of the house, and serves the machines'
+//! origin. A request comes in at `edge`, is understood by `methods` with the words of `wire`, and, if it is a call,
+//! lives the life in `life`, which reaches an `upstream` server or a native module.
 
+mod edge;
+mod gateway;
+mod life;
+mod methods;
+mod refusals;
+mod reject;
 pub mod seams;
+mod settings;
+mod upstream;
+mod wire;
+
+pub use self::gateway::{Gateway, NotBuilt, Plugs};
+pub use self::life::Admitted;
+pub use self::settings::{AddressHeader, Settings};
+pub use self::upstream::{Discovered, DiscoveredTool, DiscoveryError, Trouble};
+pub use self::wire::{Flaw, Revision, check_strictly};

@@ -1,0 +1,132 @@
+//! What policy says of the call, and how the agent is told when it is not a yes.
+
+use std::sync::Arc;
+
+use model::call::{Reason, ReasonCode, Verdict, Wanted};
+use model::{CallId, Currency, Money, Timestamp};
+use policy::{Decision, Directory, Permit, Principal, Refusal, Tool};
+use serde_json::json;
+
+use super::authenticate::Authenticated;
+use super::receive::Received;
+use super::resolve::Resolved;
+use crate::refusals;
+use crate::wire::{self, Answer, RpcError, code};
+
+/// How much of a tool's name is kept on record, in characters.
+const NAME: usize = 200;
+
+/// A call that was decided, one way or the other.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) received: Box<Received>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) principal: Arc<Principal>,
+    pub(super) tool: Option<Arc<Tool>>,
+    pub(super) ruling: Ruling,
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub(super) enum Ruling {
+    /// It may run.
+    Permitted(Permit),
+    /// It may not, or not yet.
+    Refused { verdict: Verdict, refusal: Refusal, voice: Voice },
+}
+
+/// How a refusal is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// As a tool result, which a model reads.
+    ToolResult,
+    /// As JSON-RPC's "invalid params", which the protocol wants for a tool that is not there.
+    UnknownTool,
+    /// As HTTP's 401, for a credential that may not be used.
+    Unauthorized,
+}
+
+/// Decides a call.
+pub(super) fn decide(resolved: Resolved, now: Timestamp) -> Decided {
+    let Resolved { received, directory, principal, tool } = resolved;
+    let ruling = match directory.decide(&principal, &tool, received.digest(), now) {
+        Decision::Permit(permit) => Ruling::Permitted(permit),
+        Decision::Hold(refusal) => Ruling::refused(Verdict::Hold, refusal),
+        Decision::Deny(refusal) => Ruling::refused(Verdict::Deny, refusal),
+    };
+    Decided { received, directory, principal, tool: Some(tool), ruling }
+}
+
+impl Ruling {
+    fn refused(verdict: Verdict, refusal: Refusal) -> Self {
+        let voice = match refusal.reason.code {
+            ReasonCode::UnknownTool => Voice::UnknownTool,
+            _ => Voice::ToolResult,
+        };
+        Self::Refused { verdict, refusal, voice }
+    }
+}
+
+impl Decided {
+    /// The name stands for nothing that can be decided.
+    pub(super) fn unresolved(authenticated: Authenticated, refusal: Refusal) -> Box<Self> {
+        let Authenticated { received, directory, principal } = authenticated;
+        let ruling = Ruling::refused(Verdict::Deny, refusal);
+        Box::new(Self { received, directory, principal, tool: None, ruling })
+    }
+
+    /// The credential may not be used. No policy was asked.
+    pub(super) fn refused_at_the_door(authenticated: Authenticated, reason: Reason) -> Box<Self> {
+        let Authenticated { received, directory, principal } = authenticated;
+        let policy_version = directory.policy_version();
+        let refusal = Refusal { epoch: directory.epoch(), reason, policies: Arc::from([]), policy_version };
+        let ruling = Ruling::Refused { verdict: Verdict::Deny, refusal, voice: Voice::Unauthorized };
+        Box::new(Self { received, directory, principal, tool: None, ruling })
+    }
+
+    /// What was asked for, as it is recorded.
+    pub(super) fn wanted(&self, currency: Currency) -> Wanted {
+        let name = self.received.name();
+        let name = match name.char_indices().nth(NAME) {
+            None => name.clone(),
+            Some((end, _)) => Arc::from(name.split_at(end).0),
+        };
+        match &self.tool {
+            None => Wanted {
+                name,
+                module: None,
+                tool: None,
+                definition: None,
+                rate: None,
+                price: Money::zero(currency),
+            },
+            Some(tool) => Wanted {
+                name,
+                module: Some(tool.module),
+                tool: Some(tool.id),
+                definition: Some(tool.definition_hash),
+                rate: tool.rate,
+                price: tool.price,
+            },
+        }
+    }
+}
+
+impl Voice {
+    /// Tells the agent that its call was refused, and why.
+    pub(super) fn tell(self, call: CallId, name: &str, reason: &Reason) -> Answer {
+        match self {
+            Self::ToolResult => Answer::result(wire::refused(call, reason)),
+            Self::UnknownTool => {
+                let name: String = name.chars().take(NAME).collect();
+                let error = RpcError::new(code::INVALID_PARAMS, format!("Unknown tool: {name}"));
+                Answer::error(error.with(json!({"code": ReasonCode::UnknownTool.word(), "call_id": call})))
+            }
+            Self::Unauthorized => {
+                let error = RpcError::new(code::INVALID_REQUEST, reason.sentence.clone());
+                let error = error.with(json!({"code": reason.code.word(), "call_id": call}));
+                Answer::challenged(error, refusals::INVALID_TOKEN)
+            }
+        }
+    }
+}

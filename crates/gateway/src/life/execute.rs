@@ -1,0 +1,89 @@
+//! The call is made: principal, tool and arguments come from [`Admitted`] and from nowhere else.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::catalog::ModuleKind;
+use policy::{Permit, Tool};
+use tokio::time::Instant;
+
+use super::admit::Admitted;
+use super::settle::{Failed, Unsettled};
+use crate::gateway::House;
+use crate::seams::NativeFailure;
+use crate::upstream::{Key, Outbound, Sending, Trouble, presented};
+
+/// A call that was made, or came to nothing.
+#[derive(Debug)]
+pub(super) struct Executed {
+    pub(super) unsettled: Unsettled,
+    /// The result object, raw.
+    pub(super) result: Result<Bytes, Failed>,
+}
+
+/// Executes an admitted call.
+pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
+    let (permit, arguments, deadline, mut unsettled, sending) = admitted.into_parts();
+    let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
+    unsettled.sent_from(Instant::now());
+    let result = match permit.tool().kind {
+        ModuleKind::Native => native(house, &permit, arguments, &sending, deadline).await,
+        ModuleKind::Mcp => remote(house, &permit, &arguments, &sending, deadline).await,
+    };
+    Executed { unsettled, result }
+}
+
+async fn native(
+    house: &House,
+    permit: &Permit,
+    arguments: Bytes,
+    sending: &Sending,
+    deadline: Instant,
+) -> Result<Bytes, Failed> {
+    let tool = permit.tool();
+    if !sending.begin() {
+        return Err(Failed::of(&Trouble::TooLate, tool, sending));
+    }
+    let who = &permit.principal().attribution;
+    let called = house.plugs.native.call(who, &tool.module_name, &tool.name, arguments);
+    match tokio::time::timeout_at(deadline, called).await {
+        Ok(Ok(answer)) => Ok(answer.result),
+        Ok(Err(NativeFailure { sentence })) => Err(Failed::native(sentence)),
+        Err(_) => Err(Failed::of(&timed_out(house, tool), tool, sending)),
+    }
+}
+
+async fn remote(
+    house: &House,
+    permit: &Permit,
+    arguments: &Bytes,
+    sending: &Sending,
+    deadline: Instant,
+) -> Result<Bytes, Failed> {
+    let tool: &Arc<Tool> = permit.tool();
+    let tenant = permit.tenant();
+    let authorization = match tool.connection {
+        None => None,
+        Some(connection) => {
+            let secret = house.plugs.connections.authorization(tenant, connection);
+            let secret = tokio::time::timeout_at(deadline, secret).await;
+            match secret.ok().and_then(Result::ok).as_ref().and_then(presented) {
+                Some(authorization) => Some(authorization),
+                None => return Err(Failed::no_connection(tool)),
+            }
+        }
+    };
+    let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
+    let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
+    let outbound = Outbound { tool: &tool.name, arguments, authorization, sending, deadline };
+    // On the heap: the futures of an HTTP exchange are large.
+    let called = Box::pin(house.upstreams.call(&key, outbound)).await;
+    called.map_err(|trouble| Failed::of(&trouble, tool, sending))
+}
+
+fn timed_out(house: &House, tool: &Tool) -> Trouble {
+    Trouble::TimedOut {
+        url: tool.module_name.to_string(),
+        seconds: house.settings.upstream_timeout.as_secs(),
+    }
+}

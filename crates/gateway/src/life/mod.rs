@@ -1,0 +1,87 @@
+//! The life of a call, from top to bottom. Each step consumes one type and returns the next, so that a call that
+//! skipped a step does not compile:
+//!
+//! ```text
+//! receive -> authenticate -> resolve -> decide -> admit -> execute -> inspect -> settle, reply
+//!                  \------------\----------\-> a refusal: admitted to the record, not executed
+//! ```
+
+mod admit;
+mod authenticate;
+mod decide;
+mod execute;
+mod inspect;
+mod receive;
+mod resolve;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use self::admit::Admitted;
+use self::admit::{Admission, Again, admit};
+pub(crate) use self::authenticate::{Caller, NotSeen, Presented, current, look};
+use self::authenticate::{authenticate, look_again};
+use self::decide::decide;
+use self::execute::execute;
+use self::inspect::inspect;
+pub(crate) use self::receive::{Received, Told};
+use self::resolve::{Unresolved, resolve};
+use self::settle::settle;
+use crate::gateway::House;
+use crate::wire::Answer;
+use crate::{refusals, reject};
+
+/// How often a call is decided in all, within [`crate::Settings::redecide_for`].
+const DECISIONS: u32 = 4;
+/// What is waited before the third decision and each one after it, so that a burst of changes passes.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Lives a call through. `caller` is what the directory said of them when the request came in.
+pub(crate) async fn live(house: &Arc<House>, received: Box<Received>, caller: Caller) -> Answer {
+    let until = (received.started() + house.settings.redecide_for).min(received.deadline());
+    let (mut received, mut caller) = (received, caller);
+    for decision in 1..=DECISIONS {
+        let decided = match authenticate(received, caller) {
+            Err(refused) => *refused,
+            Ok(authenticated) => match resolve(authenticated) {
+                Ok(resolved) => decide(resolved, house.ambient.now()),
+                Err(Unresolved::Refused(refused)) => *refused,
+                Err(Unresolved::Malformed(malformed)) => return malformed.rejected(house),
+            },
+        };
+        let again = match admit(house, decided).await {
+            Admission::Admitted(admitted) => {
+                let executed = execute(house, *admitted).await;
+                return settle(house, inspect(executed)).await;
+            }
+            Admission::Recorded(answer) | Admission::Failed(answer) => return answer,
+            Admission::Again(again) => again,
+        };
+        if decision == DECISIONS || Instant::now() >= until {
+            break;
+        }
+        if decision >= 2 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        caller = match look_again(house, &again, until).await {
+            Ok(caller) => caller,
+            Err(NotSeen::Unknown { .. }) => return revoked(house, &again),
+            Err(NotSeen::Failed(answer)) => return answer,
+        };
+        received = again.received;
+    }
+    refusals::rights_keep_changing()
+}
+
+/// The credential was revoked between two decisions: there is nobody left to record a call for, only whose
+/// credential it was.
+fn revoked(house: &House, again: &Again) -> Answer {
+    let answer = refusals::unknown_key();
+    let credential = Some(again.principal.attribution.credential);
+    let address = again.received.presented().address;
+    reject::record(house, again.directory.tenant().id, "unknown_key", answer.status, credential, address);
+    answer
+}

@@ -1,0 +1,112 @@
+//! A `tools/call` as it was received: understood, and not yet looked at.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use model::call::{Client, Digest};
+use model::{Ambient, CallId, Timestamp};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::authenticate::Presented;
+
+/// Arguments that were left out are an empty object.
+const NO_ARGUMENTS: &[u8] = b"{}";
+
+/// A call that was received.
+#[derive(Debug)]
+pub(crate) struct Received {
+    id: CallId,
+    at: Timestamp,
+    started: Instant,
+    deadline: Instant,
+    presented: Presented,
+    name: Arc<str>,
+    arguments: Bytes,
+    digest: Digest,
+    client: Client,
+    /// The headers, where the era wants them compared with the arguments.
+    mirrored: Option<HeaderMap>,
+}
+
+/// What the request told besides the call itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) presented: Presented,
+    pub(crate) client: Client,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+    pub(crate) mirrored: Option<HeaderMap>,
+}
+
+impl Received {
+    /// Receives a call: gives it its id, and fixes its arguments by their digest. `arguments` is the JSON text of an
+    /// object that was read strictly.
+    pub(crate) fn new(ambient: &Ambient, told: Told, name: &str, arguments: Option<Bytes>) -> Box<Self> {
+        let arguments = arguments.unwrap_or(Bytes::from_static(NO_ARGUMENTS));
+        let at = ambient.now();
+        Box::new(Self {
+            id: ambient.id_at(at),
+            at,
+            started: told.started,
+            deadline: told.deadline,
+            presented: told.presented,
+            name: name.into(),
+            digest: Sha256::digest(&arguments).into(),
+            arguments,
+            client: told.client,
+            mirrored: told.mirrored,
+        })
+    }
+
+    /// The call's id.
+    pub(crate) fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// When it was received.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The same by the clock that durations are measured with.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// When the request's time is over.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What the caller presented.
+    pub(crate) fn presented(&self) -> &Presented {
+        &self.presented
+    }
+
+    /// The tool's name as the agent gave it.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The arguments, byte for byte.
+    pub(crate) fn arguments(&self) -> &Bytes {
+        &self.arguments
+    }
+
+    /// SHA-256 of the arguments.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What the request told about the client.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The headers to compare with the arguments.
+    pub(crate) fn mirrored(&self) -> Option<&HeaderMap> {
+        self.mirrored.as_ref()
+    }
+}

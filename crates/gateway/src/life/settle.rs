@@ -1,0 +1,343 @@
+//! How a call ended, told to the ledger exactly once and to the agent. The ledger is not waited for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::call::{Digest, Entry, Failure, Outcome, Reason, Settlement, Verdict};
+use model::{AgentId, CallId, Money, RateId, TenantId};
+use policy::Tool;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::decide::Decided;
+use super::inspect::Inspected;
+use crate::gateway::House;
+use crate::upstream::{Sending, Trouble};
+use crate::wire::{self, Answer, ResultText};
+
+/// Results from this size on are hashed where they hold nobody up, in bytes.
+const LARGE: usize = 1 << 20;
+
+/// How a call ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The tool answered.
+    Answered { result: ResultText, is_error: bool },
+    /// It did not.
+    Failed(Failed),
+    /// There is nobody left to answer.
+    Left(Failed),
+}
+
+/// A call that brought no result.
+#[derive(Debug)]
+pub(super) struct Failed {
+    outcome: Outcome,
+    code: &'static str,
+    /// For the record.
+    sentence: String,
+    /// For the agent: nothing of what lies behind.
+    told: String,
+}
+
+impl Failed {
+    /// What an upstream server, or the way to it, did.
+    pub(super) fn of(trouble: &Trouble, tool: &Tool, sending: &Sending) -> Self {
+        let title = &tool.module_title;
+        let outcome = match trouble {
+            _ if !sending.has_begun() => Outcome::NotSent,
+            Trouble::TimedOut { .. } => Outcome::TimedOut,
+            _ => Outcome::UpstreamError,
+        };
+        let told = match (outcome, trouble) {
+            (_, Trouble::Busy { .. }) => {
+                format!("{title} has too many calls under way; nothing was done. Try again in a moment.")
+            }
+            (_, Trouble::StillOpening { .. }) => {
+                format!("{title} was not ready yet; nothing was done. Try again in a moment.")
+            }
+            (_, Trouble::TooLate) => {
+                "The call could not be sent in the time it was allowed; nothing was done. Try again."
+                    .to_owned()
+            }
+            (_, Trouble::Unauthorized { .. }) => {
+                format!("{title} refused the credentials of this connection. Ask an admin to renew it.")
+            }
+            (_, Trouble::Refused { code, message }) => {
+                format!("{title} answered with error {code}: {message}")
+            }
+            (Outcome::NotSent, _) => {
+                format!("{title} could not be reached; nothing was done. Try again later, or ask an admin.")
+            }
+            (Outcome::TimedOut, Trouble::TimedOut { seconds, .. }) => {
+                format!("{title} did not answer within {seconds} s. The call may or may not have happened.")
+            }
+            (_, Trouble::BrokeOff { .. }) => {
+                format!(
+                    "{title} broke off before its answer was complete. The call may or may not have happened."
+                )
+            }
+            (_, Trouble::TooLarge { limit, .. }) => {
+                format!("{title} answered with more than {limit} bytes, which is more than is passed on.")
+            }
+            _ => format!(
+                "{title} gave an answer that could not be used. The call may or may not have happened."
+            ),
+        };
+        Self { outcome, code: trouble.code(), sentence: trouble.to_string(), told }
+    }
+
+    /// A native module gave no answer.
+    pub(super) fn native(sentence: String) -> Self {
+        Self { outcome: Outcome::UpstreamError, code: "module_failed", told: sentence.clone(), sentence }
+    }
+
+    /// What we present upstream could not be had.
+    pub(super) fn no_connection(tool: &Tool) -> Self {
+        let title = &tool.module_title;
+        Self {
+            outcome: Outcome::NotSent,
+            code: "connection_unavailable",
+            sentence: format!("the credentials of the connection to {title} could not be read"),
+            told: format!(
+                "The connection to {title} is not usable at the moment; nothing was done. Try again later."
+            ),
+        }
+    }
+
+    /// A module that is reached by URL has none.
+    pub(super) fn no_url(tool: &Tool) -> Self {
+        let title = &tool.module_title;
+        Self {
+            outcome: Outcome::NotSent,
+            code: "module_without_url",
+            sentence: format!("the module {title} has no URL"),
+            told: format!("{title} is not set up completely; nothing was done. Ask an admin."),
+        }
+    }
+
+    /// A result that cannot be passed on.
+    pub(super) fn unreadable(why: &str) -> Self {
+        Self {
+            outcome: Outcome::UpstreamError,
+            code: "upstream_garbage",
+            sentence: why.to_owned(),
+            told: "The tool gave an answer that could not be used. The call may or may not have happened."
+                .to_owned(),
+        }
+    }
+}
+
+impl Ending {
+    /// The caller left while the call was being admitted.
+    pub(super) fn left_before_sending() -> Self {
+        Self::Left(Failed {
+            outcome: Outcome::NotSent,
+            code: "cancelled",
+            sentence: "the caller went away before the call was sent".to_owned(),
+            told: String::new(),
+        })
+    }
+
+    /// Permit and receipt are not about the same call.
+    pub(super) fn mismatch() -> Self {
+        Self::Left(Failed {
+            outcome: Outcome::NotSent,
+            code: "receipt_mismatch",
+            sentence: "the ledger's receipt was for another call or other arguments".to_owned(),
+            told: String::new(),
+        })
+    }
+}
+
+/// The duty to settle one call. Whoever drops it settles the call as cut off.
+pub(super) struct Unsettled {
+    house: Arc<House>,
+    tenant: TenantId,
+    call: CallId,
+    agent: AgentId,
+    name: Arc<str>,
+    verdict: Verdict,
+    price: Money,
+    rate: Option<RateId>,
+    started: Instant,
+    sent_from: Option<Instant>,
+    sending: Option<Sending>,
+    /// Whether there is a call to settle: it was admitted, and is not settled yet.
+    armed: bool,
+}
+
+impl fmt::Debug for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsettled")
+            .field("call", &self.call)
+            .field("armed", &self.armed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Unsettled {
+    /// For a call that has yet to be admitted.
+    pub(super) fn new(house: &Arc<House>, entry: &Entry, decided: &Decided) -> Self {
+        Self {
+            house: house.clone(),
+            tenant: entry.who.tenant,
+            call: entry.id,
+            agent: entry.who.agent,
+            name: entry.wanted.name.clone(),
+            verdict: entry.verdict,
+            price: entry.wanted.price,
+            rate: entry.wanted.rate,
+            started: decided.received.started(),
+            sent_from: None,
+            sending: None,
+            armed: false,
+        }
+    }
+
+    /// The call was admitted: from here on it is settled, come what may.
+    pub(super) fn arm(&mut self) {
+        self.armed = true;
+    }
+
+    /// Knows from here on whether the call was sent.
+    pub(super) fn watch(&mut self, sending: Sending) {
+        self.sending = Some(sending);
+    }
+
+    /// The upstream's share of the time begins.
+    pub(super) fn sent_from(&mut self, instant: Instant) {
+        self.sent_from = Some(instant);
+    }
+
+    pub(super) fn call(&self) -> CallId {
+        self.call
+    }
+
+    pub(super) fn is_permitted(&self) -> bool {
+        self.verdict == Verdict::Permit
+    }
+
+    fn was_sent(&self) -> bool {
+        self.sending.as_ref().is_some_and(Sending::has_begun)
+    }
+
+    /// Settles the call.
+    pub(super) fn settle(self, ending: Ending) {
+        self.settle_hashed(&ending, None);
+    }
+
+    fn settle_hashed(mut self, ending: &Ending, digest: Option<Digest>) {
+        self.tell(ending, digest);
+    }
+
+    fn tell(&mut self, ending: &Ending, digest: Option<Digest>) {
+        if !std::mem::take(&mut self.armed) {
+            return;
+        }
+        let (outcome, failure, result) = match ending {
+            Ending::Answered { result, is_error: false } => (Outcome::Succeeded, None, Some(&result.text)),
+            Ending::Answered { result, is_error: true } => {
+                let sentence = "the tool answered that it failed".to_owned();
+                let failure = Failure { code: "tool_error".to_owned(), sentence };
+                (Outcome::ToolError, Some(failure), Some(&result.text))
+            }
+            Ending::Failed(failed) | Ending::Left(failed) => {
+                let failure = Failure { code: failed.code.to_owned(), sentence: failed.sentence.clone() };
+                (failed.outcome, Some(failure), None)
+            }
+        };
+        let duration = self.started.elapsed();
+        let upstream_duration = self.sent_from.filter(|_| self.was_sent()).map(|from| from.elapsed());
+        let charge = if outcome.may_have_run() { self.price } else { Money::zero(self.price.currency) };
+        tracing::info!(
+            target: "call",
+            call = %self.call,
+            tenant = %self.tenant,
+            agent = %self.agent,
+            "gen_ai.tool.name" = &*self.name,
+            verdict = self.verdict.word(),
+            outcome = outcome.word(),
+            failure = failure.as_ref().map(|failure| &*failure.code),
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            upstream_us = upstream_duration.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+        );
+        let kept = result.filter(|text| text.len() <= self.house.settings.kept_result_bytes);
+        self.house.plugs.ledger.settle(Settlement {
+            tenant: self.tenant,
+            call: self.call,
+            settled_at: self.house.ambient.now(),
+            outcome,
+            duration,
+            upstream_duration,
+            failure,
+            result: kept.cloned(),
+            result_size: result.map_or(0, |text| text.len() as u64),
+            result_digest: digest,
+            charge,
+            rate: self.rate,
+        });
+    }
+
+    /// Writes the log line of a call that was refused: there is nothing to settle.
+    pub(super) fn log_refusal(&self, reason: &Reason) {
+        tracing::info!(
+            target: "call",
+            call = %self.call,
+            tenant = %self.tenant,
+            agent = %self.agent,
+            "gen_ai.tool.name" = &*self.name,
+            verdict = self.verdict.word(),
+            reason = reason.code.word(),
+            duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        );
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let (code, sentence) = if std::thread::panicking() {
+            ("internal_error", "something broke on our side while the call was under way")
+        } else {
+            ("cancelled", "the caller went away while the call was under way")
+        };
+        let outcome = match (self.was_sent(), std::thread::panicking()) {
+            (false, _) => Outcome::NotSent,
+            (true, false) => Outcome::Cancelled,
+            (true, true) => Outcome::Interrupted,
+        };
+        self.tell(
+            &Ending::Left(Failed { outcome, code, sentence: sentence.to_owned(), told: String::new() }),
+            None,
+        );
+    }
+}
+
+/// Settles a call and answers it.
+pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
+    let Inspected { unsettled, ending } = inspected;
+    let call = unsettled.call();
+    let digest = match &ending {
+        Ending::Answered { result, .. } => hash(result.text.clone()).await,
+        Ending::Failed(_) | Ending::Left(_) => None,
+    };
+    tracing::debug!(target: "call", %call, kept_up_to = house.settings.kept_result_bytes, "settling");
+    unsettled.settle_hashed(&ending, digest);
+    match ending {
+        Ending::Answered { result, .. } => Answer::result(result),
+        Ending::Failed(failed) | Ending::Left(failed) => {
+            Answer::result(wire::failed(call, failed.code, &failed.told))
+        }
+    }
+}
+
+async fn hash(text: Bytes) -> Option<Digest> {
+    if text.len() < LARGE {
+        return Some(Sha256::digest(&text).into());
+    }
+    tokio::task::spawn_blocking(move || Sha256::digest(&text).into()).await.ok()
+}

@@ -1,0 +1,316 @@
+//! What a message asks for, once it is known who sent it: the methods of both eras, and the way to a call's life.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use http::header::USER_AGENT;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use model::call::Client;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::edge::{Reply, turn_away_refused};
+use crate::gateway::House;
+use crate::life::{self, Caller, Presented, Received, Told};
+use crate::reject;
+use crate::wire::{
+    self, Answer, Implementation, Malformed, Message, Meta, Params, ResultText, Revision, RpcError, code,
+};
+
+/// Messages that a batch may have (2025-03-26).
+const BATCH: usize = 20;
+const CLIENT_NAME: usize = 80;
+const CLIENT_VERSION: usize = 40;
+
+/// One HTTP request of somebody who is known.
+#[derive(Clone)]
+pub(crate) struct Visit<'a> {
+    pub(crate) house: &'a Arc<House>,
+    pub(crate) head: &'a Parts,
+    pub(crate) caller: &'a Caller,
+    pub(crate) presented: Presented,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+}
+
+/// Serves a request's body: a message, or a batch of them.
+pub(crate) async fn serve(visit: Visit<'_>, text: Bytes) -> Reply {
+    if !wire::is_batch(&text) {
+        return one(&visit, &text).await;
+    }
+    match wire::from_header(&visit.head.headers) {
+        Ok(Revision::V2025_03_26) => (),
+        Ok(_) => {
+            let why = "only revision 2025-03-26 has batches: send each message as a request of its own";
+            return visit.turned_away("batch", invalid_request(why));
+        }
+        Err(error) => return visit.turned_away("unsupported_version", bad_request(error)),
+    }
+    match wire::read_batch(&text, BATCH) {
+        Some(messages) => {
+            let served = messages.into_iter().map(|message| {
+                let message = text.slice_ref(message.get().as_bytes());
+                let visit = &visit;
+                async move { Box::pin(one(visit, &message)).await }
+            });
+            Reply::batch(join_all(served).await)
+        }
+        None => visit.turned_away("batch", invalid_request("a batch is an array of 1 to 20 messages")),
+    }
+}
+
+async fn one(visit: &Visit<'_>, text: &Bytes) -> Reply {
+    match wire::read(text) {
+        Ok(Message::Request { id, method, params }) => {
+            let (answer, stateless) = match understand(visit, &method, params) {
+                Ok(asked) => {
+                    let stateless = asked.revision.is_stateless();
+                    (answer(visit, text, &method, asked).await, stateless)
+                }
+                Err((code, error)) => {
+                    let answer = bad_request(error);
+                    visit.record(code, answer.status);
+                    (answer, wire::from_header(&visit.head.headers).is_ok_and(Revision::is_stateless))
+                }
+            };
+            Reply::to(Some(id), answer, stateless)
+        }
+        Ok(Message::Notification { method }) => match wire::from_header(&visit.head.headers) {
+            Ok(_) => {
+                tracing::debug!(method = &*method, "a notification");
+                Reply::accepted()
+            }
+            Err(error) => visit.turned_away("unsupported_version", bad_request(error)),
+        },
+        // We ask nothing of clients, so there is nothing to be answered.
+        Ok(Message::Response { .. }) => Reply::accepted(),
+        Err(Malformed::NotJson) => {
+            let error = RpcError::new(code::PARSE, "the body is not JSON");
+            visit.turned_away("malformed_json", bad_request(error.with(json!({"code": "malformed_json"}))))
+        }
+        Err(Malformed::NotAMessage { id, why }) => {
+            let answer = invalid_request(why);
+            visit.record("malformed_message", answer.status);
+            Reply::to(id, answer, false)
+        }
+    }
+}
+
+/// A request whose revision is known.
+struct Asked<'b> {
+    revision: Revision,
+    params: Params<'b>,
+    client: Client,
+}
+
+fn understand<'b>(
+    visit: &Visit<'_>,
+    method: &str,
+    params: Option<&'b RawValue>,
+) -> Result<Asked<'b>, (&'static str, RpcError)> {
+    let malformed = |what: &'static str| ("malformed_params", RpcError::new(code::INVALID_PARAMS, what));
+    let params = match params {
+        None => Params::default(),
+        Some(params) => wire::object(params)
+            .ok_or_else(|| malformed("`params` must be an object with each member once"))?,
+    };
+    let meta: Option<Meta<'b>> = match params.meta {
+        None => None,
+        Some(meta) => Some(
+            wire::object(meta)
+                .ok_or_else(|| malformed("`params._meta` must be an object with each member once"))?,
+        ),
+    };
+    let headers = &visit.head.headers;
+    let revision = wire::revision(headers, method, meta.as_ref()).map_err(|error| ("bad_version", error))?;
+    if revision.is_stateless() {
+        let name = match method {
+            "tools/call" => params.name.and_then(wire::text_of),
+            _ => None,
+        };
+        wire::mirrored(headers, method, name.as_deref()).map_err(|error| ("header_mismatch", error))?;
+    }
+    let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
+    let client = visit.client(revision, info.and_then(wire::object));
+    Ok(Asked { revision, params, client })
+}
+
+async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>) -> Answer {
+    if method == "tools/call" {
+        return call(visit, text, asked).await;
+    }
+    if let Some(answer) = turn_away_refused(visit.house, visit.caller, &visit.presented) {
+        return answer;
+    }
+    match (method, asked.revision.is_stateless()) {
+        ("initialize", false) => initialize(visit, &asked),
+        ("ping", false) => Answer::result(ResultText::own(Bytes::from_static(b"{}"))),
+        ("server/discover", true) => discover(visit),
+        ("tools/list", _) => list(visit, &asked),
+        (_, stateless) => {
+            let status = if stateless { StatusCode::NOT_FOUND } else { StatusCode::OK };
+            visit.record("unknown_method", status);
+            let method: String = method.chars().take(80).collect();
+            let error = RpcError::new(code::METHOD_NOT_FOUND, format!("Method not found: {method}"));
+            Answer::refused(status, error)
+        }
+    }
+}
+
+/// Opens a session without an id: nothing is kept (2025-11-25, Lifecycle, Version Negotiation).
+fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
+    let Some(wanted) = asked.params.protocol_version.and_then(wire::text_of) else {
+        visit.record("malformed_params", StatusCode::BAD_REQUEST);
+        return bad_request(RpcError::new(code::INVALID_PARAMS, "`params.protocolVersion` must be a string"));
+    };
+    let revision = Revision::named(&wanted)
+        .filter(|revision| !revision.is_stateless())
+        .unwrap_or(Revision::NEWEST_OPENED);
+    own_result(&json!({
+        "protocolVersion": revision.word(),
+        "capabilities": { "tools": {} },
+        "serverInfo": server_info(),
+        "instructions": instructions(visit),
+    }))
+}
+
+/// Who we are (2026-07-28, Discovery).
+fn discover(visit: &Visit<'_>) -> Answer {
+    own_result(&json!({
+        "supportedVersions": Revision::ALL.map(Revision::word),
+        "capabilities": { "tools": {} },
+        "instructions": instructions(visit),
+        "ttlMs": 60_000,
+        "cacheScope": "private",
+        "_meta": { "io.modelcontextprotocol/serverInfo": server_info() },
+    }))
+}
+
+/// The tools that this agent may see.
+fn list(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
+    let Caller { directory, principal, .. } = visit.caller;
+    let attribution = &principal.attribution;
+    // A cursor belongs to an agent, whichever of its keys it presents.
+    let reader =
+        [visit.presented.endpoint.uuid().into_bytes(), attribution.agent.uuid().into_bytes()].concat();
+    let Ok(after) = wire::after(asked.params.cursor, &reader) else {
+        visit.record("bad_cursor", StatusCode::OK);
+        let message = "`params.cursor` is not one that was handed out here: begin without a cursor";
+        return Answer::error(RpcError::new(code::INVALID_PARAMS, message));
+    };
+    let tools = directory.visible(principal);
+    let mut out = Vec::from(b"{");
+    out.extend(wire::page(&tools, after.as_deref(), visit.house.settings.list_page, &reader));
+    if asked.revision.is_stateless() {
+        let ttl = visit.house.settings.list_ttl.as_millis();
+        out.extend(format!(r#","ttlMs":{ttl},"cacheScope":"private""#).into_bytes());
+        out.extend(br#","_meta":{"io.modelcontextprotocol/serverInfo":"#);
+        out.extend(server_info().to_string().into_bytes());
+        out.push(b'}');
+    }
+    out.push(b'}');
+    Answer::result(ResultText::own(out))
+}
+
+/// A call: read strictly, since its arguments are forwarded byte for byte; then lived through.
+async fn call(visit: &Visit<'_>, text: &Bytes, asked: Asked<'_>) -> Answer {
+    let house = visit.house;
+    let refuse = |code: &'static str, message: String| {
+        let error = RpcError::new(code::INVALID_PARAMS, message).with(json!({ "code": code }));
+        // Somebody who may not come in learns nothing about their arguments.
+        turn_away_refused(house, visit.caller, &visit.presented).unwrap_or_else(|| {
+            visit.record(code, StatusCode::OK);
+            Answer::error(error)
+        })
+    };
+    let Some(name) = asked.params.name.and_then(wire::text_of) else {
+        return refuse("malformed_params", "`params.name` must be a string".to_owned());
+    };
+    if let Some(arguments) = asked.params.arguments {
+        if !arguments.get().starts_with('{') {
+            return refuse("malformed_arguments", "`params.arguments` must be an object".to_owned());
+        }
+        if let Err(flaw) = wire::check_strictly(arguments.get().as_bytes(), house.settings.max_depth) {
+            return refuse("malformed_arguments", format!("`params.arguments`: {flaw}"));
+        }
+    }
+    let told = Told {
+        presented: visit.presented.clone(),
+        client: asked.client,
+        started: visit.started,
+        deadline: visit.deadline,
+        mirrored: asked.revision.is_stateless().then(|| visit.mirrored_arguments()),
+    };
+    let arguments = asked.params.arguments.map(|arguments| text.slice_ref(arguments.get().as_bytes()));
+    let received = Received::new(&house.ambient, told, &name, arguments);
+    Box::pin(life::live(house, received, visit.caller.clone())).await
+}
+
+impl Visit<'_> {
+    fn record(&self, code: &'static str, status: StatusCode) {
+        let credential = Some(self.caller.principal.attribution.credential);
+        let tenant = self.caller.directory.tenant().id;
+        reject::record(self.house, tenant, code, status, credential, self.presented.address);
+    }
+
+    /// The headers that mirror arguments (2026-07-28, Custom Headers from Tool Parameters).
+    fn mirrored_arguments(&self) -> HeaderMap {
+        let headers = self.head.headers.iter();
+        headers
+            .filter(|(name, _)| name.as_str().starts_with("mcp-param-"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    fn turned_away(&self, code: &'static str, answer: Answer) -> Reply {
+        self.record(code, answer.status);
+        Reply::one(answer)
+    }
+
+    /// What the request tells of the client; where it does not name itself, its `User-Agent` does.
+    fn client(&self, revision: Revision, info: Option<Implementation<'_>>) -> Client {
+        let cut = |text: &str, most: usize| -> Arc<str> {
+            match text.char_indices().nth(most) {
+                None => text.into(),
+                Some((end, _)) => text.split_at(end).0.into(),
+            }
+        };
+        let said = |raw: Option<&RawValue>, most| raw.and_then(wire::text_of).map(|text| cut(&text, most));
+        let info = info.unwrap_or_default();
+        let agent = || self.head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Client {
+            name: said(info.name, CLIENT_NAME).or_else(|| agent().map(|agent| cut(agent, CLIENT_NAME))),
+            version: said(info.version, CLIENT_VERSION),
+            protocol: Some(revision.word().into()),
+            session: None,
+            address: self.presented.address,
+        }
+    }
+}
+
+fn server_info() -> serde_json::Value {
+    json!({ "name": "WorkingAgents", "version": env!("CARGO_PKG_VERSION") })
+}
+
+fn instructions(visit: &Visit<'_>) -> String {
+    format!(
+        "Tools of {}, as far as this agent may use them. A refused call says which permission is missing and whom \
+         to ask.",
+        visit.caller.directory.tenant().name
+    )
+}
+
+fn own_result(result: &serde_json::Value) -> Answer {
+    Answer::result(ResultText::own(result.to_string()))
+}
+
+fn bad_request(error: RpcError) -> Answer {
+    Answer::refused(StatusCode::BAD_REQUEST, error)
+}
+
+fn invalid_request(why: &'static str) -> Answer {
+    bad_request(RpcError::new(code::INVALID_REQUEST, why).with(json!({"code": "invalid_request"})))
+}

@@ -1,0 +1,330 @@
+//! One request to an upstream server and its answer, as JSON or as a stream of events (MCP 2025-11-25, Transports,
+//! Streamable HTTP).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::client::HttpClient;
+use super::events::Events;
+use super::sending::{Outgoing, Sending};
+use super::session::Session;
+use super::trouble::{Place, Trouble};
+use crate::wire::{self, Message};
+
+pub(crate) const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
+const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const WE: HeaderValue = HeaderValue::from_static(concat!("WorkingAgents/", env!("CARGO_PKG_VERSION")));
+/// How much of an answer with an HTTP error is read, in bytes.
+const ERROR_BODY: usize = 64 << 10;
+/// How many requests of the server are answered while it answers one of ours.
+const THEIR_REQUESTS: usize = 32;
+/// How long a stream may stay open after its answer.
+const RUN_OUT: Duration = Duration::from_secs(1);
+/// How long a message that wants no answer may take.
+const ASIDE: Duration = Duration::from_secs(10);
+
+/// An upstream server as one who talks to it needs it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) http: HttpClient,
+    pub(crate) uri: Uri,
+    /// The URL as people wrote it, for sentences.
+    pub(crate) url: Arc<str>,
+    /// What we present. Marked as sensitive, so that it is not shown.
+    pub(crate) authorization: Option<HeaderValue>,
+    /// Largest answer that is taken.
+    pub(crate) limit: usize,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// The result object, raw.
+    pub(crate) result: Bytes,
+    /// The session that the server gave, where it gave one.
+    pub(crate) session: Option<HeaderValue>,
+}
+
+impl Peer {
+    /// Sends request `id`, written in `message`, and waits for its answer until `deadline`.
+    pub(crate) async fn ask(
+        &self,
+        session: Option<&Session>,
+        message: Bytes,
+        id: u64,
+        sending: Option<&Sending>,
+        deadline: Instant,
+    ) -> Result<Reply, Trouble> {
+        let begun = Instant::now();
+        let body = match sending {
+            Some(sending) => Outgoing::in_time(message, sending.clone()),
+            None => Outgoing::any_time(message),
+        };
+        let answered = async {
+            let response = self.post(session, body).await?;
+            self.answer(response, session, id).await
+        };
+        match tokio::time::timeout_at(deadline, answered).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Trouble::TimedOut {
+                url: self.url.to_string(),
+                seconds: deadline.saturating_duration_since(begun).as_secs().max(1),
+            }),
+        }
+    }
+
+    /// Sends a message that wants no answer: a notification, or an answer to a request of theirs.
+    pub(crate) async fn tell(&self, session: Option<&Session>, message: Bytes) -> Result<(), Trouble> {
+        let told = self.post(session, Outgoing::any_time(message));
+        match tokio::time::timeout(ASIDE, told).await {
+            Ok(response) => response.map(|_| ()),
+            Err(_) => Err(Trouble::TimedOut { url: self.url.to_string(), seconds: ASIDE.as_secs() }),
+        }
+    }
+
+    /// Ends a session that is no longer needed. The server may refuse; nothing depends on it.
+    pub(crate) async fn leave(&self, session: &Session) {
+        if session.id.is_some() {
+            let request = self.request(Method::DELETE, Some(session), Outgoing::any_time(Bytes::new()));
+            let _ = tokio::time::timeout(ASIDE, self.http.request(request)).await;
+        }
+    }
+
+    async fn post(&self, session: Option<&Session>, body: Outgoing) -> Result<Response<Incoming>, Trouble> {
+        let request = self.request(Method::POST, session, body);
+        self.http
+            .request(request)
+            .await
+            .map_err(|error| Trouble::of_client(&error, error.is_connect(), &self.place()))
+    }
+
+    fn request(&self, method: Method, session: Option<&Session>, body: Outgoing) -> Request<Outgoing> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, BOTH_FORMS);
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(USER_AGENT, WE);
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(session) = session {
+            headers.insert(wire::VERSION_HEADER, session.version.clone());
+            if let Some(id) = &session.id {
+                headers.insert(SESSION_HEADER, id.clone());
+            }
+        }
+        request
+    }
+
+    async fn answer(
+        &self,
+        response: Response<Incoming>,
+        session: Option<&Session>,
+        id: u64,
+    ) -> Result<Reply, Trouble> {
+        let (head, body) = response.into_parts();
+        if !head.status.is_success() {
+            return Err(self.refusal(head.status, &head.headers, body, session, id).await);
+        }
+        if head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+            return Err(self.not_mcp("the answer is compressed, which was not asked for"));
+        }
+        let given = head.headers.get(SESSION_HEADER).cloned();
+        let result = match media_type(&head.headers) {
+            "application/json" => {
+                let text = self.whole(body, self.limit).await?;
+                match self.result_in(&text, id)? {
+                    Some(result) => result,
+                    None => return Err(self.not_mcp("the answer is not to our request")),
+                }
+            }
+            "text/event-stream" => self.stream(body, session, id).await?,
+            "" => return Err(self.not_mcp("the answer is empty")),
+            other => {
+                let other: String = other.chars().take(60).collect();
+                return Err(self.not_mcp(&format!("the answer is {other}, not JSON or an event stream")));
+            }
+        };
+        Ok(Reply { result, session: given })
+    }
+
+    async fn stream(&self, mut body: Incoming, session: Option<&Session>, id: u64) -> Result<Bytes, Trouble> {
+        let mut events = Events::new(self.limit);
+        let mut answered = 0;
+        loop {
+            let frame = body.frame().await.transpose().map_err(|_| self.broke_off())?;
+            let (messages, ended) = match frame {
+                None => (events.finish().into_iter().collect(), true),
+                Some(frame) => match frame.data_ref() {
+                    None => continue,
+                    Some(piece) => (events.feed(piece).map_err(|_| self.too_large())?, false),
+                },
+            };
+            for message in messages {
+                let message = Bytes::from(message);
+                if let Some(result) = self.result_in(&message, id)? {
+                    if !ended {
+                        tokio::spawn(run_out(body));
+                    }
+                    return Ok(result);
+                }
+                if let Some(answer) = to_their_request(&message)
+                    && answered < THEIR_REQUESTS
+                {
+                    answered += 1;
+                    let (peer, session) = (self.clone(), session.cloned());
+                    tokio::spawn(async move { peer.tell(session.as_ref(), answer).await });
+                }
+            }
+            if ended {
+                return Err(self.broke_off());
+            }
+        }
+    }
+
+    /// The result in a message, if the message answers request `id`.
+    fn result_in(&self, text: &Bytes, id: u64) -> Result<Option<Bytes>, Trouble> {
+        let message = wire::read(text).map_err(|_| self.not_mcp("a message is not JSON-RPC 2.0"))?;
+        let Message::Response { id: theirs, outcome } = message else { return Ok(None) };
+        match (theirs.map(|theirs| theirs.raw().parse() == Ok(id)), outcome) {
+            (Some(true), Ok(result)) if result.get().starts_with('{') => {
+                Ok(Some(kept(text, result.get().as_bytes())))
+            }
+            (Some(true), Ok(_)) => Err(self.not_mcp("the result is no object")),
+            // An error without id is about a request that could not be read: there is only ours.
+            (Some(true) | None, Err(error)) => Err(rpc_error(error)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn refusal(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: Incoming,
+        session: Option<&Session>,
+        id: u64,
+    ) -> Trouble {
+        let url = || self.url.to_string();
+        let phrase = status.canonical_reason().unwrap_or("");
+        let has_session = session.is_some_and(|session| session.id.is_some());
+        match status.as_u16() {
+            404 if has_session => return Trouble::SessionLost { url: url() },
+            status @ (401 | 403) => return Trouble::Unauthorized { url: url(), status, phrase },
+            300..=399 => {
+                let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
+                return Trouble::Redirect { url: url(), to: to.chars().take(200).collect() };
+            }
+            _ => (),
+        }
+        // Servers tell more in a JSON-RPC error.
+        if media_type(headers) == "application/json"
+            && let Ok(text) = self.whole(body, ERROR_BODY).await
+            && let Ok(Message::Response { id: theirs, outcome: Err(error) }) = wire::read(&text)
+        {
+            match theirs {
+                // The common SDK says 400 and names no request when it does not know the session: the message was
+                // not taken (2025-11-25, Transports, Sending Messages, 4).
+                None if has_session && status == StatusCode::BAD_REQUEST => {
+                    return Trouble::SessionLost { url: url() };
+                }
+                Some(theirs) if theirs.raw().parse() != Ok(id) => (),
+                _ => return rpc_error(error),
+            }
+        }
+        let hint = match status.as_u16() {
+            404 => ": is the path right? Many servers use /mcp",
+            405 => ": it takes no POST there; is the path right? Many servers use /mcp",
+            406 | 415 => ": it may be no MCP server over streamable HTTP",
+            429 => ": we have asked too often",
+            500..=599 => ": the server itself has a problem",
+            _ => "",
+        };
+        Trouble::Status { url: url(), status: status.as_u16(), phrase, hint }
+    }
+
+    async fn whole(&self, body: Incoming, limit: usize) -> Result<Bytes, Trouble> {
+        match Limited::new(body, limit).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(self.too_large()),
+            Err(_) => Err(self.broke_off()),
+        }
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { url: &self.url, authority: self.uri.authority().map_or("", |authority| authority.as_str()) }
+    }
+
+    pub(super) fn not_mcp(&self, why: &str) -> Trouble {
+        Trouble::NotMcp { url: self.url.to_string(), why: why.to_owned() }
+    }
+
+    fn too_large(&self) -> Trouble {
+        Trouble::TooLarge { url: self.url.to_string(), limit: self.limit }
+    }
+
+    fn broke_off(&self) -> Trouble {
+        Trouble::BrokeOff { url: self.url.to_string() }
+    }
+}
+
+/// Reads the rest of a stream whose answer has come, so that its connection can be used again.
+async fn run_out(body: Incoming) {
+    let _ = tokio::time::timeout(RUN_OUT, Limited::new(body, ERROR_BODY).collect()).await;
+}
+
+/// The media type without its parameters; names are compared in lower case, as servers write them.
+fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().unwrap_or("").trim()
+}
+
+/// A part of `text` that outlives it, without keeping much more than itself in memory.
+fn kept(text: &Bytes, part: &[u8]) -> Bytes {
+    if text.len() > 2 * part.len() + 4096 { Bytes::copy_from_slice(part) } else { text.slice_ref(part) }
+}
+
+#[derive(Deserialize)]
+struct ErrorObject<'b> {
+    code: Option<i64>,
+    #[serde(borrow, default, deserialize_with = "wire::present")]
+    message: Option<&'b RawValue>,
+}
+
+fn rpc_error(error: &RawValue) -> Trouble {
+    let error: Option<ErrorObject<'_>> = wire::object(error);
+    let message = error.as_ref().and_then(|error| error.message).and_then(wire::text_of);
+    Trouble::Refused {
+        code: error.and_then(|error| error.code).unwrap_or(0),
+        message: message.as_deref().unwrap_or("no message").chars().take(1000).collect(),
+    }
+}
+
+/// What is answered to a request that the server makes of us while it works on ours. We are no model, person or
+/// file system, and declared none of it; only `ping` is answered.
+fn to_their_request(message: &Bytes) -> Option<Bytes> {
+    let Ok(Message::Request { id, method, .. }) = wire::read(message) else { return None };
+    let said = match &*method {
+        "ping" => Ok(wire::ResultText::own(Bytes::from_static(b"{}"))),
+        _ => {
+            let error =
+                wire::RpcError::new(wire::code::METHOD_NOT_FOUND, "this client offers no such method");
+            Err(Box::new(error))
+        }
+    };
+    let mut out = Vec::new();
+    wire::write(&mut out, Some(id), &said, false);
+    Some(out.into())
+}

@@ -1,0 +1,227 @@
+//! What can go wrong with an upstream server, told so that the person who set its URL knows what to do.
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::net::IpAddr;
+
+use super::client::{AddressRefused, ConnectTimedOut, UnknownHost};
+
+/// Why an upstream server could not be used. The sentences are for people who run the catalog, not for agents.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The URL cannot be one of an MCP server.
+    #[error("`{url}` cannot be used as the URL of an MCP server: {why}")]
+    BadUrl {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The address is not public.
+    #[error(
+        "the address of {host} is {address}, which is private, and private addresses are not allowed here (setting \
+         gateway.allowed_upstream_networks)"
+    )]
+    PrivateAddress {
+        /// The host of the URL.
+        host: String,
+        /// What it resolves to.
+        address: IpAddr,
+    },
+    /// No name server knows the host.
+    #[error("no address is known for {host}: is its name right?")]
+    UnknownHost {
+        /// The host of the URL.
+        host: String,
+    },
+    /// The connection was refused.
+    #[error("nothing listens at {authority}: is the server running, and is the port right?")]
+    NothingListens {
+        /// Host and port.
+        authority: String,
+    },
+    /// No connection came about in time.
+    #[error("{authority} could not be connected to in time: a firewall may be in between")]
+    ConnectTimedOut {
+        /// Host and port.
+        authority: String,
+    },
+    /// No connection came about: TLS, the network.
+    #[error("{authority} could not be connected to: {why}")]
+    ConnectFailed {
+        /// Host and port.
+        authority: String,
+        /// As the network or TLS says it.
+        why: String,
+    },
+    /// It took too long to answer.
+    #[error("the server at {url} did not answer within {seconds} s")]
+    TimedOut {
+        /// Where.
+        url: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The session that has to be opened first was not there in time. It may be by the next call.
+    #[error("the server at {url} was still opening a session when the call had to be sent")]
+    StillOpening {
+        /// Where.
+        url: String,
+    },
+    /// The admission's time was over before the call could be sent.
+    #[error("more time had passed since the call was admitted than it may wait")]
+    TooLate,
+    /// Too many calls are under way.
+    #[error("{limit} calls to this module are under way already, and none ended in time")]
+    Busy {
+        /// How many may be.
+        limit: usize,
+    },
+    /// It wants other credentials than ours.
+    #[error(
+        "the server at {url} answered {status} ({phrase}): it wants credentials, or other ones than this connection's"
+    )]
+    Unauthorized {
+        /// Where.
+        url: String,
+        /// 401 or 403.
+        status: u16,
+        /// The status in words.
+        phrase: &'static str,
+    },
+    /// It answered with an HTTP error.
+    #[error("the server answered {status} {phrase} at {url}{hint}")]
+    Status {
+        /// Where.
+        url: String,
+        /// The status.
+        status: u16,
+        /// The status in words.
+        phrase: &'static str,
+        /// What it may come from.
+        hint: &'static str,
+    },
+    /// It sent us elsewhere, where we do not follow.
+    #[error(
+        "the server at {url} redirects to {to}: redirects are not followed; use that address if you trust it"
+    )]
+    Redirect {
+        /// Where.
+        url: String,
+        /// Its `Location`, cut to 200 characters.
+        to: String,
+    },
+    /// The session it gave us is gone; nothing was done.
+    #[error("the server at {url} has forgotten our session")]
+    SessionLost {
+        /// Where.
+        url: String,
+    },
+    /// What it answered is not MCP.
+    #[error("what the server at {url} answered is not MCP over streamable HTTP: {why}")]
+    NotMcp {
+        /// Where.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It speaks a revision that we do not.
+    #[error("the server at {url} speaks MCP {theirs}, which is not supported here")]
+    UnknownRevision {
+        /// Where.
+        url: String,
+        /// What it said, cut to 40 characters.
+        theirs: String,
+    },
+    /// It sent more than is taken.
+    #[error("the server at {url} answered with more than {limit} bytes")]
+    TooLarge {
+        /// Where.
+        url: String,
+        /// How much is taken.
+        limit: usize,
+    },
+    /// It stopped in the middle.
+    #[error("the server at {url} broke off before its answer was complete")]
+    BrokeOff {
+        /// Where.
+        url: String,
+    },
+    /// It answered with a JSON-RPC error.
+    #[error("the server answered error {code}: {message}")]
+    Refused {
+        /// The JSON-RPC error code.
+        code: i64,
+        /// Its message, cut to 1000 characters.
+        message: String,
+    },
+}
+
+impl Trouble {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadUrl { .. } => "upstream_bad_url",
+            Self::PrivateAddress { .. } => "upstream_private_address",
+            Self::UnknownHost { .. }
+            | Self::NothingListens { .. }
+            | Self::ConnectTimedOut { .. }
+            | Self::ConnectFailed { .. } => "upstream_unreachable",
+            Self::TimedOut { .. } => "upstream_timeout",
+            Self::StillOpening { .. } => "upstream_still_opening",
+            Self::TooLate => "too_late",
+            Self::Busy { .. } => "upstream_busy",
+            Self::Unauthorized { .. } => "upstream_unauthorized",
+            Self::Status { .. } => "upstream_status",
+            Self::Redirect { .. } => "upstream_redirect",
+            Self::SessionLost { .. } => "upstream_session_lost",
+            Self::NotMcp { .. } | Self::UnknownRevision { .. } => "upstream_garbage",
+            Self::TooLarge { .. } => "upstream_too_large",
+            Self::BrokeOff { .. } => "upstream_broke_off",
+            Self::Refused { .. } => "upstream_error",
+        }
+    }
+
+    /// Reads what the HTTP client reports. `is_connect`: no connection came about.
+    pub(crate) fn of_client(error: &(dyn Error + 'static), is_connect: bool, at: &Place<'_>) -> Self {
+        let authority = at.authority.to_owned();
+        let mut why = None;
+        let mut source = Some(error);
+        while let Some(error) = source {
+            if let Some(AddressRefused { host, address }) = error.downcast_ref() {
+                return Self::PrivateAddress { host: host.clone(), address: *address };
+            }
+            if let Some(UnknownHost { host }) = error.downcast_ref() {
+                return Self::UnknownHost { host: host.clone() };
+            }
+            if error.is::<ConnectTimedOut>() {
+                return Self::ConnectTimedOut { authority };
+            }
+            if error.is::<super::sending::TooLate>() {
+                return Self::TooLate;
+            }
+            if let Some(error) = error.downcast_ref::<std::io::Error>()
+                && is_connect
+            {
+                match error.kind() {
+                    ErrorKind::ConnectionRefused => return Self::NothingListens { authority },
+                    ErrorKind::TimedOut => return Self::ConnectTimedOut { authority },
+                    _ => (),
+                }
+            }
+            why = Some(error.to_string());
+            source = error.source();
+        }
+        if is_connect {
+            Self::ConnectFailed { authority, why: why.unwrap_or_default() }
+        } else {
+            Self::BrokeOff { url: at.url.to_owned() }
+        }
+    }
+}
+
+/// Where a request went, for sentences about it.
+pub(crate) struct Place<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) authority: &'a str,
+}

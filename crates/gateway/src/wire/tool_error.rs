@@ -1,0 +1,66 @@
+//! What an agent is told of a call that did not bring a result: a tool result with `isError`, since a model reads
+//! that and can act on it, with the same as structured content for programs.
+
+use bytes::Bytes;
+use model::CallId;
+use model::access::PermissionKey;
+use model::call::Reason;
+use serde::Serialize;
+
+use super::ResultText;
+
+#[derive(Serialize)]
+struct ToolResult<'a> {
+    content: [Text<'a>; 1],
+    #[serde(rename = "isError")]
+    is_error: bool,
+    #[serde(rename = "structuredContent")]
+    structured: Structured<'a>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    r#type: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Structured<'a> {
+    error: Trouble<'a>,
+}
+
+#[derive(Serialize)]
+struct Trouble<'a> {
+    code: &'a str,
+    message: &'a str,
+    missing_key: Option<&'a PermissionKey>,
+    ask: Option<&'a str>,
+    call_id: CallId,
+}
+
+/// A call that was denied or is held.
+pub(crate) fn refused(call: CallId, reason: &Reason) -> ResultText {
+    write(Trouble {
+        code: reason.code.word(),
+        message: &reason.sentence,
+        missing_key: reason.missing_key.as_ref(),
+        ask: reason.ask.as_deref(),
+        call_id: call,
+    })
+}
+
+/// A call that was permitted and failed on the way.
+pub(crate) fn failed(call: CallId, code: &str, sentence: &str) -> ResultText {
+    write(Trouble { code, message: sentence, missing_key: None, ask: None, call_id: call })
+}
+
+fn write(trouble: Trouble<'_>) -> ResultText {
+    let text = format!("{} (reference {})", trouble.message, trouble.call_id);
+    let result = ToolResult {
+        content: [Text { r#type: "text", text: &text }],
+        is_error: true,
+        structured: Structured { error: trouble },
+    };
+    // Strings alone: writing them as JSON cannot fail.
+    ResultText::own(serde_json::to_vec(&result).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from))
+}
