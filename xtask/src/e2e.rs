@@ -39,6 +39,19 @@ pub(crate) enum Suite {
     Browser,
 }
 
+impl Suite {
+    /// The names of its files less their ending; none means all.
+    fn files(self, folder: &Path) -> Result<Vec<String>> {
+        if self == Self::All {
+            return Ok(Vec::new());
+        }
+        let entries = fs::read_dir(folder).map_err(at("reading", folder))?.flatten();
+        let names = entries
+            .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".test.mjs")?.to_owned()));
+        Ok(names.filter(|name| name.starts_with("browser") == (self == Self::Browser)).collect())
+    }
+}
+
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
     let (closing, outcome) = run(arguments.only.unwrap_or(Suite::All), arguments.release);
     for line in closing {
@@ -66,35 +79,41 @@ fn try_run(suite: Suite, release: bool, closing: &mut Vec<String>) -> Result<()>
     command.env("PATH", std::env::join_paths(folders).unwrap_or(path));
     let requirements = folder.join("requirements.txt");
     if requirements.exists() && suite != Suite::Browser {
-        command.env("WORKINGAGENTS_PYTHON", python::ready(&requirements, &target().join("venv"))?);
+        command.env("PYTHON", python::ready(&requirements, &target().join("venv"))?);
     }
     if suite != Suite::Protocol {
-        command.env(browser::FORCED, browser::ready()?);
+        command.env("CHROMIUM", browser::ready()?);
     }
-    match suite {
-        Suite::All => {}
-        Suite::Protocol => drop(command.args(["--only", "protocol"])),
-        Suite::Browser => drop(command.args(["--only", "browser"])),
-    }
+    command.args(suite.files(&folder)?);
     build::everything(&build::Arguments { release })?;
 
     let server = step("starting the server", || Server::start(release))?;
     command
         .env("WORKINGAGENTS_READY", &server.ready)
         .env("WORKINGAGENTS_BIN", binary("workingagents", release));
-    let (lines, outcome) = run::run_and_recall("end-to-end tests", &mut command, is_summary);
-    closing.extend(lines);
+    let (lines, outcome) = run::run_and_recall("end-to-end tests", &mut command, is_count);
+    closing.extend(closing_line(&lines));
     if outcome.is_err() {
         server.show_log();
     }
     outcome
 }
 
-/// `N passed, N failed`, perhaps with more behind.
-fn is_summary(line: &str) -> bool {
-    line.contains(" passed, ")
-        && line.contains(" failed")
-        && line.starts_with(|first: char| first.is_ascii_digit())
+/// The numbers with which Node's test runner closes, one a line: `ℹ pass 12`.
+fn is_count(line: &str) -> bool {
+    ["pass", "fail", "skipped"].iter().any(|word| count(line, word).is_some())
+}
+
+fn count(line: &str, word: &str) -> Option<u32> {
+    line.trim_start_matches(['ℹ', '#', ' ']).strip_prefix(word)?.trim().parse().ok()
+}
+
+/// One line out of them, as the other runners have.
+fn closing_line(lines: &[String]) -> Option<String> {
+    let number = |word| lines.iter().rev().find_map(|line| count(line, word));
+    let skipped =
+        number("skipped").filter(|skipped| *skipped > 0).map(|skipped| format!(", {skipped} skipped"));
+    Some(format!("{} passed, {} failed{}", number("pass")?, number("fail")?, skipped.unwrap_or_default()))
 }
 
 /// A server of our own with its private PostgreSQL, gone with all it wrote when this is dropped.
@@ -192,5 +211,20 @@ impl Drop for Server {
         }
         let _ = fs::remove_dir_all(&self.data);
         say("stopped the server");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_line_is_made_of_the_runners_numbers() {
+        let said = ["ℹ tests 14", "ℹ suites 2", "ℹ pass 12", "ℹ fail 1", "ℹ cancelled 0", "ℹ skipped 1"];
+        let kept: Vec<String> =
+            said.iter().filter(|line| is_count(line)).map(|line| line.to_string()).collect();
+        assert_eq!(closing_line(&kept).as_deref(), Some("12 passed, 1 failed, 1 skipped"));
+        assert_eq!(closing_line(&[]), None, "a runner that died says nothing");
+        assert!(!is_count("passing arguments on"));
     }
 }

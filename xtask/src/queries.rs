@@ -38,17 +38,33 @@ pub(crate) fn record(arguments: &Arguments) -> Result<()> {
     drop(cluster);
 
     let (before, after) = (queries(&recorded)?, queries(&fresh)?);
+    if after.is_empty() {
+        return Err(Failure::Other(format!(
+            "compiling {PACKAGE} asked the database nothing, which cannot be right"
+        )));
+    }
     if arguments.check { compare(&before, &after) } else { replace(&recorded, &before, &after) }
 }
 
 /// Compiles the crate against the database; its macros write what they learn into `folder`.
 fn ask(url: &str, folder: &Path) -> Result<()> {
-    // The macros run only when the crate is compiled, and cargo does not know that their answer can change.
+    // The macros run only when the crate is compiled, and cargo does not know that their answer can change. The flag
+    // makes this compilation one of its own, which no other build of the crate can satisfy.
     let source = Touched::now(&root().join("crates").join(PACKAGE).join("src/lib.rs"))?;
     let outcome = run::run(
         "sqlx: compiling the queries against the database",
         cargo()
-            .args(["check", "--package", PACKAGE, "--lib"])
+            .args([
+                "rustc",
+                "--package",
+                PACKAGE,
+                "--lib",
+                "--profile",
+                "check",
+                "--",
+                "--cfg",
+                "recording_queries",
+            ])
             .env("DATABASE_URL", url)
             .env("SQLX_OFFLINE", "false")
             .env("SQLX_OFFLINE_DIR", folder),
