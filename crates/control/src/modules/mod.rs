@@ -1,5 +1,6 @@
 //! The catalog: modules, their tools, permission keys, prices and what we present to them.
 
+mod builtin;
 pub mod connections;
 mod definition;
 mod discovery;
@@ -17,6 +18,7 @@ use crate::authority::Deed;
 use crate::tx::TenantTx;
 use crate::{Actor, Control, Error, given, users};
 
+pub use builtin::{enable_native, renew_native};
 pub use discovery::{Discovery, rediscover};
 pub use tools::{ToolDetail, approve_all, approve_tool, find_tool, set_price, tool, withdraw_tool};
 
@@ -77,6 +79,9 @@ pub async fn add_mcp(
             "name",
             "give a-z first, then a-z, 0-9, `_` or `-`, at most 40 characters",
         ));
+    }
+    if crate::native::find(&new.name).is_some() {
+        return Err(Error::refused("name_taken", format!("`{}` is the name of a built-in module", new.name)));
     }
     let keys = match &new.authorization {
         Some(authorization) => {

@@ -97,6 +97,18 @@ pub(super) async fn module(tx: &mut TenantTx, id: ModuleId) -> Result<Option<Mod
     .transpose()
 }
 
+pub(super) async fn module_of_name(tx: &mut TenantTx, name: &str) -> Result<Option<ModuleView>, Error> {
+    let tenant = tx.tenant_uuid();
+    let found =
+        sqlx::query_scalar!("SELECT id FROM modules WHERE tenant_id = $1 AND name = $2", tenant, name)
+            .fetch_optional(tx.conn())
+            .await?;
+    match found {
+        Some(id) => module(tx, id.into()).await,
+        None => Ok(None),
+    }
+}
+
 pub(super) async fn all(tx: &mut TenantTx) -> Result<Vec<ModuleLine>, Error> {
     let tenant = tx.tenant_uuid();
     let mut tools: HashMap<ModuleId, Vec<ToolView>> = HashMap::new();
