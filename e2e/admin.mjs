@@ -5,7 +5,7 @@ import { binary, ready } from './world.mjs';
 
 /** Runs one command; resolves to its JSON, or rejects with what it said. */
 export function admin(words, { tenant = ready.tenant } = {}) {
-  const args = ['admin', '--database-url', ready.database_url, ...(tenant ? ['--tenant', tenant] : []), '--json', ...words];
+  const args = ['admin', '--config', ready.config_file, ...(tenant ? ['--tenant', tenant] : []), '--json', ...words];
   return new Promise((resolve, reject) => {
     execFile(binary, args, { timeout: 60_000, maxBuffer: 64 << 20 }, (failed, stdout, stderr) => {
       if (failed) reject(new Error(`workingagents admin ${words.join(' ')}: ${stderr.trim() || failed.message}`));

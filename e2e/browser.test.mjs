@@ -252,7 +252,7 @@ describe('Activity', () => {
 
   test('another organization is not found', async () => {
     const page = await visit();
-    for (const path of ['/t/someone-else/activity', `/t/${ready.tenant}/activity/not-an-id`, `/t/${ready.tenant}/activity/01890000-0000-7000-8000-000000000000`, '/nowhere']) {
+    for (const path of ['/t/someone-else/activity', `/t/${ready.tenant}/activity/no-id`, `/t/${ready.tenant}/activity/call_01890000000070008000000000000000`, '/nowhere']) {
       const response = await page.goto(`${ready.url}${path}`);
       assert.equal(response.status(), 404, path);
     }

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { addModule, give, issueKey, revoke, revokeKey } from './admin.mjs';
 import { managedAgent, typescriptV2 } from './agents.mjs';
 import { hostile } from './upstreams.mjs';
-import { binary, freePort, fresh, outsider, ready, start } from './world.mjs';
+import { anotherServer, fresh, outsider, ready } from './world.mjs';
 
 const name = fresh('revocable');
 const tool = `${name}.fine`;
@@ -15,39 +15,17 @@ let second;
 before(async () => {
   upstream = await hostile();
   await addModule(name, 'Revocable', upstream.url);
-  second = await secondServer();
+  second = await anotherServer();
 });
 after(async () => {
   await second?.stop();
   await upstream?.stop();
 });
 
-/** `workingagents serve` on the database of `dev`; resolves to its MCP URL for the same organization. */
-async function secondServer() {
-  const [dashboard, machines] = [await freePort(), await freePort()];
-  const server = await start(binary, ['serve'], {
-    env: {
-      DATABASE_URL: ready.database_url,
-      WORKINGAGENTS_DASHBOARD_LISTEN: `127.0.0.1:${dashboard}`,
-      WORKINGAGENTS_MACHINES_LISTEN: `127.0.0.1:${machines}`,
-      WORKINGAGENTS_GATEWAY_ALLOWED_UPSTREAM_NETWORKS: '127.0.0.0/8',
-    },
-    isReady: async () => {
-      try {
-        return (await fetch(`http://127.0.0.1:${machines}/readyz`)).ok;
-      } catch {
-        return false;
-      }
-    },
-  });
-  const url = `http://127.0.0.1:${machines}${new URL(ready.mcp_url).pathname}`;
-  return { url, stop: server.stop };
-}
-
 describe('a grant', () => {
   test('lets the next call through, and revoked, refuses the next one, on both servers', async () => {
     const one = await managedAgent(ready.mcp_url, outsider().key);
-    const other = await managedAgent(second.url, outsider().key);
+    const other = await managedAgent(second.mcp_url, outsider().key);
     // Again and again, because a server that lags behind is right most of the time.
     for (let round = 1; round <= 10; round += 1) {
       await give(name, outsider().name);
@@ -66,7 +44,7 @@ describe('a grant', () => {
   });
 
   test('is seen in the list of tools as soon', async () => {
-    const agent = await typescriptV2(second.url, outsider().key, 'legacy');
+    const agent = await typescriptV2(second.mcp_url, outsider().key, 'legacy');
     const shown = async () => (await agent.tools()).some((one) => one.name === tool);
     assert.equal(await shown(), false);
     await give(name, outsider().name);
@@ -87,7 +65,7 @@ describe('a key', () => {
   test('that was revoked is refused with the next request, on both servers', async () => {
     const { key, prefix } = await issueKey(outsider().name);
     const one = await managedAgent(ready.mcp_url, key);
-    const other = await managedAgent(second.url, key);
+    const other = await managedAgent(second.mcp_url, key);
     await one.tools();
     await other.tools();
     await revokeKey(prefix);
@@ -100,7 +78,7 @@ describe('a key', () => {
 
 test('calls that run while the right is withdrawn: none is admitted after the revocation', async () => {
   await give(name, outsider().name);
-  const agents = await Promise.all([ready.mcp_url, second.url, ready.mcp_url, second.url].map((url) => managedAgent(url, outsider().key)));
+  const agents = await Promise.all([ready.mcp_url, second.mcp_url, ready.mcp_url, second.mcp_url].map((url) => managedAgent(url, outsider().key)));
   let revoked = false;
   let late = 0;
   let passed = 0;

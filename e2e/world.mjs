@@ -10,7 +10,10 @@ if (!process.env.WORKINGAGENTS_READY || !process.env.WORKINGAGENTS_BIN) {
   throw new Error('WORKINGAGENTS_READY and WORKINGAGENTS_BIN are not set: run `cargo xtask e2e`, or `node e2e/run.mjs`.');
 }
 
-/** { url, mcp_url, mailbox_url, tenant, owner: { email, password }, agents: [{ name, key, unit, note }], database_url, pid } */
+/**
+ * { url, mcp_url, tenant, owner: { email, password }, people: [{ name, email, roles }], agents: [{ name, key, unit, note }],
+ *   config_file, pid, … }
+ */
 export const ready = JSON.parse(process.env.WORKINGAGENTS_READY);
 /** The binary. */
 export const binary = process.env.WORKINGAGENTS_BIN;
@@ -72,6 +75,32 @@ export async function start(command, args, { env = {}, isReady, patience = 60_00
     }
     await sleep(50);
   }
+}
+
+/**
+ * Another server on the same database: `workingagents serve` with the configuration of `dev`, and `settings` over it
+ * ({ GATEWAY__UPSTREAM_TIMEOUT: '2s' }). Resolves to { mcp_url, stop } for the same organization.
+ */
+export async function anotherServer(settings = {}) {
+  const [dashboard, machines, authorization] = [await freePort(), await freePort(), await freePort()];
+  const all = {
+    DASHBOARD__LISTEN: `127.0.0.1:${dashboard}`,
+    MACHINES__LISTEN: `127.0.0.1:${machines}`,
+    AUTHORIZATION__LISTEN: `127.0.0.1:${authorization}`,
+    ...settings,
+  };
+  const env = Object.fromEntries(Object.entries(all).map(([key, value]) => [`WORKINGAGENTS_${key}`, value]));
+  const server = await start(binary, ['serve', '--config', ready.config_file], {
+    env,
+    isReady: async () => {
+      try {
+        return (await fetch(`http://127.0.0.1:${machines}/readyz`)).ok;
+      } catch {
+        return false;
+      }
+    },
+  });
+  return { mcp_url: `http://127.0.0.1:${machines}${new URL(ready.mcp_url).pathname}`, stop: server.stop };
 }
 
 /** Asks again until the answer is truthy. For what is not promised at once, such as a line in a list. */

@@ -73,7 +73,7 @@ struct DevReady {
     mcp_url: String,
     tenant: String,
     agents: Vec<ReadyAgent>,
-    database_url: String,
+    config_file: PathBuf,
     pid: u32,
 }
 
