@@ -16,8 +16,8 @@ use crate::facts::{ModuleFact, ToolFact};
 use crate::people::Person;
 use crate::schema::Action;
 
-/// Longer names than this get no suggestions: no tool has one, and comparing costs time.
-const LONGEST_COMPARED: usize = 96;
+/// Names longer than this are not compared: comparing takes time with the product of their lengths.
+const LONGEST_COMPARED: usize = 64;
 /// How many names a refusal suggests at most.
 const SUGGESTED: usize = 3;
 
@@ -106,7 +106,7 @@ fn tool(
     };
     // A key's first part is always a key; were it not, the key itself is the narrowest reading.
     let module_key: PermissionKey = fact.key.module().parse().unwrap_or_else(|_| fact.key.clone());
-    let uid = gathering.tool(fact.id, &module.uid, fact.key.as_str(), module_key.as_str(), standing)?;
+    let uid = gathering.tool(fact.id, module, (&fact.key, &module_key), standing)?;
     Ok(Tool {
         id: fact.id,
         module: fact.module,
@@ -181,6 +181,7 @@ impl Directory {
     /// drifted, and when it or its module takes no calls.
     ///
     /// [`decide`]: Directory::decide
+    #[expect(clippy::result_large_err, reason = "a refusal is read at once and goes no further up")]
     pub fn resolve(&self, principal: &Principal, full_name: &str) -> Result<Arc<Tool>, Refusal> {
         if principal.origin != self.origin {
             return Err(self.refusal(self.foreign(), &[]));
@@ -211,13 +212,16 @@ impl Directory {
             .filter_map(|tool| Some((distance(&wanted, tool)?, Arc::clone(&tool.full_name))))
             .collect();
         near.sort();
+        // Beside a name that was clearly meant, one that merely resembles it would mislead.
+        let nearest = near.first().map_or(0, |(distance, _)| *distance);
+        near.retain(|(distance, _)| *distance <= nearest + 1);
         near.truncate(SUGGESTED);
         near.into_iter().map(|(_, name)| name).collect()
     }
 }
 
 /// How far a tool's name is from what was wanted; none: too far to be meant. A forgotten module and a name cut short
-/// are near, and so is what differs in a third of its characters or less.
+/// are near, and so is what differs in a quarter of its characters or less.
 fn distance(wanted: &str, tool: &Tool) -> Option<usize> {
     let (full, own) = (folded(&tool.full_name), folded(&tool.name));
     if full == wanted {
@@ -226,7 +230,7 @@ fn distance(wanted: &str, tool: &Tool) -> Option<usize> {
     if own == wanted || (wanted.len() >= 3 && full.starts_with(wanted)) {
         return Some(1);
     }
-    let allowed = (wanted.len() / 3).max(1);
+    let allowed = (wanted.len() / 4).max(1);
     if full.len() > LONGEST_COMPARED || full.len().abs_diff(wanted.len()) > allowed {
         return None;
     }

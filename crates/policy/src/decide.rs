@@ -159,3 +159,172 @@ fn severity(side: &Side) -> u8 {
 fn until(keys: &Keys, tool: &Tool) -> Option<Timestamp> {
     keys.until(&tool.key, &tool.module_key).flatten()
 }
+
+/// What only other policies than the standing ones can lead to.
+#[cfg(test)]
+mod tests {
+    use model::call::ReasonCode;
+
+    use crate::directory::Directory;
+    use crate::standing::Rules;
+    use crate::world::{Acme, at, call, principal};
+    use crate::{Decision, Refusal};
+
+    const STANDING: &str = include_str!("standing.cedar");
+
+    fn under(acme: &Acme, policies: &str) -> Directory {
+        let rules = Rules::parse(policies).unwrap();
+        Directory::build_under(rules.into(), acme.world.facts.clone(), at(0)).unwrap()
+    }
+
+    fn with(more: &str) -> Directory {
+        under(&Acme::new(), &format!("{STANDING}\n{more}"))
+    }
+
+    fn names(refusal: &Refusal) -> Vec<&str> {
+        refusal.policies.iter().map(|name| &**name).collect()
+    }
+
+    fn denied(decision: Decision) -> Refusal {
+        match decision {
+            Decision::Deny(refusal) => refusal,
+            other => panic!("not denied: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_permitted_but_not_unattended_is_held() {
+        let directory = with(
+            r#"@id("ask first") forbid (principal, action == Action::"callUnattended", resource)
+               when { resource.key == "gmail:send" };"#,
+        );
+        let Decision::Hold(refusal) = call(&directory, 3, "gmail.send") else { panic!("not held") };
+        assert_eq!(refusal.reason.code, ReasonCode::ApprovalRequired);
+        assert_eq!(
+            refusal.reason.sentence,
+            "Held: agent Deal mover (Sales) may call `gmail.send` only once a person has approved the call. Ask the owner \
+             of Gmail, Dana Roth, about it."
+        );
+        assert_eq!(names(&refusal), ["ask first", "granted"]);
+        assert!(matches!(call(&directory, 3, "gmail.read"), Decision::Permit(_)));
+        assert!(matches!(call(&directory, 1, "gmail.send"), Decision::Deny(_)), "a hold is no way to a key");
+        assert_eq!(directory.visible(&principal(&directory, 3)).len(), 2, "what is held is shown");
+    }
+
+    /// The policy speaks of people, or of agents, alone: either side's answer can be the stricter one.
+    #[test]
+    fn of_agent_and_person_the_stricter_answer_holds() {
+        let rule = |effect: &str, kind: &str, action: &str| {
+            with(&format!(
+                r#"@id("x") {effect} (principal is {kind}, action == Action::"{action}", resource);"#
+            ))
+        };
+        for kind in ["Agent", "User"] {
+            let held = rule("forbid", kind, "callUnattended");
+            assert!(matches!(call(&held, 4, "gmail.read"), Decision::Hold(_)), "{kind}");
+            let directory = rule("forbid", kind, "call");
+            let refusal = denied(call(&directory, 4, "gmail.read"));
+            assert_eq!(
+                (refusal.reason.code, names(&refusal)),
+                (ReasonCode::PolicyForbids, vec!["x"]),
+                "{kind}"
+            );
+        }
+        let alone = rule("forbid", "User", "call");
+        assert!(matches!(call(&alone, 3, "gmail.read"), Decision::Permit(_)), "nobody is acted for");
+
+        // The agent would be held, the person denied.
+        let both = with(
+            r#"@id("a") forbid (principal is Agent, action == Action::"callUnattended", resource);
+               @id("b") forbid (principal is User, action == Action::"call", resource);"#,
+        );
+        assert_eq!(names(&denied(call(&both, 4, "gmail.read"))), ["b"]);
+        let lists = rule("forbid", "User", "list");
+        assert!(lists.visible(&principal(&lists, 4)).is_empty());
+        assert_eq!(lists.visible(&principal(&lists, 3)).len(), 2);
+    }
+
+    #[test]
+    fn a_forbidding_policy_is_named() {
+        let directory = with(
+            r#"@id("no sending") forbid (principal, action, resource) when { resource.key == "gmail:send" };"#,
+        );
+        let refusal = denied(call(&directory, 3, "gmail.send"));
+        assert_eq!(refusal.reason.code, ReasonCode::PolicyForbids);
+        assert_eq!(
+            refusal.reason.sentence,
+            "Denied: agent Deal mover (Sales) is kept from calling `gmail.send` by policy `no sending`. Ask an admin about \
+             it."
+        );
+        let only_lists =
+            under(&Acme::new(), r#"@id("a") permit (principal, action == Action::"list", resource);"#);
+        let refusal = denied(call(&only_lists, 3, "gmail.send"));
+        assert_eq!(refusal.reason.code, ReasonCode::PolicyForbids);
+        assert_eq!(
+            refusal.reason.sentence,
+            "Denied: no policy permits agent Deal mover (Sales) to call `gmail.send`. Ask an admin about it."
+        );
+        assert_eq!(names(&refusal), Vec::<&str>::new());
+    }
+
+    /// Each of these fits the schema and fails when it is evaluated. Cedar alone would skip it and allow the call.
+    #[test]
+    fn a_policy_that_fails_denies_whatever_the_others_say() {
+        let nobody = r#"User::"nobody".active"#;
+        for (policy, holder, listed) in [
+            (format!(r#"@id("x") forbid (principal, action, resource) when {{ {nobody} }};"#), 3, 0),
+            (format!(r#"@id("x") permit (principal, action, resource) when {{ {nobody} }};"#), 3, 0),
+            (
+                r#"@id("x") forbid (principal, action == Action::"call", resource)
+               when { 9223372036854775807 + 1 > 0 };"#
+                    .to_owned(),
+                3,
+                2,
+            ),
+            (
+                format!(
+                    r#"@id("x") forbid (principal, action == Action::"callUnattended", resource) when {{ {nobody} }};"#
+                ),
+                3,
+                2,
+            ),
+            (format!(r#"@id("x") forbid (principal is User, action, resource) when {{ {nobody} }};"#), 4, 0),
+            (
+                format!(
+                    r#"@id("x") permit (principal is User, action == Action::"callUnattended", resource) when {{ {nobody} }};"#
+                ),
+                4,
+                1,
+            ),
+        ] {
+            let directory = with(&policy);
+            let refusal = denied(call(&directory, holder, "gmail.read"));
+            assert_eq!(refusal.reason.code, ReasonCode::PolicyError, "{policy}");
+            assert_eq!(names(&refusal), ["x"], "{policy}");
+            assert_eq!(directory.visible(&principal(&directory, holder)).len(), listed, "{policy}");
+        }
+        let directory =
+            with(&format!(r#"@id("x") permit (principal, action, resource) when {{ {nobody} }};"#));
+        assert_eq!(
+            denied(call(&directory, 3, "gmail.read")).reason.sentence,
+            "Denied: policy `x` could not be evaluated when agent Deal mover (Sales) called `gmail.read`, and nothing is \
+             permitted in doubt. Ask an admin to mend it."
+        );
+    }
+
+    /// A failing policy is the strictest answer even when the other side is merely denied.
+    #[test]
+    fn a_failure_outranks_a_denial() {
+        let directory =
+            with(r#"@id("x") forbid (principal is User, action, resource) when { User::"nobody".active };"#);
+        assert_eq!(denied(call(&directory, 2, "gmail.send")).reason.code, ReasonCode::PolicyError);
+    }
+
+    #[test]
+    fn a_permit_that_rests_on_no_key_has_no_end_of_its_own() {
+        let directory = with(r#"@id("open") permit (principal, action, resource);"#);
+        let Decision::Permit(permit) = call(&directory, 1, "crm.list") else { panic!("not permitted") };
+        assert_eq!(permit.valid_until(), None);
+        assert_eq!(permit.policies().iter().map(|name| &**name).collect::<Vec<_>>(), ["open", "unattended"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! An immutable snapshot of one tenant: who there is, what there is, and who may use what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 
@@ -140,6 +140,9 @@ pub struct Tool {
     pub(crate) uid: EntityUid,
 }
 
+/// The tools that are shown to an agent, for itself or on behalf of a person.
+pub(crate) type Lists = HashMap<(AgentId, Option<UserId>), OnceLock<Vec<Arc<Tool>>>>;
+
 /// The snapshot.
 #[derive(Debug)]
 pub struct Directory {
@@ -154,7 +157,7 @@ pub struct Directory {
     pub(crate) catalog: Catalog,
     pub(crate) holders: Holders,
     /// Who is shown which tools, found out at first use.
-    pub(crate) lists: HashMap<(AgentId, Option<UserId>), OnceLock<Vec<Arc<Tool>>>>,
+    pub(crate) lists: Lists,
     stale_at: Option<Timestamp>,
 }
 
@@ -175,16 +178,19 @@ impl Directory {
         let mut gathering = Gathering::new(tenant.id)?;
 
         let tree = Tree::grow(units)?;
-        for unit in tree.from_the_top() {
+        for unit in tree.top_down() {
             gathering.unit(unit.id, unit.parent);
         }
         let mut ring = KeyRing::new(&grants, &tree, now);
         let mut settling =
             Settling { tenant_active, tree: &tree, ring: &mut ring, gathering: &mut gathering };
 
+        let mut led_to: HashSet<UserId> = agents.iter().map(|agent| agent.owner).collect();
+        led_to.extend(credentials.iter().filter_map(|credential| credential.on_behalf_of));
         let mut people = HashMap::with_capacity(users.len());
         for user in users {
-            let person = settling.person(user)?;
+            let led_to = led_to.contains(&user.id);
+            let person = settling.person(user, led_to)?;
             once(&mut people, person.id, Arc::new(person), |person| format!("user {}", person.name))?;
         }
         let mut agents_by_id = HashMap::with_capacity(agents.len());
@@ -213,7 +219,7 @@ impl Directory {
                 None => None,
                 Some(id) => Some(Arc::clone(found(people.get(&id), || format!("module {}", fact.name), id)?)),
             };
-            let uid = gathering.module(fact.id, fact.standing)?;
+            let uid = gathering.module(fact.id);
             once(&mut modules_by_id, fact.id, Module { fact, owner, uid }, |module| {
                 format!("module {}", module.fact.name)
             })?;
@@ -273,16 +279,21 @@ struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    fn person(&mut self, fact: UserFact) -> Result<Person, BuildError> {
+    /// Only people whom a request can lead to, as the owner of an agent or because one acts for them, are made entities
+    /// and given keys: most of a large organization owns no agent, and keys are what building takes its time for.
+    fn person(&mut self, fact: UserFact, led_to: bool) -> Result<Person, BuildError> {
         let UserFact { id, name, home_unit, units: further, roles, standing } = fact;
         let mut units = vec![home_unit];
         units.extend(further.into_iter().filter(|unit| *unit != home_unit));
         for unit in &units {
             found(self.tree.get(*unit), || format!("user {name}"), unit)?;
         }
-        let keys = self.ring.of(Grantee::User(id), &units, &roles);
-        let active = self.tenant_active && standing == Standing::Active;
-        let uid = self.gathering.user(id, &units, &roles, active, &keys)?;
+        let keys = if led_to { self.ring.of(Grantee::User(id), &units, &roles) } else { Arc::default() };
+        let uid = self.gathering.user_uid(id);
+        if led_to {
+            let active = self.tenant_active && standing == Standing::Active;
+            self.gathering.user(uid.clone(), &units, &roles, active, &keys)?;
+        }
         Ok(Person { id, name, units, roles, standing, keys, uid })
     }
 

@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
+use model::access::PermissionKey;
 use model::catalog::{ModuleStanding, ToolStanding};
 use model::people::Role;
 use model::{AgentId, ModuleId, TenantId, ToolId, UnitId, UserId};
 
+use crate::catalog::Module;
 use crate::directory::BuildError;
 use crate::keys::Keys;
 use crate::standing::Rules;
@@ -49,9 +51,13 @@ impl Gathering {
         self.entities.push(Entity::new_no_attrs(uid(&self.kinds.unit, id), HashSet::from([above])));
     }
 
+    pub(crate) fn user_uid(&self, id: UserId) -> EntityUid {
+        uid(&self.kinds.user, id)
+    }
+
     pub(crate) fn user(
         &mut self,
-        id: UserId,
+        user: EntityUid,
         units: &[UnitId],
         roles: &[Role],
         active: bool,
@@ -61,7 +67,6 @@ impl Gathering {
         let roles = roles.iter().map(|role| uid(&self.kinds.role, role.word()));
         let parents = units.chain(roles).collect();
         let attributes = [("active", Value::new_bool(active)), ("keys", set_of(keys))];
-        let user = uid(&self.kinds.user, id);
         self.add(user, attributes, parents)
     }
 
@@ -83,28 +88,29 @@ impl Gathering {
         self.add(agent, attributes, parents)
     }
 
-    pub(crate) fn module(&mut self, id: ModuleId, standing: ModuleStanding) -> Result<EntityUid, BuildError> {
-        let attributes = [("live", Value::new_bool(standing == ModuleStanding::Live))];
+    pub(crate) fn module(&mut self, id: ModuleId) -> EntityUid {
         let module = uid(&self.kinds.module, id);
-        self.add(module, attributes, HashSet::new())
+        self.entities.push(Entity::with_uid(module.clone()));
+        module
     }
 
     pub(crate) fn tool(
         &mut self,
         id: ToolId,
-        module: &EntityUid,
-        key: &str,
-        module_key: &str,
+        module: &Module,
+        keys: (&PermissionKey, &PermissionKey),
         standing: ToolStanding,
     ) -> Result<EntityUid, BuildError> {
+        let (key, module_key) = keys;
+        let live = module.fact.standing == ModuleStanding::Live;
         let attributes = [
-            ("key", Value::new_string(key.to_owned())),
-            ("moduleKey", Value::new_string(module_key.to_owned())),
-            ("module", Value::new_entity_uid(module.clone())),
+            ("key", Value::new_string(key.as_str().to_owned())),
+            ("moduleKey", Value::new_string(module_key.as_str().to_owned())),
+            ("moduleLive", Value::new_bool(live)),
             ("standing", Value::new_string(standing.word().to_owned())),
         ];
         let tool = uid(&self.kinds.tool, id);
-        self.add(tool, attributes, HashSet::from([module.clone()]))
+        self.add(tool, attributes, HashSet::from([module.uid.clone()]))
     }
 
     fn add<const N: usize>(

@@ -85,7 +85,7 @@ impl KeyRing {
         }
         let none = Arc::new(Keys::default());
         let mut units: HashMap<UnitId, Arc<Keys>> = HashMap::new();
-        for unit in tree.from_the_top() {
+        for unit in tree.top_down() {
             let above = unit.parent.and_then(|parent| units.get(&parent)).unwrap_or(&none);
             let keys = match direct.get(&Grantee::Unit(unit.id)) {
                 None => Arc::clone(above),

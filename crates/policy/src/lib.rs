@@ -14,15 +14,15 @@
 //! | role | `Role::"admin"` | (an enumeration: a misspelt role does not validate) | |
 //! | user | `User::"user_…"` | `active`, `keys` | home unit, further units, roles |
 //! | agent | `Agent::"agent_…"` | `active`, `keys`, `owner` | home unit |
-//! | module | `Module::"mod_…"` | `live` | |
-//! | tool | `Tool::"tool_…"` | `key`, `moduleKey`, `module`, `standing` | its module |
+//! | module | `Module::"mod_…"` | | |
+//! | tool | `Tool::"tool_…"` | `key`, `moduleKey`, `moduleLive`, `standing` | its module |
 //! | call | `Action::"call"` | the context has `onBehalf` | |
 //! | call that asks nobody | `Action::"callUnattended"` | the same | |
 //! | line of `tools/list` | `Action::"list"` | the same | |
 //!
 //! Grants are no entities. A principal's `keys` are what its unexpired grants come to: for an agent those to itself, to
 //! its home unit and every unit above; for a user those to the person, to all their units and every unit above, and to
-//! the roles they hold. A module's key, `crm`, covers each part of it, `crm:write`. `active` is the principal's own
+//! the roles they hold. People whom no request can lead to (they own no agent, and none acts for them) are left out. A module's key, `crm`, covers each part of it, `crm:write`. `active` is the principal's own
 //! standing and the tenant's.
 //!
 //! # How a call is decided

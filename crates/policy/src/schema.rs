@@ -42,8 +42,8 @@ entity Unit in [Unit, Tenant];
 entity Role enum [{roles}];
 entity User in [Unit, Role] = {{ active: Bool, keys: Set<String> }};
 entity Agent in [Unit] = {{ active: Bool, keys: Set<String>, owner: User }};
-entity Module = {{ live: Bool }};
-entity Tool in [Module] = {{ key: String, moduleKey: String, module: Module, standing: String }};
+entity Module;
+entity Tool in [Module] = {{ key: String, moduleKey: String, moduleLive: Bool, standing: String }};
 "
     );
     for action in Action::ALL {
@@ -68,8 +68,8 @@ entity Unit in [Unit, Tenant];
 entity Role enum ["owner", "admin", "auditor", "finance", "approver", "member"];
 entity User in [Unit, Role] = { active: Bool, keys: Set<String> };
 entity Agent in [Unit] = { active: Bool, keys: Set<String>, owner: User };
-entity Module = { live: Bool };
-entity Tool in [Module] = { key: String, moduleKey: String, module: Module, standing: String };
+entity Module;
+entity Tool in [Module] = { key: String, moduleKey: String, moduleLive: Bool, standing: String };
 action list appliesTo { principal: [Agent, User], resource: Tool, context: { onBehalf: Bool } };
 action call appliesTo { principal: [Agent, User], resource: Tool, context: { onBehalf: Bool } };
 action callUnattended appliesTo { principal: [Agent, User], resource: Tool, context: { onBehalf: Bool } };

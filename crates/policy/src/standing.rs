@@ -1,14 +1,14 @@
 //! The standing policies, parsed and validated once in a process, and how Cedar is asked.
 //!
-//! Each action has a policy set of its own that leaves out the policies whose scope names other actions: they could
-//! neither be satisfied nor fail, and Cedar would look at them for each request.
+//! Cedar goes through every policy that it is given for each request. So each action has a policy set of its own, without
+//! the policies that cannot matter to it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, Policy,
-    PolicyId, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
+    ActionConstraint, Authorizer, Context, Decision, Effect, Entities, EntityId, EntityTypeName, EntityUid,
+    Policy, PolicyId, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
 use model::call::Digest;
 use sha2::{Digest as _, Sha256};
@@ -125,7 +125,7 @@ impl Rules {
         self.version
     }
 
-    /// Asks Cedar one question. A policy that cannot be evaluated makes the answer no, whatever the others say: Cedar
+    /// Asks Cedar one question; [`Action::CallUnattended`] only once the same has been allowed for [`Action::Call`]. A policy that cannot be evaluated makes the answer no, whatever the others say: Cedar
     /// alone would skip it, and a `forbid` that fails would then forbid nothing.
     pub(crate) fn ask(
         &self,
@@ -202,17 +202,50 @@ impl Rules {
 
 impl Asked {
     fn new(action: Action, policies: &[Policy]) -> Result<Self, String> {
-        let kind = "Action".parse::<EntityTypeName>().map_err(|e| e.to_string())?;
-        let action = EntityUid::from_type_name_and_id(kind, EntityId::new(action.id()));
-        let concerned = policies.iter().filter(|policy| match policy.action_constraint() {
-            ActionConstraint::Any => true,
-            ActionConstraint::Eq(one) => one == action,
-            // The schema has no groups of actions, so that `in` is membership of the list.
-            ActionConstraint::In(several) => several.contains(&action),
-        });
-        let policies = PolicySet::from_policies(concerned.cloned()).map_err(|e| e.to_string())?;
-        Ok(Self { action, policies })
+        let entity = action_entity(action)?;
+        let mut sliced = PolicySet::new();
+        for policy in policies.iter().filter(|policy| names_action(policy, &entity)) {
+            let mut json = policy.to_json().map_err(|e| e.to_string())?;
+            if action == Action::CallUnattended && is_settled_by_call(policy, &json)? {
+                continue;
+            }
+            // Through JSON a policy loses what Cedar would go through for each request to no effect: the action in its scope,
+            // which is this one, and the places in the text that its expressions came from.
+            if let Some(scope) = json.get_mut("action") {
+                *scope = serde_json::json!({ "op": "All" });
+            }
+            let bare = Policy::from_json(Some(policy.id().clone()), json).map_err(|e| e.to_string())?;
+            sliced.add(bare).map_err(|e| e.to_string())?;
+        }
+        Ok(Self { action: entity, policies: sliced })
     }
+}
+
+fn action_entity(action: Action) -> Result<EntityUid, String> {
+    let kind = "Action".parse::<EntityTypeName>().map_err(|e| e.to_string())?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(action.id())))
+}
+
+/// Whether a policy's scope takes the action. What it does not take can neither satisfy the policy nor make it fail.
+fn names_action(policy: &Policy, action: &EntityUid) -> bool {
+    match policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(one) => one == *action,
+        // The schema has no groups of actions, so that `in` is membership of the list.
+        ActionConstraint::In(several) => several.contains(action),
+    }
+}
+
+/// Whether it is known what a policy says to `callUnattended` where `call` has been allowed: a `forbid` that speaks of both
+/// and does not look at the action has not forbidden the one, and principal, tool and context of the other are
+/// the same.
+fn is_settled_by_call(policy: &Policy, json: &serde_json::Value) -> Result<bool, String> {
+    // At worst a text that a policy compares something with looks like the variable, and the policy stays.
+    let looks_at_action =
+        json.get("conditions").is_none_or(|conditions| conditions.to_string().contains(r#""Var":"action""#));
+    Ok(policy.effect() == Effect::Forbid
+        && names_action(policy, &action_entity(Action::Call)?)
+        && !looks_at_action)
 }
 
 impl std::fmt::Debug for Rules {
@@ -225,14 +258,36 @@ impl std::fmt::Debug for Rules {
 mod tests {
     use super::*;
 
+    fn sliced(asked: &Asked) -> Vec<String> {
+        let mut names: Vec<String> =
+            asked.policies.policies().map(|policy| policy.id().to_string()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn only_what_call_has_settled_is_not_asked_again() {
+        let rules = Rules::parse(
+            r#"@id("any") forbid (principal, action, resource) when { !principal.active };
+               @id("both") forbid (principal, action in [Action::"call", Action::"callUnattended"], resource);
+               @id("action") forbid (principal, action, resource) when { action == Action::"callUnattended" };
+               @id("alone") forbid (principal, action == Action::"callUnattended", resource);
+               @id("list") forbid (principal, action in [Action::"list", Action::"callUnattended"], resource);
+               @id("permit") permit (principal, action, resource);"#,
+        )
+        .unwrap();
+        assert_eq!(sliced(&rules.call_unattended), ["action", "alone", "list", "permit"]);
+        assert_eq!(sliced(&rules.call), ["action", "any", "both", "permit"]);
+    }
+
     #[test]
     fn the_standing_policies_fit_the_schema_strictly_and_without_warnings() {
         let rules = Rules::parse(TEXT).unwrap();
         let names: Vec<&str> = rules.names.iter().map(|name| &**name).collect();
-        assert_eq!(names, ["granted", SUSPENDED, UNAVAILABLE, "unattended"]);
-        assert_eq!(rules.list.policies.policies().count(), 3);
-        assert_eq!(rules.call.policies.policies().count(), 3);
-        assert_eq!(rules.call_unattended.policies.policies().count(), 3);
+        assert_eq!(names, ["granted", SUSPENDED, "unattended", UNAVAILABLE]);
+        assert_eq!(sliced(&rules.list), ["granted", SUSPENDED, UNAVAILABLE]);
+        assert_eq!(sliced(&rules.call), ["granted", SUSPENDED, UNAVAILABLE]);
+        assert_eq!(sliced(&rules.call_unattended), ["unattended"]);
     }
 
     #[test]
@@ -262,8 +317,8 @@ mod tests {
     #[test]
     fn usual_sets_of_names_are_shared() {
         let rules = Rules::parse(TEXT).unwrap();
-        assert!(Arc::ptr_eq(&rules.names(&[0, 3]), &rules.names(&[0, 3])));
-        assert_eq!(rules.names(&[0, 3]).iter().map(|n| &**n).collect::<Vec<_>>(), ["granted", "unattended"]);
-        assert_eq!(rules.names(&[0, 1, 2]).len(), 3);
+        assert!(Arc::ptr_eq(&rules.names(&[0, 2]), &rules.names(&[0, 2])));
+        assert_eq!(rules.names(&[0, 2]).iter().map(|n| &**n).collect::<Vec<_>>(), ["granted", "unattended"]);
+        assert_eq!(rules.names(&[0, 1, 3]).len(), 3);
     }
 }

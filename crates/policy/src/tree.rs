@@ -91,7 +91,7 @@ impl Tree {
     }
 
     /// Every unit, parents before children.
-    pub(crate) fn from_the_top(&self) -> impl Iterator<Item = &Unit> {
+    pub(crate) fn top_down(&self) -> impl Iterator<Item = &Unit> {
         self.order.iter().filter_map(|id| self.units.get(id))
     }
 }
@@ -116,7 +116,7 @@ mod tests {
         let tree =
             Tree::grow(vec![unit(3, Some(2)), unit(4, None), unit(2, Some(1)), unit(1, None)]).unwrap();
         assert_eq!(*tree.get(id(3)).unwrap().path, [id(1), id(2), id(3)]);
-        let order: Vec<_> = tree.from_the_top().map(|unit| unit.id).collect();
+        let order: Vec<_> = tree.top_down().map(|unit| unit.id).collect();
         assert_eq!(order, [id(1), id(2), id(3), id(4)]);
     }
 
