@@ -31,5 +31,11 @@ export const issueKey = (agent, { expiresIn, tenant } = {}) =>
 /** Revokes the key that begins with `prefix`. */
 export const revokeKey = (prefix) => admin(['key', 'revoke', '--prefix', prefix]);
 
+/** Founds an organization: { tenant, mcp_path, owner: { email, password }, … }. */
+export const foundTenant = (slug, name) =>
+  admin(['tenant', 'create', '--slug', slug, '--name', name, '--owner-email', `owner@${slug}.example`, '--owner-name', 'Olga Other'], {
+    tenant: null,
+  });
+
 /** The newest calls on record, newest first. */
 export const calls = (limit = 50) => admin(['calls', 'list', '--limit', String(limit)]);

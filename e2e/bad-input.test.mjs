@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { addModule, admin, calls, give, issueKey } from './admin.mjs';
+import { addModule, admin, calls, foundTenant, give, issueKey } from './admin.mjs';
 import { messagesOf, typescriptV1 } from './agents.mjs';
 import { hostile } from './upstreams.mjs';
 import { eventually, fresh, manager, outsider, reader, ready } from './world.mjs';
@@ -261,10 +261,10 @@ describe('another organization', () => {
   let other;
 
   before(async () => {
-    other = await admin(['tenant', 'create', '--slug', slug, '--name', secretName], { tenant: null });
+    other = await foundTenant(slug, secretName);
   });
 
-  const otherUrl = () => new URL(new URL(other.mcp_url).pathname, ready.mcp_url).href;
+  const otherUrl = () => new URL(other.mcp_path, ready.mcp_url).href;
 
   test('our key opens nothing at its endpoint', async () => {
     const theirs = await post(rpc('tools/list', {}), { url: otherUrl() });
