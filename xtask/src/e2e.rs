@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::build;
 use crate::failure::{Failure, Result, at};
@@ -197,19 +197,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.group.stop(Signal::TERM, Signal::KILL, Duration::from_secs(20));
-        // A killed server leaves its PostgreSQL behind, also when a test killed it.
-        for folder in
-            [self.data.clone(), self.data.join("postgres"), self.data.join("pg"), self.data.join("cluster")]
-        {
-            let pid_file = fs::read_to_string(folder.join("postmaster.pid")).unwrap_or_default();
-            let postmaster =
-                pid_file.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
-            if let Some(postmaster) = postmaster {
-                let _ = kill_process(postmaster, Signal::QUIT);
-                thread::sleep(Duration::from_millis(500));
+        // Its PostgreSQL ends with it, also when it was killed; the folder may be in use a moment longer.
+        for _ in 0..20 {
+            if fs::remove_dir_all(&self.data).is_ok() || !self.data.exists() {
+                break;
             }
+            thread::sleep(Duration::from_millis(250));
         }
-        let _ = fs::remove_dir_all(&self.data);
         say("stopped the server");
     }
 }
