@@ -15,6 +15,7 @@ mod settings;
 mod upstream;
 mod wire;
 
+pub use self::edge::caller_address;
 pub use self::gateway::{Gateway, NotBuilt, Plugs};
 pub use self::life::Admitted;
 pub use self::settings::{AddressHeader, Settings};

@@ -5,6 +5,8 @@ mod body;
 mod reply;
 mod visitor;
 
+pub use self::visitor::address as caller_address;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 

@@ -49,7 +49,7 @@ pub(super) fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool
 
 /// Where the request comes from. The peer's word on somebody behind it counts only if the peer is a trusted proxy;
 /// if its word cannot be read, nothing is known.
-pub(super) fn address(head: &Parts, settings: &Settings) -> Option<IpAddr> {
+pub fn address(head: &Parts, settings: &Settings) -> Option<IpAddr> {
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip().to_canonical();
     if !is_trusted(peer, &settings.trusted_proxies) {
         return Some(peer);

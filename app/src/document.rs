@@ -1,0 +1,252 @@
+//! The document around every page: head, frame, rail, top bar, and the loader of islands where there is one.
+
+use std::sync::Arc;
+
+use hydration_context::SsrSharedContext;
+use leptos::prelude::*;
+use model::Timestamp;
+use model::people::Slug;
+
+use crate::icon::{Icon, SPRITE};
+use crate::links::{self, Links};
+use crate::text;
+
+/// What is the same for every page of one response.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Addresses of the style sheet and the islands, with the hash of their content.
+    pub assets: Arc<Assets>,
+    /// Whether this is `dev`: the banner says so.
+    pub development: bool,
+    /// Allows this response's own scripts (Content-Security-Policy, `'nonce-…'`).
+    pub nonce: String,
+    /// Where agents reach the machines' origin, without a trailing slash: `https://mcp.example.com`.
+    pub machines: Arc<str>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// Addresses of static files, ready to be put into a document.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Assets {
+    /// The style sheet.
+    pub css: String,
+    /// The islands' loader module, as wasm-bindgen writes it.
+    pub js: String,
+    /// The islands.
+    pub wasm: String,
+}
+
+/// A signed-in person looking at a page of their organization.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// What is the same for every page.
+    pub site: Site,
+    /// The organization's short name.
+    pub slug: Slug,
+    /// The organization's name.
+    pub organization: String,
+    /// The id in the organization's MCP URL, in its text form.
+    pub mcp_id: String,
+    /// The person's name.
+    pub person: String,
+    /// What they may do, in words: `Owner`, `Auditor in Sales`.
+    pub roles: Vec<String>,
+}
+
+impl Visit {
+    /// Where the organization's pages are.
+    pub fn links(&self) -> Links {
+        Links::of(self.slug.clone())
+    }
+
+    /// The organization's MCP URL.
+    pub fn mcp_url(&self) -> String {
+        format!("{}/{}/mcp", self.site.machines, self.mcp_id)
+    }
+}
+
+/// A step of the breadcrumb; the last one is the page itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Crumb {
+    /// What it says.
+    pub label: String,
+    /// Where it leads; none: here.
+    pub href: Option<String>,
+}
+
+impl Crumb {
+    /// A step that leads somewhere.
+    pub fn to(label: impl Into<String>, href: String) -> Self {
+        Self { label: label.into(), href: Some(href) }
+    }
+
+    /// The page itself.
+    pub fn here(label: impl Into<String>) -> Self {
+        Self { label: label.into(), href: None }
+    }
+}
+
+/// Renders a view to HTML. Nothing in it is asynchronous: what a page shows was asked for before.
+pub fn fragment<V: IntoView>(view: impl FnOnce() -> V) -> String {
+    let owner = Owner::new_root(Some(Arc::new(SsrSharedContext::new_islands())));
+    let html = owner.with(|| view().to_html());
+    owner.cleanup();
+    html
+}
+
+/// A page inside the frame.
+pub fn page<V: IntoView + 'static>(
+    visit: &Visit,
+    title: &str,
+    crumbs: Vec<Crumb>,
+    islands: bool,
+    content: impl FnOnce() -> V,
+) -> String {
+    whole(&visit.site, &format!("{title} · {}", visit.organization), islands, || {
+        view! { <Frame visit=visit.clone() crumbs=crumbs content=content().into_any() /> }
+    })
+}
+
+/// A page of one column without the frame: sign-in and errors.
+pub fn plain<V: IntoView + 'static>(site: &Site, title: &str, content: impl FnOnce() -> V) -> String {
+    whole(site, title, false, || {
+        view! {
+            {banner(site.development)}
+            <main id="main" class="column" tabindex="-1">
+                <p class="brand">
+                    <Icon name="mark" />
+                    "WorkingAgents"
+                </p>
+                {content()}
+            </main>
+        }
+    })
+}
+
+fn whole<V: IntoView>(site: &Site, title: &str, islands: bool, body: impl FnOnce() -> V) -> String {
+    let title = format!("{} · WorkingAgents", text::one_line(title, 120));
+    let html = fragment(|| {
+        view! {
+            <html lang="en">
+                <head>
+                    <meta charset="utf-8" />
+                    <meta name="viewport" content="width=device-width, initial-scale=1" />
+                    <meta name="color-scheme" content="light dark" />
+                    <title>{title}</title>
+                    <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                    <link
+                        rel="preload"
+                        href="/fonts/inter-5.3-latin.woff2"
+                        r#as="font"
+                        r#type="font/woff2"
+                        crossorigin="anonymous"
+                    />
+                    <link rel="stylesheet" href=site.assets.css.clone() />
+                    {islands.then(|| loader(site))}
+                </head>
+                <body>
+                    <a class="skip" href="#main">
+                        "Skip to content"
+                    </a>
+                    <svg class="sprite" aria-hidden="true" inner_html=SPRITE></svg>
+                    {body()}
+                </body>
+            </html>
+        }
+    });
+    format!("<!DOCTYPE html>{html}")
+}
+
+/// Loads the WebAssembly and wakes each island. Only pages with an island have it. `island` elements carry the name
+/// of the exported function that hydrates them (Leptos' `#[island]`); they are not nested here.
+fn loader(site: &Site) -> impl IntoView + use<> {
+    let Assets { js, wasm, .. } = site.assets.as_ref().clone();
+    let script = format!(
+        "import start,*as islands from{js:?};await start({{module_or_path:{wasm:?}}});islands.hydrate();\
+         for(const it of document.querySelectorAll('leptos-island'))islands[it.dataset.component]?.(it);"
+    );
+    view! {
+        <link rel="modulepreload" href=js />
+        <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+        <script type="module" nonce=site.nonce.clone() inner_html=script></script>
+    }
+}
+
+fn banner(development: bool) -> Option<impl IntoView + use<>> {
+    development.then(|| view! { <p class="environment">"Demo data · development"</p> })
+}
+
+/// Rail, top bar and content.
+#[component]
+fn Frame(visit: Visit, crumbs: Vec<Crumb>, content: AnyView) -> impl IntoView {
+    let links = visit.links();
+    view! {
+        {banner(visit.site.development)}
+        <div class="frame">
+            <nav class="rail" aria-label="Places">
+                <a class="brand" href=links.home()>
+                    <Icon name="mark" />
+                    <span>"WorkingAgents"</span>
+                </a>
+                <ul>
+                    <li>
+                        <a href=links.activity() aria-current="page">
+                            <Icon name="activity" />
+                            "Activity"
+                        </a>
+                    </li>
+                </ul>
+            </nav>
+            <header class="top">
+                <Breadcrumb organization=visit.organization.clone() home=links.home() crumbs=crumbs />
+                <PersonMenu name=visit.person.clone() roles=visit.roles.clone() />
+            </header>
+            <main id="main" tabindex="-1">
+                {content}
+            </main>
+        </div>
+    }
+}
+
+#[component]
+fn Breadcrumb(organization: String, home: String, crumbs: Vec<Crumb>) -> impl IntoView {
+    let steps = std::iter::once(Crumb::to(organization, home))
+        .chain(crumbs)
+        .map(|crumb| match crumb.href {
+            Some(href) => view! { <li><a href=href>{text::name(&crumb.label)}</a></li> }.into_any(),
+            None => view! { <li aria-current="page">{text::name(&crumb.label)}</li> }.into_any(),
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <nav class="breadcrumb" aria-label="Breadcrumb">
+            <ol>{steps}</ol>
+        </nav>
+    }
+}
+
+#[component]
+fn PersonMenu(name: String, roles: Vec<String>) -> impl IntoView {
+    let roles = roles.iter().map(|role| view! { <li>{text::name(role)}</li> }).collect::<Vec<_>>();
+    view! {
+        <div class="person-menu">
+            <button type="button" class="person-button" popovertarget="person">
+                <Icon name="person" />
+                <span class="person-name">{text::name(&name)}</span>
+                <Icon name="down" />
+            </button>
+            <div id="person" class="menu" popover="auto">
+                <p class="menu-title">{text::name(&name)}</p>
+                <ul class="roles" aria-label="Roles">
+                    {roles}
+                </ul>
+                <form method="post" action=links::SIGN_OUT>
+                    <button type="submit" class="button plain">
+                        <Icon name="out" />
+                        "Sign out"
+                    </button>
+                </form>
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,355 @@
+//! Activity's filters as they stand in the URL: read, corrected, written. Reading what was written gives the same.
+
+use chrono::{NaiveDateTime, TimeDelta};
+use model::call::{Outcome, Verdict};
+use model::{AgentId, CallId, ModuleId, Timestamp, words};
+
+use crate::pieces::field::FieldError;
+
+/// The longest tool text that is looked for.
+const TOOL: usize = 100;
+/// More of a query than this is not read.
+const QUERY: usize = 4_000;
+
+words! {
+    /// How far back the list goes.
+    Span {
+        /// As far as records go.
+        All = "all",
+        /// The last 60 minutes.
+        Hour = "1h",
+        /// The last 24 hours.
+        Day = "24h",
+        /// The last 7 days.
+        Week = "7d",
+        /// From one instant to another.
+        Custom = "custom",
+    }
+}
+
+impl Span {
+    /// As the form says it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::All => "All time",
+            Self::Hour => "Last hour",
+            Self::Day => "Last 24 hours",
+            Self::Week => "Last 7 days",
+            Self::Custom => "From … to …",
+        }
+    }
+}
+
+/// Which page of the list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Cursor {
+    /// The newest calls.
+    #[default]
+    Newest,
+    /// Those older than a call.
+    Before(CallId),
+    /// Those newer than a call.
+    After(CallId),
+}
+
+/// What the URL asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ActivityQuery {
+    /// How far back.
+    pub span: Span,
+    /// From when, with [`Span::Custom`]; whole seconds.
+    pub from: Option<Timestamp>,
+    /// Until when, with [`Span::Custom`]; whole seconds.
+    pub to: Option<Timestamp>,
+    /// Calls of this agent.
+    pub agent: Option<AgentId>,
+    /// Calls of this module's tools.
+    pub module: Option<ModuleId>,
+    /// Calls whose tool name contains this; trimmed, not empty.
+    pub tool: Option<String>,
+    /// Calls so decided.
+    pub verdict: Option<Verdict>,
+    /// Calls that so ended.
+    pub outcome: Option<Outcome>,
+    /// Which page.
+    pub cursor: Cursor,
+}
+
+impl Default for ActivityQuery {
+    fn default() -> Self {
+        Self {
+            span: Span::All,
+            from: None,
+            to: None,
+            agent: None,
+            module: None,
+            tool: None,
+            verdict: None,
+            outcome: None,
+            cursor: Cursor::Newest,
+        }
+    }
+}
+
+/// A query as it was read, with what is wrong with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Read {
+    /// What could be understood.
+    pub query: ActivityQuery,
+    /// What could not.
+    pub errors: Vec<FieldError>,
+}
+
+/// Reads the query part of a URL. Unknown names are ignored; of a name that comes twice the first counts.
+pub fn read(text: &str) -> Read {
+    let mut query = ActivityQuery::default();
+    let mut errors = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
+    if text.len() > QUERY {
+        errors.push(FieldError {
+            field: "span",
+            sentence: "The address is too long. Set the filters again.".into(),
+        });
+        return Read { query, errors };
+    }
+    let mut span_given = false;
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        let value = value.trim();
+        if value.is_empty() || seen.iter().any(|known| *known == name) {
+            continue;
+        }
+        seen.push(name.to_string());
+        let mut wrong =
+            |field, sentence: &str| errors.push(FieldError { field, sentence: sentence.to_owned() });
+        match name.as_ref() {
+            "span" => match value.parse() {
+                Ok(span) => (query.span, span_given) = (span, true),
+                Err(_) => wrong("span", "Choose one of the time ranges."),
+            },
+            "from" => match instant(value) {
+                Some(at) => query.from = Some(at),
+                None => wrong("from", "From must be a date and time such as 2026-11-22T09:30, in UTC."),
+            },
+            "to" => match instant(value) {
+                Some(at) => query.to = Some(at),
+                None => wrong("to", "To must be a date and time such as 2026-11-22T17:00, in UTC."),
+            },
+            "agent" => match value.parse() {
+                Ok(agent) => query.agent = Some(agent),
+                Err(_) => wrong("agent", "Choose an agent from the list."),
+            },
+            "module" => match value.parse() {
+                Ok(module) => query.module = Some(module),
+                Err(_) => wrong("module", "Choose a module from the list."),
+            },
+            "tool" if value.chars().count() > TOOL => {
+                wrong("tool", "The tool text may have at most 100 characters.");
+            }
+            "tool" if value.contains('\0') => {
+                wrong("tool", "The tool text contains a character that no name has.")
+            }
+            "tool" => query.tool = Some(value.to_owned()),
+            "verdict" => match value.parse() {
+                Ok(verdict) => query.verdict = Some(verdict),
+                Err(_) => wrong("verdict", "Choose one of the decisions."),
+            },
+            "outcome" => match value.parse() {
+                Ok(outcome) => query.outcome = Some(outcome),
+                Err(_) => wrong("outcome", "Choose one of the outcomes."),
+            },
+            "before" | "after" if query.cursor != Cursor::Newest => {}
+            "before" | "after" => match value.parse() {
+                Ok(call) if name == "before" => query.cursor = Cursor::Before(call),
+                Ok(call) => query.cursor = Cursor::After(call),
+                Err(_) => wrong("span", "The address names a place in the list that does not exist."),
+            },
+            _ => {}
+        }
+    }
+    if !span_given && (query.from.is_some() || query.to.is_some()) {
+        query.span = Span::Custom;
+    }
+    if query.span != Span::Custom {
+        (query.from, query.to) = (None, None);
+    } else if query.from.is_none() && query.to.is_none() && errors.is_empty() {
+        errors.push(FieldError { field: "from", sentence: "Say from when, until when, or both.".into() });
+    } else if let (Some(from), Some(to)) = (query.from, query.to)
+        && from >= to
+    {
+        errors.push(FieldError { field: "to", sentence: "To must be later than from.".into() });
+    }
+    Read { query, errors }
+}
+
+/// Date and time as `<input type=datetime-local>` sends them, taken as UTC.
+fn instant(text: &str) -> Option<Timestamp> {
+    ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+        .iter()
+        .find_map(|pattern| NaiveDateTime::parse_from_str(text, pattern).ok())
+        .map(|at| at.and_utc())
+        // What PostgreSQL and the input both can hold.
+        .filter(|at| (1970..=9999).contains(&chrono::Datelike::year(at)))
+}
+
+/// The same, written.
+pub fn local(at: Timestamp) -> String {
+    let seconds = chrono::Timelike::second(&at) != 0;
+    at.format(if seconds { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M" }).to_string()
+}
+
+impl ActivityQuery {
+    /// The query part of the URL: only what is set, in a fixed order, the page last.
+    pub fn to_query(&self) -> String {
+        let mut out = form_urlencoded::Serializer::new(String::new());
+        if self.span != Span::All {
+            out.append_pair("span", self.span.word());
+        }
+        let pairs = [
+            ("from", self.from.map(local)),
+            ("to", self.to.map(local)),
+            ("agent", self.agent.map(|id| id.to_string())),
+            ("module", self.module.map(|id| id.to_string())),
+            ("tool", self.tool.clone()),
+            ("verdict", self.verdict.map(|it| it.to_string())),
+            ("outcome", self.outcome.map(|it| it.to_string())),
+        ];
+        for (name, value) in pairs {
+            if let Some(value) = value {
+                out.append_pair(name, &value);
+            }
+        }
+        match self.cursor {
+            Cursor::Newest => {}
+            Cursor::Before(call) => {
+                out.append_pair("before", &call.to_string());
+            }
+            Cursor::After(call) => {
+                out.append_pair("after", &call.to_string());
+            }
+        }
+        out.finish()
+    }
+
+    /// The same filters on another page.
+    pub fn at(&self, cursor: Cursor) -> Self {
+        Self { cursor, ..self.clone() }
+    }
+
+    /// Whether anything but the page is asked for.
+    pub fn filters(&self) -> bool {
+        self.at(Cursor::Newest) != Self::default()
+    }
+
+    /// From when the list goes, at `now`.
+    pub fn since(&self, now: Timestamp) -> Option<Timestamp> {
+        let ago = match self.span {
+            Span::All => return None,
+            Span::Custom => return self.from,
+            Span::Hour => TimeDelta::hours(1),
+            Span::Day => TimeDelta::hours(24),
+            Span::Week => TimeDelta::days(7),
+        };
+        now.checked_sub_signed(ago)
+    }
+
+    /// Whether new calls belong into this list: it is the newest page and has no end.
+    pub fn is_live(&self) -> bool {
+        self.cursor == Cursor::Newest && self.to.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::option::of;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn seconds() -> impl Strategy<Value = Timestamp> {
+        (0..253_402_300_799_i64).prop_map(|at| chrono::DateTime::from_timestamp(at, 0).unwrap())
+    }
+
+    fn queries() -> impl Strategy<Value = ActivityQuery> {
+        let uuid = any::<u128>().prop_map(Uuid::from_u128);
+        let cursor = prop_oneof![
+            Just(Cursor::Newest),
+            uuid.clone().prop_map(|id| Cursor::Before(id.into())),
+            uuid.clone().prop_map(|id| Cursor::After(id.into())),
+        ];
+        (
+            proptest::sample::select(Span::ALL.to_vec()),
+            (of(seconds()), of(seconds())),
+            of(uuid.clone().prop_map(AgentId::from)),
+            of(uuid.prop_map(ModuleId::from)),
+            of("[^\0]{1,90}"),
+            of(proptest::sample::select(Verdict::ALL.to_vec())),
+            of(proptest::sample::select(Outcome::ALL.to_vec())),
+            cursor,
+        )
+            .prop_map(|(span, (from, to), agent, module, tool, verdict, outcome, cursor)| {
+                let (from, to) = match (span, from, to) {
+                    (Span::Custom, Some(a), Some(b)) if a > b => (Some(b), Some(a)),
+                    (Span::Custom, Some(a), Some(b)) if a == b => (Some(a), None),
+                    (Span::Custom, None, None) => (Some(Timestamp::default()), None),
+                    (Span::Custom, from, to) => (from, to),
+                    _ => (None, None),
+                };
+                let tool = tool.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+                ActivityQuery { span, from, to, agent, module, tool, verdict, outcome, cursor }
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_the_same(query in queries()) {
+            let written = query.to_query();
+            prop_assert_eq!(read(&written), Read { query, errors: vec![] });
+        }
+
+        #[test]
+        fn any_text_is_read_and_settles(text in ".{0,300}") {
+            let first = read(&text);
+            let again = read(&first.query.to_query());
+            if first.errors.is_empty() {
+                prop_assert_eq!(again, first);
+            }
+        }
+    }
+
+    #[test]
+    fn a_form_with_empty_fields_asks_for_nothing() {
+        let read = read("span=all&from=&to=&agent=&module=&tool=+&verdict=&outcome=");
+        assert_eq!(read, Read { query: ActivityQuery::default(), errors: vec![] });
+        assert_eq!(read.query.to_query(), "");
+    }
+
+    #[test]
+    fn each_wrong_value_is_named_at_its_field() {
+        for (text, field) in [
+            ("agent=mod_00000000000000000000000000000001", "agent"),
+            ("module=x", "module"),
+            ("verdict=maybe", "verdict"),
+            ("outcome=fine", "outcome"),
+            ("span=forever", "span"),
+            ("before=call_1", "span"),
+            ("from=yesterday", "from"),
+            ("span=custom&from=2026-11-22T10:00&to=2026-11-22T09:00", "to"),
+            ("span=custom", "from"),
+            ("tool=%00", "tool"),
+            (&format!("tool={}", "x".repeat(101)), "tool"),
+            (&format!("x={}", "x".repeat(5_000)), "span"),
+        ] {
+            let errors = read(text).errors;
+            assert_eq!(errors.iter().map(|error| error.field).collect::<Vec<_>>(), [field], "{text}");
+        }
+    }
+
+    #[test]
+    fn left_over_dates_do_not_count_beside_a_span() {
+        let query = read("span=1h&from=2026-11-22T10:00").query;
+        assert_eq!((query.span, query.from), (Span::Hour, None));
+        assert_eq!(read("from=2026-11-22T10:00").query.span, Span::Custom);
+        let now = "2026-11-22T10:00:00Z".parse().unwrap();
+        assert_eq!(query.since(now), Some("2026-11-22T09:00:00Z".parse().unwrap()));
+    }
+}

@@ -1,0 +1,105 @@
+//! Requests that reached the organization's endpoint and never became calls.
+
+use leptos::prelude::*;
+use model::Timestamp;
+
+use super::activity::{Tab, head};
+use crate::document::{self, Crumb, Visit};
+use crate::pieces::call_row::Moment;
+use crate::text;
+
+/// One such request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejected {
+    /// When.
+    pub at: Timestamp,
+    /// Why, as a stable code.
+    pub code: String,
+    /// The HTTP status that was answered.
+    pub status: u16,
+    /// Name and readable prefix of the credential, when it was one of ours.
+    pub credential: Option<(String, String)>,
+    /// From where.
+    pub address: Option<String>,
+}
+
+/// The page.
+pub fn page(visit: &Visit, rejected: Vec<Rejected>) -> String {
+    let links = visit.links();
+    let crumbs = vec![Crumb::to("Activity", links.activity()), Crumb::here("Rejected requests")];
+    document::page(visit, "Rejected requests", crumbs, false, || {
+        let list = if rejected.is_empty() { nothing() } else { table(rejected, visit.site.now) };
+        view! {
+            {head(&links, Tab::Rejected)}
+            {list}
+        }
+    })
+}
+
+fn nothing() -> AnyView {
+    view! {
+        <section class="empty">
+            <h2>"No request was rejected"</h2>
+            <p>
+                "A request that has no valid key, or that cannot be understood, never becomes a call. It is listed "
+                "here, so that a mistyped key or somebody trying keys does not go unseen."
+            </p>
+        </section>
+    }
+    .into_any()
+}
+
+fn table(rejected: Vec<Rejected>, now: Timestamp) -> AnyView {
+    let count = rejected.len();
+    let rows = rejected
+        .into_iter()
+        .map(|it| {
+            let credential = match &it.credential {
+                Some((name, prefix)) => {
+                    view! { {text::name(name)} " " <code class="prefix">{text::one_line(prefix, 24)} "…"</code> }.into_any()
+                }
+                None => view! { <span class="absent">"none that is known"</span> }.into_any(),
+            };
+            view! {
+                <tr>
+                    <td><Moment at=it.at now=now /></td>
+                    <th scope="row">{sentence(&it.code)} " " {text::code(&it.code)}</th>
+                    <td class="number">{it.status}</td>
+                    <td>{credential}</td>
+                    <td>{it.address.as_deref().map(text::code)}</td>
+                </tr>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <div class="scroll" tabindex="0" role="group" aria-label="Rejected requests">
+            <table class="rejections">
+                <caption>{format!("The newest {count}. Times are in UTC.")}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Time (UTC)"</th>
+                        <th scope="col">"Why"</th>
+                        <th scope="col" class="number">"Status"</th>
+                        <th scope="col">"Credential"</th>
+                        <th scope="col">"From"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+/// The code in words, where it is one that people meet often.
+fn sentence(code: &str) -> &'static str {
+    match code {
+        "missing_credential" => "No key was presented.",
+        "malformed_credential" => "What was presented has not the form of a key.",
+        "unknown_credential" => "The key is not known, or was revoked.",
+        "credential_expired" => "The key's time is over.",
+        "malformed_json" => "The body is not JSON.",
+        "body_too_large" => "The body is larger than is accepted.",
+        _ => "",
+    }
+}

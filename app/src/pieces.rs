@@ -1,0 +1,8 @@
+//! What recurs on pages: the call row, signs, the identity chain, contents of calls, form fields.
+
+pub mod call_row;
+pub mod content;
+pub mod field;
+pub mod identity;
+pub mod json;
+pub mod sign;

@@ -1,0 +1,117 @@
+//! The call row: time · who · tool · decision with its reason · outcome · duration · charge. The same everywhere,
+//! also in the live stream, which sends rows that this component rendered.
+
+use leptos::prelude::*;
+use model::call::{CallRow, Verdict};
+use model::{Money, Timestamp};
+
+use crate::links::Links;
+use crate::pieces::sign::{Badge, State};
+use crate::{text, wording};
+
+/// Characters of a reason that fit into a row; the call's page has the whole of it.
+const REASON: usize = 280;
+
+/// An instant in a list: the day, quieter, and the time to the second, in UTC.
+#[component]
+pub fn Moment(
+    /// When.
+    at: Timestamp,
+    /// The present, which decides whether the year is said.
+    now: Timestamp,
+) -> impl IntoView {
+    let instant = wording::instant(at);
+    view! {
+        <time datetime=instant.clone() title=instant>
+            <span class="day">{wording::day(at, now)}</span>
+            " "
+            <span class="clock">{at.format("%H:%M:%S").to_string()}</span>
+        </time>
+    }
+}
+
+/// An amount with its code; nothing at all is said quietly.
+#[component]
+pub fn Amount(
+    /// How much.
+    money: Money,
+) -> impl IntoView {
+    let exact = format!("{} {}", money.amount, money.currency);
+    view! {
+        <data class="amount" class:zero=money.amount.is_zero() value=money.amount.to_string() title=exact>
+            {money.to_string()}
+        </data>
+    }
+}
+
+/// One call as a row of a table.
+#[component]
+pub fn Row(
+    /// The call.
+    call: CallRow,
+    /// Where its organization's pages are.
+    links: Links,
+    /// The present.
+    now: Timestamp,
+) -> impl IntoView {
+    let who = call.on_behalf_of_name.as_deref().unwrap_or(&call.owner_name);
+    let person = text::name(who).into_any();
+    let unit = call.unit_name.as_deref().map(|unit| view! { <span class="unit">{text::name(unit)}</span> });
+    let relation = if call.on_behalf_of_name.is_some() { "on behalf of " } else { "of " };
+    let reason = call
+        .reason
+        .as_ref()
+        .filter(|_| call.verdict != Verdict::Permit)
+        .map(|reason| view! { <p class="reason"><bdi>{text::one_line(without_verdict(&reason.sentence), REASON)}</bdi></p> });
+    view! {
+        <tr id=call.id.to_string() class="call" data-verdict=call.verdict.word()>
+            <td class="call-time">
+                <Moment at=call.received_at now=now />
+            </td>
+            <td class="call-who">
+                <a class="agent" href=links.calls_of(call.agent)>
+                    {text::name(&call.agent_name)}
+                </a>
+                <span class="person">{relation} {person} {unit}</span>
+            </td>
+            <th scope="row" class="call-tool">
+                <a href=links.call(call.id)>{tool(&call.tool_name)}</a>
+            </th>
+            <td class="call-decision">
+                <Badge sign=wording::verdict(call.verdict) />
+                {reason}
+            </td>
+            <td class="call-outcome">
+                <State sign=wording::ending(&call) />
+            </td>
+            <td class="call-duration number">
+                {call.duration_us.map(|us| view! { <span title=wording::microseconds(us)>{wording::duration(us)}</span> })}
+            </td>
+            <td class="call-charge number">{call.charge.map(|money| view! { <Amount money=money /> })}</td>
+        </tr>
+    }
+}
+
+/// The sentence without the verdict that it begins with: in a row the badge has said it.
+fn without_verdict(sentence: &str) -> &str {
+    match sentence.split_once(": ") {
+        Some(("Denied" | "Held" | "Permitted", rest)) => rest,
+        _ => sentence,
+    }
+}
+
+/// A tool's name, which may break after its module.
+fn tool(name: &str) -> AnyView {
+    match name.split_once('.') {
+        Some((module, tool)) if !tool.is_empty() => {
+            let module = format!("{}.", text::one_line(module, 80));
+            view! { <code><bdi>{module}</bdi><wbr /><bdi>{text::one_line(tool, 200)}</bdi></code> }.into_any()
+        }
+        _ => text::code(name).into_any(),
+    }
+}
+
+/// A row as HTML, for the live stream.
+pub fn html(call: CallRow, links: &Links, now: Timestamp) -> String {
+    crate::document::fragment(|| view! { <Row call=call links=links.clone() now=now /> })
+}

@@ -1,0 +1,206 @@
+//! How verdicts, outcomes, times, durations and amounts are said. One wording, used by every page.
+
+use chrono::Datelike;
+use model::Timestamp;
+use model::call::{CallRow, Outcome, Verdict};
+use model::people::Role;
+
+/// The tone that a piece of meaning is shown in. Never shown alone: a word and an icon stand beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// Permitted, succeeded.
+    Permit,
+    /// Denied.
+    Deny,
+    /// Held, waiting.
+    Hold,
+    /// Something broke.
+    Fault,
+    /// Under way.
+    Busy,
+    /// Nothing to say.
+    Quiet,
+}
+
+impl Tone {
+    /// The value of `data-tone`, which the style sheet colours.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Deny => "deny",
+            Self::Hold => "hold",
+            Self::Fault => "fault",
+            Self::Busy => "busy",
+            Self::Quiet => "quiet",
+        }
+    }
+}
+
+/// What is shown of a state: tone, icon and word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sign {
+    /// Its colour role.
+    pub tone: Tone,
+    /// Name of its icon, see [`crate::icon`].
+    pub icon: &'static str,
+    /// Its word.
+    pub word: &'static str,
+}
+
+/// How a verdict is shown.
+pub const fn verdict(verdict: Verdict) -> Sign {
+    match verdict {
+        Verdict::Permit => Sign { tone: Tone::Permit, icon: "permit", word: "Permitted" },
+        Verdict::Hold => Sign { tone: Tone::Hold, icon: "hold", word: "Held" },
+        Verdict::Deny => Sign { tone: Tone::Deny, icon: "deny", word: "Denied" },
+    }
+}
+
+/// How an outcome is shown.
+pub const fn outcome(outcome: Outcome) -> Sign {
+    match outcome {
+        Outcome::Succeeded => Sign { tone: Tone::Permit, icon: "check", word: "Succeeded" },
+        Outcome::ToolError => Sign { tone: Tone::Fault, icon: "alert", word: "Tool error" },
+        Outcome::UpstreamError => Sign { tone: Tone::Fault, icon: "alert", word: "Upstream error" },
+        Outcome::TimedOut => Sign { tone: Tone::Fault, icon: "clock", word: "Timed out" },
+        Outcome::Cancelled => Sign { tone: Tone::Quiet, icon: "stop", word: "Cancelled" },
+        Outcome::NotSent => Sign { tone: Tone::Fault, icon: "stop", word: "Not sent" },
+        Outcome::Interrupted => Sign { tone: Tone::Fault, icon: "break", word: "Interrupted" },
+    }
+}
+
+/// How the end of a call is shown, also when there is none yet or never will be.
+pub const fn ending(row: &CallRow) -> Sign {
+    match (row.outcome, row.verdict) {
+        (Some(ended), _) => outcome(ended),
+        (None, Verdict::Permit) => Sign { tone: Tone::Busy, icon: "busy", word: "Running" },
+        (None, Verdict::Hold) => Sign { tone: Tone::Hold, icon: "clock", word: "Waiting" },
+        (None, Verdict::Deny) => Sign { tone: Tone::Quiet, icon: "none", word: "Not run" },
+    }
+}
+
+/// A sentence about what an outcome means for the world upstream.
+pub const fn outcome_meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "The tool answered.",
+        Outcome::ToolError => "The tool answered that it failed.",
+        Outcome::UpstreamError => "The upstream server refused, broke off, or could not be understood.",
+        Outcome::TimedOut => "The upstream server took too long. It may or may not have acted.",
+        Outcome::Cancelled => "The caller went away or asked to stop. It may or may not have acted.",
+        Outcome::NotSent => "It was never sent to the upstream server.",
+        Outcome::Interrupted => "The process that ran it ended. It may or may not have acted.",
+    }
+}
+
+/// A role as people say it.
+pub const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "Owner",
+        Role::Admin => "Admin",
+        Role::Auditor => "Auditor",
+        Role::Finance => "Finance",
+        Role::Approver => "Approver",
+        Role::Member => "Member",
+    }
+}
+
+/// Day and month, with the year when it is not the present one: `22 Nov`, `3 Jan 2025`.
+pub fn day(at: Timestamp, now: Timestamp) -> String {
+    let pattern = if at.year() == now.year() { "%-d %b" } else { "%-d %b %Y" };
+    at.format(pattern).to_string()
+}
+
+/// The whole instant, for machines and for the tooltip: `2026-11-22T18:03:22.481Z`.
+pub fn instant(at: Timestamp) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// A span of microseconds with three figures that matter: `0.42 ms`, `182 ms`, `1.28 s`, `2 min 05 s`.
+pub fn duration(us: i64) -> String {
+    let us = us.max(0);
+    let ms = us as f64 / 1_000.0;
+    match us {
+        0..=9_994 => format!("{ms:.2} ms"),
+        9_995..=99_949 => format!("{ms:.1} ms"),
+        99_950..=999_499 => format!("{ms:.0} ms"),
+        999_500..=9_994_999 => format!("{:.2} s", ms / 1_000.0),
+        9_995_000..=59_949_999 => format!("{:.1} s", ms / 1_000.0),
+        _ => {
+            let seconds = us.saturating_add(500_000) / 1_000_000;
+            if seconds < 3_600 {
+                format!("{} min {:02} s", seconds / 60, seconds % 60)
+            } else {
+                format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60)
+            }
+        }
+    }
+}
+
+/// The same span, exact, for the tooltip: `182,345 µs`.
+pub fn microseconds(us: i64) -> String {
+    format!("{} µs", grouped(us.max(0).unsigned_abs()))
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A size: `812 B`, `12.4 kB`, `3.1 MB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..=999 => format!("{bytes} B"),
+        1_000..=999_949 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_keep_the_figures_that_matter() {
+        for (us, said) in [
+            (-5, "0.00 ms"),
+            (420, "0.42 ms"),
+            (9_994, "9.99 ms"),
+            (9_995, "10.0 ms"),
+            (99_950, "100 ms"),
+            (182_345, "182 ms"),
+            (999_500, "1.00 s"),
+            (1_284_000, "1.28 s"),
+            (59_949_999, "59.9 s"),
+            (59_950_000, "1 min 00 s"),
+            (125_000_000, "2 min 05 s"),
+            (7_260_000_000, "2 h 01 min"),
+            (i64::MAX, "2562047788 h 00 min"),
+        ] {
+            assert_eq!(duration(us), said, "{us}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(size(12_400), "12.4 kB");
+    }
+
+    #[test]
+    fn the_year_is_said_only_when_it_is_another() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(day(at("2026-11-02T10:00:00Z"), at("2026-11-22T10:00:00Z")), "2 Nov");
+        assert_eq!(day(at("2025-11-02T10:00:00Z"), at("2026-11-22T10:00:00Z")), "2 Nov 2025");
+        assert_eq!(instant(at("2026-11-02T10:00:00.481234Z")), "2026-11-02T10:00:00.481Z");
+    }
+}

@@ -1,0 +1,4 @@
+//! What people see, as HTML: snapshots of the pieces, and hostile text in every place that somebody outside can fill.
+
+mod look;
+mod sample;
