@@ -3,6 +3,7 @@
 //! Every function that touches a tenant takes an [`Actor`]; only an actor opens a [`tx::TenantTx`], which is the only
 //! door to a tenant's rows; and the function authorizes inside it. Pages, API and command line only call these.
 
+pub mod activity;
 pub mod actor;
 pub mod agents;
 pub mod authority;

@@ -40,3 +40,26 @@ pub(crate) fn grantee(
         _ => Err(Error::inconsistent("a grant", "it names none or several grantees")),
     }
 }
+
+/// The smallest UUIDv7 of an instant, as `uuid_floor` of migration 4 makes it: ids in a time are a range, so that only
+/// its partitions are read.
+pub(crate) fn uuid_floor(at: model::Timestamp) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u128(millis << 80 | 0x7000_8000_0000_0000_0000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_of_an_instant_is_below_every_id_made_then_and_above_those_before() {
+        let at: model::Timestamp = "2026-03-01T12:00:00.123Z".parse().unwrap();
+        let id = |millis: i64, random: u8| {
+            uuid::Builder::from_unix_timestamp_millis((at.timestamp_millis() + millis) as u64, &[random; 10])
+                .into_uuid()
+        };
+        assert!(uuid_floor(at) <= id(0, 0) && uuid_floor(at) > id(-1, 255));
+        assert_eq!(uuid_floor(at).get_version_num(), 7);
+    }
+}
