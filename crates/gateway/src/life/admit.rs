@@ -220,6 +220,11 @@ impl Future for Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         let Some((admission, mut unsettled)) = self.under_way.take() else { return };
+        if std::thread::panicking() {
+            // It broke in the middle of being polled and must not be polled again. The call was not sent; if it was
+            // written down all the same, it is found without a settlement.
+            return;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if admission.await.is_ok() && unsettled.is_permitted() {

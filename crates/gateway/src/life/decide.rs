@@ -119,7 +119,8 @@ impl Voice {
             Self::ToolResult => Answer::result(wire::refused(call, reason)),
             Self::UnknownTool => {
                 let name: String = name.chars().take(NAME).collect();
-                let error = RpcError::new(code::INVALID_PARAMS, format!("Unknown tool: {name}"));
+                let message = format!("Unknown tool: {name}. {}", reason.sentence);
+                let error = RpcError::new(code::INVALID_PARAMS, message);
                 Answer::error(error.with(json!({"code": ReasonCode::UnknownTool.word(), "call_id": call})))
             }
             Self::Unauthorized => {

@@ -174,7 +174,12 @@ impl Peer {
             };
             for message in messages {
                 let message = Bytes::from(message);
-                if let Some(result) = self.result_in(&message, id)? {
+                let result = match self.result_in(&message, id) {
+                    // What the end of the stream cut short is no message.
+                    Err(Trouble::NotMcp { .. }) if ended => return Err(self.broke_off()),
+                    result => result?,
+                };
+                if let Some(result) = result {
                     if !ended {
                         tokio::spawn(run_out(body));
                     }

@@ -101,6 +101,9 @@ impl Upstreams {
     pub(crate) async fn call(&self, key: &Key, outbound: Outbound<'_>) -> Result<Bytes, Trouble> {
         let upstream = self.upstream(key)?;
         let peer = self.peer(&upstream, outbound.authorization.clone());
+        if outbound.sending.left().is_zero() {
+            return Err(Trouble::TooLate);
+        }
         let waited = tokio::time::timeout(self.wait.min(outbound.sending.left()), upstream.places.acquire());
         // The semaphore is never closed; were it, nothing should pass.
         let Ok(Ok(_place)) = waited.await else { return Err(Trouble::Busy { limit: self.places }) };

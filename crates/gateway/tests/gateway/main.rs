@@ -1,0 +1,14 @@
+//! The gateway as agents and upstream servers meet it: over HTTP, with a directory built from facts, a ledger that
+//! remembers in memory, and upstream servers that misbehave in every way that was thought of.
+
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bad_input;
+mod calls;
+mod discovery;
+mod eras;
+mod gate;
+mod ledger;
+mod upstream;
+mod upstreams;
+mod world;

@@ -1,0 +1,413 @@
+//! An organization, its gateway on a port of its own, and a client that speaks plain HTTP to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gateway::seams::{BootClock, Connections, NativeAnswer, NativeFailure, NativeModules, Unavailable};
+use gateway::{Gateway, Plugs, Settings};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use model::access::Grantee;
+use model::ambient::{Clock, Entropy};
+use model::call::{Attribution, Epoch};
+use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+use model::people::{Role, Standing, UnitKind};
+use model::{Ambient, ConnectionId, Currency, GrantId, McpId, Money, RateId, TenantId, Timestamp};
+use parking_lot::Mutex;
+use policy::{
+    AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
+    UserFact,
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::ledger::{MemoryDirectories, MemoryLedger};
+
+/// The instant `second` after the one at which the world begins.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_800_000_000 + second, 0).unwrap()
+}
+
+pub fn id<T: From<Uuid>>(number: u128) -> T {
+    T::from(Uuid::from_u128(number))
+}
+
+pub const ENDPOINT: u128 = 2;
+pub const AGENT: u128 = 20;
+pub const CREDENTIAL: u128 = 30;
+pub const RATE: u128 = 60;
+/// The secret that the connection to the upstream server presents.
+pub const SECRET: &str = "Bearer upstream-secret";
+
+/// The key of credential number `n`: 1 may use everything, 2 nothing, 3 has expired, 4 comes from elsewhere.
+pub fn key(n: u8) -> String {
+    model::key::mint([n; 32])
+}
+
+pub fn price() -> Money {
+    Money { amount: "0.0025".parse().unwrap(), currency: Currency::EUR }
+}
+
+/// Does not move unless told to.
+pub struct StillClock;
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        at(0)
+    }
+
+    fn since_boot(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Counts.
+#[derive(Default)]
+pub struct CountedEntropy(AtomicU64);
+
+impl Entropy for CountedEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        let number = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        buffer.iter_mut().rev().zip(number.into_iter().rev()).for_each(|(byte, digit)| *byte = digit);
+    }
+}
+
+/// Shows what it is set to.
+#[derive(Default)]
+pub struct SetBoot(pub Mutex<Duration>);
+
+impl BootClock for SetBoot {
+    fn since_boot(&self) -> Duration {
+        *self.0.lock()
+    }
+}
+
+/// One secret, unless told to fail.
+#[derive(Default)]
+pub struct OneSecret {
+    pub broken: Mutex<bool>,
+}
+
+#[async_trait]
+impl Connections for OneSecret {
+    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, Unavailable> {
+        if *self.broken.lock() { Err(Unavailable) } else { Ok(SecretString::from(SECRET)) }
+    }
+}
+
+/// A native module with a tool that greets, one that fails, one that hangs and one that panics.
+pub struct Native;
+
+#[async_trait]
+impl NativeModules for Native {
+    async fn call(
+        &self,
+        who: &Attribution,
+        module: &str,
+        tool: &str,
+        arguments: Bytes,
+    ) -> Result<NativeAnswer, NativeFailure> {
+        assert_eq!(module, "crm");
+        match tool {
+            "hang" => std::future::pending().await,
+            "panic" => panic!("a native tool broke"),
+            "fail" => Err(NativeFailure { sentence: "The CRM is being moved.".to_owned() }),
+            _ => {
+                let arguments: Value = serde_json::from_slice(&arguments).unwrap();
+                let result = json!({"content": [{"type": "text", "text": format!("hello {}", who.agent)}],
+                    "structuredContent": arguments});
+                Ok(NativeAnswer { result: result.to_string().into(), is_error: false })
+            }
+        }
+    }
+}
+
+pub struct World {
+    pub gateway: Gateway,
+    pub url: String,
+    pub ledger: Arc<MemoryLedger>,
+    pub directories: Arc<MemoryDirectories>,
+    pub boot: Arc<SetBoot>,
+    pub connections: Arc<OneSecret>,
+    http: Client<HttpConnector, Full<Bytes>>,
+    facts: Mutex<Facts>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answered {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The code of a JSON-RPC error.
+    pub fn rpc_error(&self) -> i64 {
+        self.json()["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {self:?}"))
+    }
+
+    pub fn result(&self) -> Value {
+        let json = self.json();
+        assert_eq!(json.get("error"), None, "{self:?}");
+        json["result"].clone()
+    }
+
+    /// The code in a tool result that reports a refusal or failure.
+    pub fn trouble(&self) -> String {
+        let result = self.result();
+        assert_eq!(result["isError"], true, "{self:?}");
+        result["structuredContent"]["error"]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Facts with an upstream module `up` at `url` and a native module `crm`.
+pub fn facts(url: &str) -> Facts {
+    let hash = |n| Sha256::digest(key(n)).into();
+    let credential = |n: u8, agent: u128| CredentialFact {
+        id: id(CREDENTIAL + u128::from(n)),
+        agent: id(agent),
+        on_behalf_of: None,
+        secret_hash: hash(n),
+        expires_at: (n == 3).then(|| at(-1)),
+        allowed_addresses: if n == 4 { vec!["192.0.2.0/24".parse().unwrap()] } else { vec![] },
+    };
+    let agent = |number: u128, name: &str| AgentFact {
+        id: id(number),
+        name: name.to_owned(),
+        owner: id(10),
+        home_unit: id(5),
+        standing: Standing::Active,
+    };
+    let mut tools = Vec::new();
+    let mut number = 100;
+    for (module, names) in [(40, &crate::upstream::TOOLS[..]), (41, &["greet", "fail", "hang", "panic"][..])]
+    {
+        for name in names {
+            number += 1;
+            let definition = match *name {
+                "mirrored" => json!({"name": name, "inputSchema": {"type": "object",
+                    "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}}),
+                _ => {
+                    json!({"name": name, "description": format!("Does {name}."), "inputSchema": {"type": "object"}})
+                }
+            };
+            tools.push(ToolFact {
+                id: id(number),
+                module: id(module),
+                name: (*name).to_owned(),
+                definition: definition.to_string(),
+                definition_hash: [7; 32],
+                key: if module == 40 { "up:read" } else { "crm:read" }.parse().unwrap(),
+                standing: if *name == "drifted" { ToolStanding::Drifted } else { ToolStanding::Approved },
+                price: price(),
+                rate: Some(id::<RateId>(RATE)),
+            });
+        }
+    }
+    let module = |number: u128, name: &str, kind, url: Option<&str>, connection: Option<u128>| ModuleFact {
+        id: id(number),
+        name: name.to_owned(),
+        title: name.to_uppercase(),
+        kind,
+        url: url.map(str::to_owned),
+        connection: connection.map(id),
+        owner: Some(id(10)),
+        standing: ModuleStanding::Live,
+    };
+    let grant = |number: u128, key: &str| GrantFact {
+        id: id::<GrantId>(number),
+        key: key.parse().unwrap(),
+        grantee: Grantee::Agent(id(AGENT)),
+        expires_at: None,
+    };
+    Facts {
+        epoch: epoch(1),
+        tenant: TenantFact {
+            id: id(1),
+            slug: "acme".parse().unwrap(),
+            name: "Acme".to_owned(),
+            mcp_id: id(ENDPOINT),
+            standing: Standing::Active,
+        },
+        units: vec![UnitFact { id: id(5), parent: None, kind: UnitKind::Team, name: "Sales".to_owned() }],
+        users: vec![UserFact {
+            id: id(10),
+            name: "Ada".to_owned(),
+            home_unit: id(5),
+            units: vec![],
+            roles: vec![Role::Admin],
+            standing: Standing::Active,
+        }],
+        agents: vec![agent(AGENT, "Scout"), agent(AGENT + 1, "Idle")],
+        credentials: vec![
+            credential(1, AGENT),
+            credential(2, AGENT + 1),
+            credential(3, AGENT),
+            credential(4, AGENT),
+        ],
+        modules: vec![
+            module(40, "up", ModuleKind::Mcp, Some(url), Some(50)),
+            module(41, "crm", ModuleKind::Native, None, None),
+        ],
+        tools,
+        grants: vec![grant(70, "up"), grant(71, "crm")],
+    }
+}
+
+pub fn epoch(number: i64) -> Epoch {
+    Epoch { number, token: Uuid::from_u128(number.unsigned_abs().into()) }
+}
+
+pub fn build(facts: &Facts) -> Arc<Directory> {
+    Arc::new(Directory::build(facts.clone(), at(0)).unwrap())
+}
+
+/// Settings for tests: loopback upstreams, and no long waits.
+pub fn settings() -> Settings {
+    Settings {
+        allowed_upstream_networks: vec!["127.0.0.0/8".parse().unwrap()],
+        allowed_origins: vec!["https://inspector.example.com".to_owned()],
+        upstream_timeout: Duration::from_millis(800),
+        connect_timeout: Duration::from_millis(500),
+        body_timeout: Duration::from_millis(300),
+        ..Settings::default()
+    }
+}
+
+impl World {
+    /// A world whose module `up` is at `url`.
+    pub async fn new(url: &str) -> Self {
+        Self::with(url, settings()).await
+    }
+
+    pub async fn with(url: &str, settings: Settings) -> Self {
+        let facts = facts(url);
+        let endpoint: McpId = id(ENDPOINT);
+        let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
+        let ledger = Arc::new(MemoryLedger::default());
+        *ledger.epoch.lock() = Some(facts.epoch);
+        let boot = Arc::new(SetBoot::default());
+        let connections = Arc::new(OneSecret::default());
+        let plugs = Plugs {
+            directories: directories.clone(),
+            ledger: ledger.clone(),
+            connections: connections.clone(),
+            native: Arc::new(Native),
+            boot: boot.clone(),
+        };
+        let ambient = Ambient::new(Arc::new(StillClock), Arc::new(CountedEntropy::default()));
+        let gateway = Gateway::new(plugs, settings, ambient).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/{endpoint}/mcp", listener.local_addr().unwrap());
+        let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        let http = Client::builder(TokioExecutor::new()).build_http();
+        Self { gateway, url, ledger, directories, boot, connections, http, facts: Mutex::new(facts) }
+    }
+
+    /// Changes the facts under a new epoch: the database and the gate know at once, this node does not.
+    pub fn change(&self, change: impl FnOnce(&mut Facts)) {
+        let mut facts = self.facts.lock();
+        change(&mut facts);
+        facts.epoch = epoch(facts.epoch.number + 1);
+        *self.directories.latest.lock() = build(&facts);
+        *self.ledger.epoch.lock() = Some(facts.epoch);
+    }
+
+    /// Changes only what this node has: its snapshot is older than what the gate knows.
+    pub fn forget(&self, change: impl FnOnce(&mut Facts)) {
+        let mut facts = self.facts.lock().clone();
+        change(&mut facts);
+        facts.epoch = epoch(0);
+        *self.directories.had.lock() = build(&facts);
+    }
+
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answered {
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).unwrap();
+        let response = tokio::time::timeout(Duration::from_secs(20), self.http.request(request)).await;
+        let (head, body) = response.expect("an answer in time").expect("an answer").into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Answered { status: head.status, headers: head.headers, text }
+    }
+
+    /// Posts a body with key 1 and further headers.
+    pub async fn post(&self, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answered {
+        let bearer = format!("Bearer {}", key(1));
+        let mut all = vec![
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+        ];
+        all.extend_from_slice(headers);
+        self.send(Method::POST, &self.url, &all, body).await
+    }
+
+    /// A request of the `initialize` era.
+    pub async fn ask(&self, method: &str, params: Value) -> Answered {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        self.post(&[("mcp-protocol-version", "2025-11-25")], body).await
+    }
+
+    /// A call by an agent of the `initialize` era.
+    pub async fn call(&self, tool: &str, arguments: Value) -> Answered {
+        self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await
+    }
+
+    /// The same with another key.
+    pub async fn call_with(&self, n: u8, tool: &str) -> Answered {
+        let body =
+            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}}).to_string();
+        let bearer = format!("Bearer {}", key(n));
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.send(Method::POST, &self.url, &headers, body).await
+    }
+
+    /// A request of 2026-07-28, as its clients write it.
+    pub async fn ask_stateless(&self, method: &str, mut params: Value) -> Answered {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "Stateless", "version": "9.1"},
+        });
+        let name = params["name"].as_str().map(str::to_owned);
+        let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
+        headers.extend(name.as_deref().map(|name| ("mcp-name", name)));
+        let body = json!({"jsonrpc": "2.0", "id": "a", "method": method, "params": params}).to_string();
+        self.post(&headers, body).await
+    }
+}
+
+/// Waits until something holds, for at most five seconds.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not come about: {what}");
+}
