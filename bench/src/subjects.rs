@@ -165,14 +165,9 @@ impl Admin<'_> {
     fn run(&self, words: &[&str]) -> Result<(), Failure> {
         let doing = || format!("workingagents admin {}", words.join(" "));
         let output = Command::new(&self.binary)
-            .args([
-                "admin",
-                "--database-url",
-                &self.ready.database_url,
-                "--tenant",
-                &self.ready.tenant,
-                "--json",
-            ])
+            .args(["admin", "--config"])
+            .arg(&self.ready.config_file)
+            .args(["--tenant", &self.ready.tenant, "--json"])
             .args(words)
             .output()
             .map_err(|wrong| Failure::of(&doing(), wrong))?;
