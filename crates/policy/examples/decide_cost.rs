@@ -1,4 +1,5 @@
-//! What a decision costs in a large tenant: 10,000 people, 500 units, 1,000 agents, 2,000 tools. Prints numbers.
+//! What a decision costs in a large tenant: 10,000 people, 500 units, 1,000 agents, 2,000 tools. Prints
+//! numbers.
 //!
 //! `cargo run --release -p policy --example decide_cost`
 #![allow(
@@ -82,7 +83,8 @@ fn large() -> World {
     world
 }
 
-/// Runs something often enough to be measured, in twenty batches; prints what one run took in the middle batch.
+/// Runs something often enough to be measured, in twenty batches; prints what one run took in the middle
+/// batch.
 fn measure(what: &str, times: usize, mut run: impl FnMut(usize)) {
     let mut batches: Vec<f64> = (0..20)
         .map(|batch| {

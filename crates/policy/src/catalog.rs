@@ -39,8 +39,8 @@ pub(crate) struct Catalog {
     samples: Vec<EntityUid>,
 }
 
-/// A tool and its kind, a place in `samples`. Tools of one module with one key and one standing are of one kind: they
-/// differ in nothing that policies read.
+/// A tool and its kind, a place in `samples`. Tools of one module with one key and one standing are of one
+/// kind: they differ in nothing that policies read.
 #[derive(Debug)]
 struct Shelved {
     tool: Arc<Tool>,
@@ -129,7 +129,8 @@ fn tool(
     })
 }
 
-/// The definition with `name` replaced by the full name; every other member byte for byte. None if it is no object.
+/// The definition with `name` replaced by the full name; every other member byte for byte. None if it is no
+/// object.
 fn listing(definition: &str, full_name: &str) -> Option<String> {
     let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(definition).ok()?;
     members.insert("name".to_owned(), serde_json::value::to_raw_value(full_name).ok()?);
@@ -137,8 +138,8 @@ fn listing(definition: &str, full_name: &str) -> Option<String> {
 }
 
 impl Directory {
-    /// The tools that the principal may see, ordered by full name (Cedar action `list`): those that the agent may, and
-    /// that the person may for whom it acts.
+    /// The tools that the principal may see, ordered by full name (Cedar action `list`): those that the agent
+    /// may, and that the person may for whom it acts.
     ///
     /// Cedar is asked once for each kind of tool, and once only for each principal of a directory.
     pub fn visible(&self, principal: &Principal) -> Vec<Arc<Tool>> {
@@ -173,12 +174,12 @@ impl Directory {
             .collect()
     }
 
-    /// Resolves a tool by the name agents use. A tool that the principal may not call resolves all the same: [`decide`]
-    /// then says which key is missing and whom to ask.
+    /// Resolves a tool by the name agents use. A tool that the principal may not call resolves all the same:
+    /// [`decide`] then says which key is missing and whom to ask.
     ///
     /// # Errors
-    /// A refusal when there is no tool of that name (suggesting such as the principal may see), when the tool has
-    /// drifted, and when it or its module takes no calls.
+    /// A refusal when there is no tool of that name (suggesting such as the principal may see), when the tool
+    /// has drifted, and when it or its module takes no calls.
     ///
     /// [`decide`]: Directory::decide
     #[expect(clippy::result_large_err, reason = "a refusal is read at once and goes no further up")]
@@ -220,8 +221,8 @@ impl Directory {
     }
 }
 
-/// How far a tool's name is from what was wanted; none: too far to be meant. A forgotten module and a name cut short
-/// are near, and so is what differs in a quarter of its characters or less.
+/// How far a tool's name is from what was wanted; none: too far to be meant. A forgotten module and a name
+/// cut short are near, and so is what differs in a quarter of its characters or less.
 fn distance(wanted: &str, tool: &Tool) -> Option<usize> {
     let (full, own) = (folded(&tool.full_name), folded(&tool.name));
     if full == wanted {

@@ -23,8 +23,8 @@ struct Side {
 impl Directory {
     /// Decides one call.
     ///
-    /// Principal and tool must be of this directory's tenant and epoch; anything else is denied. `now` is compared with
-    /// the ends of the credential and of the grants that the call rests on.
+    /// Principal and tool must be of this directory's tenant and epoch; anything else is denied. `now` is
+    /// compared with the ends of the credential and of the grants that the call rests on.
     pub fn decide(
         &self,
         principal: &Arc<Principal>,
@@ -267,7 +267,8 @@ mod tests {
         assert_eq!(names(&refusal), Vec::<&str>::new());
     }
 
-    /// Each of these fits the schema and fails when it is evaluated. Cedar alone would skip it and allow the call.
+    /// Each of these fits the schema and fails when it is evaluated. Cedar alone would skip it and allow the
+    /// call.
     #[test]
     fn a_policy_that_fails_denies_whatever_the_others_say() {
         let nobody = r#"User::"nobody".active"#;

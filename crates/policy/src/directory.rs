@@ -65,7 +65,8 @@ pub enum BuildError {
 pub enum Unauthenticated {
     /// No credential has this hash: nothing is known of who it was.
     Unknown,
-    /// The credential is known and may not be used (expired, wrong address, tenant, agent or person suspended).
+    /// The credential is known and may not be used (expired, wrong address, tenant, agent or person
+    /// suspended).
     Refused {
         /// Whose it is.
         principal: Arc<Principal>,
@@ -126,7 +127,8 @@ pub struct Tool {
     pub full_name: Arc<str>,
     /// The key one needs.
     pub key: PermissionKey,
-    /// The approved definition as agents see it: a complete MCP `Tool` object as JSON text whose `name` is `full_name`.
+    /// The approved definition as agents see it: a complete MCP `Tool` object as JSON text whose `name` is
+    /// `full_name`.
     pub listing: Arc<str>,
     /// SHA-256 of the canonical definition.
     pub definition_hash: Digest,
@@ -258,8 +260,9 @@ impl Directory {
         self.origin.epoch
     }
 
-    /// From this instant on the snapshot would say something else although nothing was changed (a grant ends): it must
-    /// be built anew. A snapshot that is used for longer errs on the strict side in [`Directory::decide`].
+    /// From this instant on the snapshot would say something else although nothing was changed (a grant
+    /// ends): it must be built anew. Of a snapshot that is used for longer, [`Directory::decide`] still
+    /// permits nothing that has ended; a list may show more than may be called.
     pub fn stale_at(&self) -> Option<Timestamp> {
         self.stale_at
     }
@@ -279,8 +282,9 @@ struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Only people whom a request can lead to, as the owner of an agent or because one acts for them, are made entities
-    /// and given keys: most of a large organization owns no agent, and keys are what building takes its time for.
+    /// Only people whom a request can lead to, as the owner of an agent or because one acts for them, are
+    /// made entities and given keys: most of a large organization owns no agent, and keys are what building
+    /// takes its time for.
     fn person(&mut self, fact: UserFact, led_to: bool) -> Result<Person, BuildError> {
         let UserFact { id, name, home_unit, units: further, roles, standing } = fact;
         let mut units = vec![home_unit];

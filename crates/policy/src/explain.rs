@@ -1,7 +1,8 @@
-//! Sentences: why something was refused, for agents and people alike. What happened, to which thing, and whom to ask.
+//! Sentences: why something was refused, for agents and people alike. What happened, to which thing, and whom
+//! to ask.
 //!
-//! Names come from people and upstream servers. They are shown without control and direction characters and cut, so that
-//! none can break out of its sentence.
+//! Names come from people and upstream servers. They are shown without control and direction characters and
+//! cut, so that none can break out of its sentence.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -255,7 +256,8 @@ fn expired(principal: &Principal) -> String {
     )
 }
 
-/// A name as sentences show it: on one line, without what could hide or turn text around it, and not too long.
+/// A name as sentences show it: on one line, without what could hide or turn text around it, and not too
+/// long.
 pub(crate) fn shown(name: &str) -> String {
     let plain = |c: char| match c {
         '`' => '\'',

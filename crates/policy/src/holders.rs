@@ -16,8 +16,8 @@ const NAMED: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Holders {
     by_key: HashMap<PermissionKey, Vec<Grantee>>,
-    /// For each key that a tool asks for, found out at the first refusal: there may be thousands of holders, and whoever
-    /// is refused may try again as fast as they can.
+    /// For each key that a tool asks for, found out at the first refusal: there may be thousands of holders,
+    /// and whoever is refused may try again as fast as they can.
     told: HashMap<PermissionKey, OnceLock<Option<String>>>,
 }
 
@@ -33,8 +33,8 @@ impl Holders {
         Self { by_key, told: wanted.map(|key| (key.clone(), OnceLock::new())).collect() }
     }
 
-    /// To whom a tool's key is granted, it or its module's: units first, then roles, people and agents, each by name.
-    /// None: to nobody.
+    /// To whom a tool's key is granted, it or its module's: units first, then roles, people and agents, each
+    /// by name. None: to nobody.
     pub(crate) fn sentence_part(&self, directory: &Directory, tool: &Tool) -> Option<String> {
         match self.told.get(&tool.key) {
             Some(told) => told.get_or_init(|| self.tell(directory, tool)).clone(),

@@ -31,8 +31,8 @@ impl Keys {
         }
     }
 
-    /// Until when a key that is enough for `key` is held: the key itself or its module's. The outer none: not at all;
-    /// the inner: without end.
+    /// Until when a key that is enough for `key` is held: the key itself or its module's. The outer none: not
+    /// at all; the inner: without end.
     pub(crate) fn until(&self, key: &PermissionKey, module_key: &PermissionKey) -> Option<Option<Timestamp>> {
         match (self.0.get(key), self.0.get(module_key)) {
             (Some(one), Some(other)) => Some(later(*one, *other)),
@@ -67,7 +67,8 @@ pub(crate) fn over(end: Option<Timestamp>, now: Timestamp) -> bool {
     end.is_some_and(|end| end <= now)
 }
 
-/// Gives out the keys of principals. Those with the same units and roles and no grants of their own share them.
+/// Gives out the keys of principals. Those with the same units and roles and no grants of their own share
+/// them.
 pub(crate) struct KeyRing {
     direct: HashMap<Grantee, Keys>,
     /// What a unit gives: its own grants and those of every unit above.
@@ -100,7 +101,8 @@ impl KeyRing {
         Self { direct, units, shared: HashMap::new(), none }
     }
 
-    /// The keys of somebody who sits in `units` (the first one is home), holds `roles`, and may have grants of its own.
+    /// The keys of somebody who sits in `units` (the first one is home), holds `roles`, and may have grants
+    /// of its own.
     pub(crate) fn of(&mut self, own: Grantee, units: &[UnitId], roles: &[Role]) -> Arc<Keys> {
         let shared = match (units, roles) {
             ([home], []) => Arc::clone(self.units.get(home).unwrap_or(&self.none)),

@@ -1,8 +1,9 @@
 //! What is allowed: a pure decision core over Cedar. No I/O, no panics, no clock of its own.
 //!
-//! A [`Directory`] is an immutable snapshot of one tenant, built from [`Facts`] that were read at one instant. It
-//! [authenticates](Directory::authenticate) credentials, [lists](Directory::visible) and
-//! [resolves](Directory::resolve) tools and [decides](Directory::decide) calls without asking anybody. The only way to a
+//! A [`Directory`] is an immutable snapshot of one tenant, built from [`Facts`] that were read at one
+//! instant. It [authenticates](Directory::authenticate) credentials, [lists](Directory::visible) and
+//! [resolves](Directory::resolve) tools and [decides](Directory::decide) calls without asking anybody. The
+//! only way to a
 //! [`Permit`] is [`Directory::decide`].
 //!
 //! # Words and Cedar entities
@@ -20,26 +21,27 @@
 //! | call that asks nobody | `Action::"callUnattended"` | the same | |
 //! | line of `tools/list` | `Action::"list"` | the same | |
 //!
-//! Grants are no entities. A principal's `keys` are what its unexpired grants come to: for an agent those to itself, to
-//! its home unit and every unit above; for a user those to the person, to all their units and every unit above, and to
-//! the roles they hold. People whom no request can lead to (they own no agent, and none acts for them) are left out. A module's key, `crm`, covers each part of it, `crm:write`. `active` is the principal's own
-//! standing and the tenant's.
+//! Grants are no entities. A principal's `keys` are what its unexpired grants come to: for an agent those to
+//! itself, to its home unit and every unit above; for a user those to the person, to all their units and
+//! every unit above, and to the roles they hold. People whom no request can lead to (they own no agent, and
+//! none acts for them) are left out. A module's key, `crm`, covers each part of it, `crm:write`. `active` is
+//! the principal's own standing and the tenant's.
 //!
 //! # How a call is decided
 //!
-//! Cedar is asked for `call` and, if that is permitted, for `callUnattended`: permitted and not unattended is a *hold*.
-//! When the agent acts on behalf of a person, Cedar is asked both for the agent and for the person, and the stricter
-//! answer holds (deny < hold < permit). If any policy cannot be evaluated the call is denied, although Cedar by
-//! itself would skip that policy.
+//! Cedar is asked for `call` and, if that is permitted, for `callUnattended`: permitted and not unattended is
+//! a *hold*. When the agent acts on behalf of a person, Cedar is asked both for the agent and for the person,
+//! and the stricter answer holds (deny < hold < permit). If any policy cannot be evaluated the call is
+//! denied, although Cedar by itself would skip that policy.
 //!
-//! The standing policies are in `src/standing.cedar`. They are validated strictly against the generated schema when
-//! the first directory of a process is built; if they did not fit, no directory could be.
+//! The standing policies are in `src/standing.cedar`. They are validated strictly against the generated
+//! schema when the first directory of a process is built; if they did not fit, no directory could be.
 //!
 //! # Time
 //!
-//! Which grants have ended is settled when a directory is built, and [`Directory::stale_at`] says when it has to be built
-//! anew. Between the two nothing slips through: a permit carries the end of what it rests on, and `decide` refuses what
-//! has ended by its own `now`.
+//! Which grants have ended is settled when a directory is built, and [`Directory::stale_at`] says when it has
+//! to be built anew. Between the two nothing slips through: a permit carries the end of what it rests on, and
+//! `decide` refuses what has ended by its own `now`.
 
 mod catalog;
 mod decide;

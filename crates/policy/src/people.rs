@@ -48,7 +48,8 @@ pub(crate) struct Credential {
     fact: CredentialFact,
     agent: Arc<Agent>,
     person: Option<Arc<Person>>,
-    /// Made at first use: most credentials are not presented between two epochs, and the state is long to write.
+    /// Made at first use: most credentials are not presented between two epochs, and the state is long to
+    /// write.
     principal: OnceLock<Arc<Principal>>,
 }
 
@@ -73,21 +74,23 @@ impl Credentials {
 }
 
 impl Directory {
-    /// Finds who presents a key, by the SHA-256 of the whole key. `from` is the address that the request came from.
+    /// Finds who presents a key, by the SHA-256 of the whole key. `from` is the address that the request came
+    /// from.
     ///
     /// # Errors
-    /// [`Unauthenticated::Unknown`] when no credential has this hash; [`Unauthenticated::Refused`] when one has and may
-    /// not be used: expired (at `expires_at` itself already), from elsewhere than it allows, or with the tenant,
-    /// the agent, its owner or the person it acts for suspended. The first of these that applies, in this order.
+    /// [`Unauthenticated::Unknown`] when no credential has this hash; [`Unauthenticated::Refused`] when one
+    /// has and may not be used: expired (at `expires_at` itself already), from elsewhere than it allows, or
+    /// with the tenant, the agent, its owner or the person it acts for suspended. The first of these that
+    /// applies, in this order.
     pub fn authenticate(
         &self,
         hash: &Digest,
         from: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Arc<Principal>, Unauthenticated> {
-        // No constant-time comparison is needed. What the time of this look-up could tell is how far the digest of a guess
-        // agrees with a digest that we hold. Digests of one's choice cannot be made, and knowing even the whole
-        // digest brings nobody nearer to the 256 random bits behind it.
+        // No constant-time comparison is needed. What the time of this look-up could tell is how far the
+        // digest of a guess agrees with a digest that we hold. Digests of one's choice cannot be made, and
+        // knowing even the whole digest brings nobody nearer to the 256 random bits behind it.
         let credential = self.credentials.0.get(hash).ok_or(Unauthenticated::Unknown)?;
         let principal = credential.principal.get_or_init(|| Arc::new(credential.introduce(self)));
         let refusal = if over(credential.fact.expires_at, now) {
@@ -123,8 +126,9 @@ impl Credential {
     }
 }
 
-/// Whether a credential may be used from an address. Without a list, from anywhere; with one, an unknown address is not
-/// on it. An IPv4 address that arrives as IPv6 (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the IPv4 address.
+/// Whether a credential may be used from an address. Without a list, from anywhere; with one, an unknown
+/// address is not on it. An IPv4 address that arrives as IPv6 (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2)
+/// is the IPv4 address.
 fn allows(allowed: &[IpNet], from: Option<IpAddr>) -> bool {
     allowed.is_empty()
         || from.is_some_and(|from| {

@@ -1,5 +1,5 @@
-//! The Cedar schema: what entities and actions there are. It is generated, so that the words in it are those of
-//! the model and cannot drift from them.
+//! The Cedar schema: what entities and actions there are. It is generated, so that the words in it are those
+//! of the model and cannot drift from them.
 
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
 //! The standing policies, parsed and validated once in a process, and how Cedar is asked.
 //!
-//! Cedar goes through every policy that it is given for each request. So each action has a policy set of its own, without
-//! the policies that cannot matter to it.
+//! Cedar goes through every policy that it is given for each request. So each action has a policy set of its
+//! own, without the policies that cannot matter to it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -125,8 +125,9 @@ impl Rules {
         self.version
     }
 
-    /// Asks Cedar one question; [`Action::CallUnattended`] only once the same has been allowed for [`Action::Call`]. A policy that cannot be evaluated makes the answer no, whatever the others say: Cedar
-    /// alone would skip it, and a `forbid` that fails would then forbid nothing.
+    /// Asks Cedar one question; [`Action::CallUnattended`] only once the same has been allowed for
+    /// [`Action::Call`]. A policy that cannot be evaluated makes the answer no, whatever the others say:
+    /// Cedar alone would skip it, and a `forbid` that fails would then forbid nothing.
     pub(crate) fn ask(
         &self,
         entities: &Entities,
@@ -209,8 +210,9 @@ impl Asked {
             if action == Action::CallUnattended && is_settled_by_call(policy, &json)? {
                 continue;
             }
-            // Through JSON a policy loses what Cedar would go through for each request to no effect: the action in its scope,
-            // which is this one, and the places in the text that its expressions came from.
+            // Through JSON a policy loses what Cedar would go through for each request to no effect: the
+            // action in its scope, which is this one, and the places in the text that its expressions came
+            // from.
             if let Some(scope) = json.get_mut("action") {
                 *scope = serde_json::json!({ "op": "All" });
             }
@@ -226,7 +228,8 @@ fn action_entity(action: Action) -> Result<EntityUid, String> {
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(action.id())))
 }
 
-/// Whether a policy's scope takes the action. What it does not take can neither satisfy the policy nor make it fail.
+/// Whether a policy's scope takes the action. What it does not take can neither satisfy the policy nor make
+/// it fail.
 fn names_action(policy: &Policy, action: &EntityUid) -> bool {
     match policy.action_constraint() {
         ActionConstraint::Any => true,
@@ -236,9 +239,9 @@ fn names_action(policy: &Policy, action: &EntityUid) -> bool {
     }
 }
 
-/// Whether it is known what a policy says to `callUnattended` where `call` has been allowed: a `forbid` that speaks of both
-/// and does not look at the action has not forbidden the one, and principal, tool and context of the other are
-/// the same.
+/// Whether it is known what a policy says to `callUnattended` where `call` has been allowed: a `forbid` that
+/// speaks of both and does not look at the action has not forbidden the one, and principal, tool and context
+/// of the other are the same.
 fn is_settled_by_call(policy: &Policy, json: &serde_json::Value) -> Result<bool, String> {
     // At worst a text that a policy compares something with looks like the variable, and the policy stays.
     let looks_at_action =

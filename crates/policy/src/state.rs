@@ -1,8 +1,8 @@
 //! What a decision knew of its principal, content-addressed: canonical JSON and its SHA-256.
 //!
-//! Records carry the address; the text is stored once for all calls that were decided under it, so that a draft policy
-//! can be tried on them later. The text follows RFC 8785: the fields of each struct here stand in alphabetical order,
-//! there are no numbers, and `serde_json` escapes strings as that RFC says.
+//! Records carry the address; the text is stored once for all calls that were decided under it, so that a
+//! draft policy can be tried on them later. The text follows RFC 8785: the fields of each struct here stand
+//! in alphabetical order, there are no numbers, and `serde_json` escapes strings as that RFC says.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -8,8 +8,8 @@ use model::UnitId;
 use crate::directory::BuildError;
 use crate::facts::UnitFact;
 
-/// How many units may stand in one line from a top-level unit down. Nobody's organization is that deep; without a bound,
-/// a chain of many thousand units would need memory with the square of its length.
+/// How many units may stand in one line from a top-level unit down. Nobody's organization is that deep;
+/// without a bound, a chain of many thousand units would need memory with the square of its length.
 pub const MAX_UNIT_DEPTH: usize = 256;
 
 /// A unit that is in its place.
@@ -31,7 +31,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Puts the units in their places. Takes time with the number of units and the depth of the tree, and no stack.
+    /// Puts the units in their places. Takes time with the number of units and the depth of the tree, and no
+    /// stack.
     pub(crate) fn grow(facts: Vec<UnitFact>) -> Result<Self, BuildError> {
         let mut rows: HashMap<UnitId, UnitFact> = HashMap::with_capacity(facts.len());
         let mut ids = Vec::with_capacity(facts.len());

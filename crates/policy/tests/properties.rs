@@ -249,8 +249,8 @@ fn without_ends(set: BTreeSet<(usize, String, Option<Timestamp>)>) -> BTreeSet<(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// No permit without a path of grants, no refusal with one, whenever it is asked, and each permit ends when what
-    /// it rests on does. Nobody suspended is permitted anything, and nothing panics.
+    /// No permit without a path of grants, no refusal with one, whenever it is asked, and each permit ends
+    /// when what it rests on does. Nobody suspended is permitted anything, and nothing panics.
     #[test]
     fn decisions_are_those_of_the_oracle(sketch in sketch(), later in 0i64..7) {
         let facts = sketch.facts();
@@ -298,7 +298,8 @@ proptest! {
         prop_assert!(without_ends(permitted(&calmer, at(0))).is_subset(&before));
     }
 
-    /// On behalf of a person an agent may do what it may do for itself and the person may do too, and nothing else.
+    /// On behalf of a person an agent may do what it may do for itself and the person may do too, and nothing
+    /// else.
     #[test]
     fn on_behalf_of_somebody_is_what_both_may(sketch in sketch()) {
         let facts = sketch.facts();

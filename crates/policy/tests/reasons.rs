@@ -62,7 +62,8 @@ fn a_person_without_the_key_is_told_apart_from_the_agent() {
     );
     assert_eq!(reason.missing_key, Some(key("gmail:send")));
 
-    // Credential 2: the person, Dana, could; the agent cannot. Nobody holds `crm:read`, so there both lack it.
+    // Credential 2: the person, Dana, could; the agent cannot. Nobody holds `crm:read`, so there both lack
+    // it.
     assert_eq!(denied(call(&acme.world.directory(), 2, "gmail.send")).code, ReasonCode::MissingKey);
     let reason = denied(call(&acme.world.directory(), 2, "crm.list"));
     assert_eq!(reason.code, ReasonCode::MissingKey);
