@@ -92,7 +92,7 @@ fn crates(only: Option<Part>, cluster: &Option<Cluster>) -> std::process::Comman
         Some(Part::Unit) => command.args(["--lib", "--bins"]),
         Some(Part::Database) => command.args(["--test", "*"]),
         // All of them, but not the documentation's, which come after.
-        _ => command.args(["--lib", "--bins", "--tests"]),
+        _ => command.args(["--tests"]),
     };
     if let Some(cluster) = cluster {
         command.env(DATABASE, cluster.url("postgres"));
