@@ -91,6 +91,12 @@ impl TenantTx {
         if authority::may(&self.actor, deed) { Ok(()) } else { Err(Error::not_found(what)) }
     }
 
+    /// Bounds what each statement of it may take, for questions whose answer can be far away.
+    pub(crate) async fn bound_time(&mut self) -> Result<(), Error> {
+        sqlx::query!("SELECT set_config('statement_timeout', '10s', true)").fetch_one(&mut *self.tx).await?;
+        Ok(())
+    }
+
     /// Records what the actor did, in the same transaction.
     pub(crate) async fn audit(
         &mut self,

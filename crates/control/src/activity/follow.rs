@@ -113,7 +113,7 @@ impl Follower {
         let from = rows::uuid_floor(self.since - OVERLAP);
         let sight = Sight::of(&self.actor)?;
         let mut tx = self.actor.read(&self.control).await?;
-        store::bound_time(&mut tx).await?;
+        tx.bound_time().await?;
         // How a call ended is looked at below: it may end long after it was received.
         let filter = Filter { outcome: None, ..self.filter.clone() };
         let most = i64::try_from(MOST).unwrap_or(i64::MAX);

@@ -130,7 +130,7 @@ pub async fn list(
 ) -> Result<Listing, Error> {
     let sight = Sight::of(actor)?;
     let mut tx = actor.read(control).await?;
-    store::bound_time(&mut tx).await?;
+    tx.bound_time().await?;
     let range = Range::of(filter);
     let limit = usize::from(limit.clamp(1, LONGEST));
     let more = i64::try_from(limit).unwrap_or(0) + 1;

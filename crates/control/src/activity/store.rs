@@ -9,12 +9,6 @@ use super::{Choices, Filter, Range, RejectionRow, Sight};
 use crate::tx::TenantTx;
 use crate::{Error, rows as read};
 
-/// A filter that fits almost nothing goes through all there is: not for longer than this.
-pub(super) async fn bound_time(tx: &mut TenantTx) -> Result<(), Error> {
-    sqlx::query!("SELECT set_config('statement_timeout', '10s', true)").fetch_one(tx.conn()).await?;
-    Ok(())
-}
-
 fn too_slow(error: sqlx::Error) -> Error {
     match error.as_database_error().and_then(|error| error.code()).as_deref() {
         Some("57014") => {
