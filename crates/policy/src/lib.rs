@@ -2,9 +2,8 @@
 //!
 //! A [`Directory`] is an immutable snapshot of one tenant, built from [`Facts`] that were read at one
 //! instant. It [authenticates](Directory::authenticate) credentials, [lists](Directory::visible) and
-//! [resolves](Directory::resolve) tools and [decides](Directory::decide) calls without asking anybody. The
-//! only way to a
-//! [`Permit`] is [`Directory::decide`].
+//! [resolves](Directory::resolve) tools and [decides](Directory::decide) calls without asking anybody.
+//! The only way to a [`Permit`] is [`Directory::decide`].
 //!
 //! # Words and Cedar entities
 //!
