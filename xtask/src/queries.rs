@@ -164,3 +164,38 @@ fn time_of(path: &Path) -> std::io::Result<SystemTime> {
 fn set_time(path: &Path, time: SystemTime) -> std::io::Result<()> {
     fs::OpenOptions::new().append(true).open(path)?.set_modified(time)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_difference_is_named() {
+        let record = |files: &[(&str, &str)]| -> BTreeMap<String, Vec<u8>> {
+            files.iter().map(|(name, text)| (name.to_string(), text.as_bytes().to_vec())).collect()
+        };
+        let before = record(&[("query-a.json", "1"), ("query-b.json", "1"), ("query-c.json", "1")]);
+        let after = record(&[("query-a.json", "1"), ("query-b.json", "2"), ("query-d.json", "1")]);
+        assert!(compare(&before, &before).is_ok());
+        let said = compare(&before, &after).unwrap_err().to_string();
+        for line in
+            ["differs   .sqlx/query-b.json", "missing   .sqlx/query-d.json", "unused    .sqlx/query-c.json"]
+        {
+            assert!(said.contains(line), "{said}");
+        }
+        assert!(!said.contains("query-a"), "{said}");
+    }
+
+    #[test]
+    fn the_record_becomes_what_was_learnt() {
+        let folder = std::env::temp_dir().join(format!("xtask-{}-record", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("query-old.json"), "1").unwrap();
+        fs::write(folder.join("README.md"), "stays").unwrap();
+        let after = BTreeMap::from([("query-new.json".to_owned(), b"2".to_vec())]);
+        replace(&folder, &queries(&folder).unwrap(), &after).unwrap();
+        assert_eq!(queries(&folder).unwrap(), after);
+        assert!(folder.join("README.md").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
