@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     postgres::programs()?;
-    build::program("server", "workingagents", true)?;
+    build::everything(&build::Arguments { release: true })?;
     build::program("bench", "bench", true)?;
     let mut command = Command::new(binary("bench", true));
     command.args(&arguments.rest).current_dir(root());

@@ -21,6 +21,7 @@ pub(crate) fn check() -> Result<()> {
         Command::new(program)
             .args([
                 "--all-features",
+                "--locked",
                 "--log-level",
                 "warn",
                 "check",
