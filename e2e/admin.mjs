@@ -37,5 +37,8 @@ export const foundTenant = (slug, name) =>
     tenant: null,
   });
 
-/** The newest calls on record, newest first. */
-export const calls = (limit = 50) => admin(['calls', 'list', '--limit', String(limit)]);
+/** The newest calls on record, newest first; of tools whose name contains `tool`. */
+export const calls = ({ tool, limit = 50 } = {}) => admin(['calls', 'list', '--limit', String(limit), ...(tool ? ['--tool', tool] : [])]);
+
+/** Everything on record about one call. */
+export const story = (id) => admin(['calls', 'show', id]);

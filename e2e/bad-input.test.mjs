@@ -188,8 +188,8 @@ describe('requests that are wrong', () => {
     const refusal = assertRefusal(unknown);
     assert.match(JSON.stringify(refusal), /unknown_tool|no tool/i);
     await eventually('the refused call in the list', async () => {
-      const row = (await calls()).find((one) => one.tool_name === name);
-      return row && row.verdict === 'deny';
+      const [row] = await calls({ tool: name });
+      return row?.verdict === 'deny';
     });
   });
 
@@ -351,7 +351,7 @@ describe('upstream servers that misbehave', { concurrency: true }, () => {
     assert.doesNotMatch(said, /stack trace|127\.0\.0\.1|elsewhere/, 'keeps the upstream’s inside to itself');
     const id = (error?.data ?? result?.structuredContent?.error)?.call_id;
     const row = await eventually(`the end of ${tool} on record`, async () => {
-      const found = (await calls(200)).find((one) => (id ? one.id === id : one.tool_name === tool));
+      const found = (await calls({ tool })).find((one) => id === undefined || one.id === id);
       return found?.outcome ? found : undefined;
     });
     assert.ok(outcomes.includes(row.outcome), `${tool}: ${row.outcome}`);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { calls, give, addModule } from './admin.mjs';
+import { addModule, calls, give, story } from './admin.mjs';
 import { typescriptV1, typescriptV2 } from './agents.mjs';
 import { everything } from './upstreams.mjs';
 import { eventually, fresh, outsider, reader, ready } from './world.mjs';
@@ -104,15 +104,20 @@ test('an agent without the key neither sees it nor reaches it', async () => {
 });
 
 test('the calls are on record with who, what, how and what it cost', async () => {
+  await through('echo', { message: 'for the record' });
   const row = await eventually('the call in the list', async () => {
-    const rows = await calls();
-    return rows.find((one) => one.tool_name === `${name}.get-tiny-image` && one.outcome);
+    const [newest] = await calls({ tool: `${name}.echo` });
+    return newest?.outcome && newest;
   });
   assert.equal(row.agent_name, reader().name);
   assert.equal(row.verdict, 'permit');
   assert.equal(row.outcome, 'succeeded');
   assert.ok(row.duration_us > 0);
   assert.ok(row.charge, 'has a charge');
+  const told = await story(row.id);
+  assert.deepEqual(JSON.parse(told.arguments.Text), { message: 'for the record' });
+  assert.deepEqual(JSON.parse(told.result.Text).content, [{ type: 'text', text: 'Echo: for the record' }]);
+  assert.match(told.client, /workingagents-e2e/);
 });
 
 test('when the server restarts, its sessions are renewed without the agent noticing', async () => {
