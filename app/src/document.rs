@@ -50,6 +50,8 @@ pub struct Visit {
     pub mcp_id: String,
     /// The person's name.
     pub person: String,
+    /// Whether they may see requests that never became calls.
+    pub sees_rejected: bool,
     /// What they may do, in words: `Owner`, `Auditor in Sales`.
     pub roles: Vec<String>,
 }

@@ -44,7 +44,7 @@ pub fn page(visit: &Visit, read: filter::Read, shown: Shown) -> String {
         };
         view! {
             <ErrorSummary errors=read.errors.clone() />
-            {head(&links, Tab::Calls)}
+            {head(visit, Tab::Calls)}
             <Filters links=links query=read.query errors=read.errors agents=shown.agents modules=shown.modules />
             {list}
         }
@@ -58,8 +58,12 @@ pub(super) enum Tab {
     Rejected,
 }
 
-pub(super) fn head(links: &Links, tab: Tab) -> impl IntoView + use<> {
+pub(super) fn head(visit: &Visit, tab: Tab) -> impl IntoView + use<> {
+    let links = visit.links();
     let here = |it: Tab| (it == tab).then_some("page");
+    let rejected = visit.sees_rejected.then(|| {
+        view! { <a href=links.rejected() aria-current=here(Tab::Rejected)>"Rejected requests"</a> }
+    });
     view! {
         <header class="page-head">
             <h1>"Activity"</h1>
@@ -69,7 +73,7 @@ pub(super) fn head(links: &Links, tab: Tab) -> impl IntoView + use<> {
         </header>
         <nav class="tabs" aria-label="Activity">
             <a href=links.activity() aria-current=here(Tab::Calls)>"Calls"</a>
-            <a href=links.rejected() aria-current=here(Tab::Rejected)>"Rejected requests"</a>
+            {rejected}
         </nav>
     }
 }

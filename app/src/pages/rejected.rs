@@ -6,7 +6,7 @@ use model::Timestamp;
 use super::activity::{Tab, head};
 use crate::document::{self, Crumb, Visit};
 use crate::pieces::call_row::Moment;
-use crate::text;
+use crate::{text, wording};
 
 /// One such request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,10 +17,12 @@ pub struct Rejected {
     pub code: String,
     /// The HTTP status that was answered.
     pub status: u16,
-    /// Name and readable prefix of the credential, when it was one of ours.
-    pub credential: Option<(String, String)>,
+    /// Name and beginning of the credential, when it was one of ours.
+    pub credential: Option<String>,
     /// From where.
     pub address: Option<String>,
+    /// How many alike came within a second.
+    pub count: u32,
 }
 
 /// The page.
@@ -30,7 +32,7 @@ pub fn page(visit: &Visit, rejected: Vec<Rejected>) -> String {
     document::page(visit, "Rejected requests", crumbs, false, || {
         let list = if rejected.is_empty() { nothing() } else { table(rejected, visit.site.now) };
         view! {
-            {head(&links, Tab::Rejected)}
+            {head(visit, Tab::Rejected)}
             {list}
         }
     })
@@ -55,15 +57,15 @@ fn table(rejected: Vec<Rejected>, now: Timestamp) -> AnyView {
         .into_iter()
         .map(|it| {
             let credential = match &it.credential {
-                Some((name, prefix)) => {
-                    view! { {text::name(name)} " " <code class="prefix">{text::one_line(prefix, 24)} "…"</code> }.into_any()
-                }
+                Some(credential) => text::name(credential).into_any(),
                 None => view! { <span class="absent">"none that is known"</span> }.into_any(),
             };
+            let times = (it.count > 1)
+                .then(|| format!("{} times within a second. ", wording::grouped(it.count.into())));
             view! {
                 <tr>
                     <td><Moment at=it.at now=now /></td>
-                    <th scope="row">{sentence(&it.code)} " " {text::code(&it.code)}</th>
+                    <th scope="row">{times} {sentence(&it.code)} " " {text::code(&it.code)}</th>
                     <td class="number">{it.status}</td>
                     <td>{credential}</td>
                     <td>{it.address.as_deref().map(text::code)}</td>

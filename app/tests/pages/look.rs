@@ -47,8 +47,9 @@ fn look() {
         at: sample::before(i64::from(status) * 1_000),
         code: code.into(),
         status,
-        credential: known.then(|| ("Claude Code on Amara’s laptop".into(), "wa_3fK9aQ".into())),
+        credential: known.then(|| "Claude Code on Amara’s laptop (wa_3fK9aQ…)".into()),
         address: Some("203.0.113.24".into()),
+        count: if known { 1 } else { 240 },
     };
     put(
         "rejected.html",

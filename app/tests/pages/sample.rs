@@ -35,6 +35,7 @@ pub(crate) fn visit() -> Visit {
         organization: "Brightwater".into(),
         mcp_id: "mcp_7c1e0d4f5a9b4c2d8e6f1a2b3c4d5e6f".into(),
         person: "Dana Reyes".into(),
+        sees_rejected: true,
         roles: vec!["Owner".into(), "Approver in Sales".into()],
     }
 }

@@ -1,0 +1,142 @@
+//! The dashboard's edge: routes, sessions, and what stands around every request. Pages themselves are in `app`.
+//!
+//! From outside in: a request id and a line in the log; security headers and a nonce; error pages; compression; a
+//! time limit. Around pages also: no requests from other sites, small bodies, the session.
+
+mod assets;
+mod csrf;
+mod headers;
+mod live;
+mod pages;
+mod refusal;
+mod session;
+mod sign_in;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::document::{Assets, Site};
+use app::links;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use control::Control;
+use http::StatusCode;
+use tokio_util::sync::CancellationToken;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+pub(crate) use assets::NoSite;
+use headers::Nonce;
+
+/// Forms are small.
+const LARGEST_BODY: usize = 64 * 1024;
+/// A page that takes longer than this is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the dashboard is built from.
+pub(crate) struct Settings {
+    /// Everything that pages ask for.
+    pub(crate) control: Control,
+    /// The folder that `cargo xtask build` fills: `pkg/`, `fonts/`, `favicon.svg`.
+    pub(crate) site: PathBuf,
+    /// The origin that browsers see: `https://app.example.com`. With `https`, cookies are `Secure` and HSTS is sent.
+    pub(crate) origin: String,
+    /// The origin that agents are told: `https://mcp.example.com`.
+    pub(crate) machines_origin: String,
+    /// Tells whose word on a caller's address is taken, for limiting sign-ins: the same as on the machines' origin.
+    pub(crate) gateway: gateway::Settings,
+    /// Whether this is `dev`: pages carry a banner.
+    pub(crate) development: bool,
+    /// Cancelled when the server stops: live streams end then.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What every handler can reach. Cheap to clone.
+#[derive(Clone)]
+struct Dashboard(Arc<Inner>);
+
+struct Inner {
+    control: Control,
+    sessions: Arc<control::sessions::Store>,
+    assets: Arc<Assets>,
+    machines: Arc<str>,
+    secure: bool,
+    development: bool,
+    gateway: gateway::Settings,
+    watchers: live::Watchers,
+    stop: CancellationToken,
+}
+
+impl std::ops::Deref for Dashboard {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Dashboard {
+    /// What a page of this response is rendered with.
+    fn site(&self, nonce: &Nonce) -> Site {
+        Site {
+            assets: Arc::clone(&self.assets),
+            development: self.development,
+            nonce: nonce.0.clone(),
+            machines: Arc::clone(&self.machines),
+            now: self.control.ambient().now(),
+        }
+    }
+}
+
+/// The whole dashboard. Fails if the site folder has not been built.
+pub(crate) fn router(settings: Settings) -> Result<Router, NoSite> {
+    let assets = assets::read(&settings.site)?;
+    let sessions = control::sessions::Store::new(settings.control.clone());
+    let secure = settings.origin.starts_with("https://");
+    let origins = csrf::Origins::of(&settings.origin);
+    let dashboard = Dashboard(Arc::new(Inner {
+        control: settings.control,
+        sessions: Arc::new(sessions.clone()),
+        assets: Arc::new(assets),
+        machines: settings.machines_origin.into(),
+        secure,
+        development: settings.development,
+        gateway: settings.gateway,
+        watchers: live::Watchers::default(),
+        stop: settings.stop,
+    }));
+
+    let pages = Router::new()
+        .route("/", get(pages::start))
+        .route(links::SIGN_IN, get(sign_in::form).post(sign_in::sign_in))
+        .route(links::CHOOSE, get(sign_in::choices).post(sign_in::choose))
+        .route(links::SIGN_OUT, post(sign_in::sign_out))
+        .route("/t/{tenant}", get(pages::home))
+        .route("/t/{tenant}/activity", get(pages::activity))
+        .route("/t/{tenant}/activity/live", get(live::live))
+        .route("/t/{tenant}/activity/rejected", get(pages::rejected))
+        .route("/t/{tenant}/activity/{call}", get(pages::call))
+        .fallback(pages::nowhere)
+        .layer(session::layer(sessions, secure))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(origins, csrf::guard))
+        .layer(from_fn(headers::never_stored))
+        .with_state(dashboard.clone());
+
+    Ok(pages
+        .merge(assets::router(&settings.site))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
+        .layer(CatchPanicLayer::custom(refusal::panicked))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn_with_state(dashboard.clone(), refusal::dress))
+        .layer(from_fn_with_state(dashboard.clone(), headers::secure))
+        .layer(from_fn_with_state(dashboard, watch::watch)))
+}

@@ -1,0 +1,186 @@
+//! Who is signed in: what a session holds, and the person at each request.
+//!
+//! A session holds ids alone. Name, roles and standing are asked for at each request, so that what was taken away is
+//! gone at the next click.
+
+use std::sync::Arc;
+
+use app::document::Visit;
+use app::links::Links;
+use axum::extract::{FromRequestParts, Path};
+use chrono::TimeDelta;
+use control::actor::Actor;
+use control::sessions::Store;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use model::people::Slug;
+use model::{TenantId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use tower_sessions::cookie::SameSite;
+use tower_sessions::cookie::time::Duration;
+use tower_sessions::session::Id;
+use tower_sessions::{Expiry, Session, SessionManagerLayer};
+
+use super::Dashboard;
+use super::headers::Nonce;
+use super::refusal::Refusal;
+
+/// Under which name a session keeps who is signed in.
+const WHO: &str = "who";
+/// A session that is not used ends after this.
+const IDLE: Duration = Duration::hours(12);
+/// A session ends after this, used or not.
+const LONGEST: TimeDelta = TimeDelta::days(7);
+/// How often use is written down.
+const TOUCH: TimeDelta = TimeDelta::minutes(10);
+
+/// The person of a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Who {
+    pub(super) tenant: TenantId,
+    pub(super) user: UserId,
+    /// The organization's short name, which never changes.
+    pub(super) slug: Slug,
+    /// When they signed in.
+    since: Timestamp,
+    /// When they were last seen, to within [`TOUCH`].
+    seen: Timestamp,
+}
+
+/// The cookie: `__Host-` where the origin is `https`, which binds it to this host, to `/` and to TLS.
+pub(super) fn layer(sessions: Store, secure: bool) -> SessionManagerLayer<Store> {
+    SessionManagerLayer::new(sessions)
+        .with_name(if secure { "__Host-wa_session" } else { "wa_session" })
+        .with_secure(secure)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(IDLE))
+}
+
+/// Begins a session under a new id, so that an id that somebody else set or saw is worth nothing.
+pub(super) async fn begin(
+    session: &Session,
+    tenant: TenantId,
+    slug: Slug,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    renew(session).await?;
+    Ok(session.insert(WHO, Who { tenant, user, slug, since: now, seen: now }).await?)
+}
+
+/// Forgets what the session holds and gives it a new id.
+pub(super) async fn renew(session: &Session) -> Result<(), Refusal> {
+    session.clear().await;
+    Ok(session.cycle_id().await?)
+}
+
+/// Who is signed in, if anybody.
+pub(super) async fn who(session: &Session, now: Timestamp) -> Result<Option<Who>, Refusal> {
+    let who = session.get::<Who>(WHO).await?;
+    Ok(who.filter(|who| now.signed_duration_since(who.since) < LONGEST))
+}
+
+/// The actor of a session as it is in the store at this moment: none when the session has ended, when it is another
+/// person's by now, or when they may not act.
+pub(super) async fn still(dashboard: &Dashboard, id: Id, was: &Who) -> Result<Option<Actor>, Refusal> {
+    let sessions = Arc::clone(&dashboard.sessions);
+    let now = dashboard.control.ambient().now();
+    let who = who(&Session::new(Some(id), sessions, None), now).await?;
+    if who.is_none_or(|who| (who.tenant, who.user) != (was.tenant, was.user)) {
+        return Ok(None);
+    }
+    Ok(control::sign_in::actor(&dashboard.control, was.tenant, was.user).await?)
+}
+
+/// A signed-in person at a page of their organization. Anybody else is sent to sign in; in another organization than
+/// their own there is nothing.
+pub(super) struct Person {
+    pub(super) actor: Actor,
+    pub(super) visit: Visit,
+    pub(super) links: Links,
+    pub(super) who: Who,
+    pub(super) session: Session,
+}
+
+#[derive(Deserialize)]
+struct InTenant {
+    tenant: String,
+}
+
+impl FromRequestParts<Dashboard> for Person {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, dashboard: &Dashboard) -> Result<Self, Refusal> {
+        let control = &dashboard.control;
+        let session = parts.extensions.get::<Session>().cloned().ok_or(Refusal::Broken)?;
+        let nonce = parts.extensions.get::<Nonce>().cloned().ok_or(Refusal::Broken)?;
+        let site = dashboard.site(&nonce);
+        let next = || {
+            let path = parts.uri.path_and_query().map(ToString::to_string);
+            path.filter(|_| parts.method == Method::GET)
+        };
+        let sign_in = || Refusal::SignIn { next: next() };
+        let who = who(&session, site.now).await?.ok_or_else(sign_in)?;
+        let Some(actor) = control::sign_in::actor(control, who.tenant, who.user).await? else {
+            session.flush().await?;
+            return Err(Refusal::SignIn { next: None });
+        };
+        if site.now.signed_duration_since(who.seen) > TOUCH {
+            session.insert(WHO, Who { seen: site.now, ..who.clone() }).await?;
+        }
+        let Path(InTenant { tenant }) =
+            Path::from_request_parts(parts, dashboard).await.map_err(|_| Refusal::NotFound)?;
+        let slug: Slug = tenant.parse().map_err(|_| Refusal::NotFound)?;
+        let tenant = control::tenants::by_slug(control, &slug).await?;
+        let tenant = tenant.filter(|tenant| tenant.id == actor.tenant()).ok_or(Refusal::NotFound)?;
+        let visit = Visit {
+            site,
+            slug: tenant.slug.clone(),
+            organization: tenant.name,
+            mcp_id: tenant.mcp_id.to_string(),
+            person: actor.name().to_owned(),
+            sees_rejected: app::data::sees_rejected(&actor),
+            roles: app::data::roles(&actor),
+        };
+        Ok(Self { links: Links::of(tenant.slug), actor, visit, who, session })
+    }
+}
+
+/// A path of ours to go on to after sign-in; anything that could lead elsewhere is dropped.
+pub(super) fn local(next: &str) -> Option<&str> {
+    let ours = next.starts_with("/t/")
+        && next.len() <= 2_000
+        && !next.contains("//")
+        && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    ours.then_some(next)
+}
+
+/// The status of a form that has to be filled in again.
+pub(super) const AGAIN: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_sign_in_one_stays_here() {
+        assert_eq!(local("/t/acme/activity?verdict=deny"), Some("/t/acme/activity?verdict=deny"));
+        for elsewhere in [
+            "",
+            "/",
+            "//evil.example",
+            "https://evil.example/t/",
+            "/\\evil.example",
+            "/t/\\evil",
+            "/t//evil.example",
+            "/t/x\r\nSet-Cookie: a=b",
+            "/t/ü",
+            "t/acme",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(local(elsewhere), None, "{elsewhere:?}");
+        }
+    }
+}
