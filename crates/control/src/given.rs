@@ -1,5 +1,8 @@
 //! What people type in, checked before it goes anywhere: names, mail addresses.
 
+use chrono::SubsecRound as _;
+use model::Timestamp;
+
 use crate::Error;
 
 /// A name or title for people: trimmed, 1 to `most` characters, nothing that could make it read as another name.
@@ -37,6 +40,18 @@ pub(crate) fn email(text: &str) -> Result<String, Error> {
             "email",
             "give one plain mail address such as ada@example.com, at most 254 characters",
         ))
+    }
+}
+
+/// When something is to end, to the microsecond, as the database keeps it.
+pub(crate) fn end(
+    field: &'static str,
+    at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    match at {
+        Some(at) if at <= now => Err(Error::invalid(field, "give a time that has not passed")),
+        at => Ok(at.map(|at| at.trunc_subsecs(6))),
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::authority::Deed;
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error, agents, rows, units, users};
+use crate::{Actor, Control, Error, agents, given, rows, units, users};
 
 /// A grant with what lists show beside.
 #[derive(Clone, Debug)]
@@ -56,9 +56,7 @@ pub async fn give(
     let mut tx = actor.change(control).await?;
     tx.authorize(Deed::ChangeGrants, "grant")?;
     let whom = in_words(&mut tx, grantee).await?;
-    if expires_at.is_some_and(|at| at <= tx.now()) {
-        return Err(Error::invalid("expires_at", "give a time that has not passed"));
-    }
+    let expires_at = given::end("expires_at", expires_at, tx.now())?;
     let tenant = tx.tenant_uuid();
     let known = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM permission_keys WHERE tenant_id = $1 AND key = $2) AS "known!""#,
