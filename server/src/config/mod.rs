@@ -1,0 +1,218 @@
+//! The configuration: one documented TOML, overridden by the environment. A wrong value stops the start with one line.
+
+mod parse;
+mod source;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use control::ledger::LedgerSettings;
+use control::vault::MasterKeys;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+pub(crate) use source::Wrong;
+use source::{Origin, Source};
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) database: Database,
+    pub(crate) ledger: LedgerSettings,
+    pub(crate) encryption: Encryption,
+    pub(crate) dashboard: Place,
+    pub(crate) machines: Place,
+    pub(crate) authorization: Place,
+    /// Where Prometheus fetches, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// The folder of what browsers load.
+    pub(crate) site: PathBuf,
+    pub(crate) network: Network,
+    pub(crate) gateway: gateway::Settings,
+    pub(crate) log: Log,
+    /// Whether `serve` works in the background too.
+    pub(crate) worker: bool,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub(crate) struct Database {
+    url: Option<SecretString>,
+    migrate_url: Option<SecretString>,
+    /// Beside those of the ledger.
+    pub(crate) connections: u32,
+}
+
+impl Database {
+    /// The address as the application role.
+    pub(crate) fn url(&self) -> Result<&SecretString, Wrong> {
+        self.url.as_ref().ok_or(Wrong::Missing {
+            key: "database.url",
+            wanted: "give the database's address as the login workingagents_app",
+        })
+    }
+
+    /// The address as the owner of the tables.
+    pub(crate) fn migrate_url(&self) -> Result<&SecretString, Wrong> {
+        self.migrate_url.as_ref().ok_or(Wrong::Missing {
+            key: "database.migrate_url",
+            wanted: "give the database's address as the owner of the tables",
+        })
+    }
+}
+
+/// The keys that seal organizations' keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Encryption {
+    keys: Vec<SecretString>,
+    origin: Origin,
+}
+
+impl Encryption {
+    /// Whether any key is given.
+    pub(crate) fn is_set(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The keys, newest first.
+    pub(crate) fn master_keys(&self) -> Result<MasterKeys, Wrong> {
+        if self.keys.is_empty() {
+            return Err(Wrong::Missing {
+                key: "encryption.master_key",
+                wanted: "give 32 random bytes in base64, such as `head -c 32 /dev/urandom | base64` makes",
+            });
+        }
+        MasterKeys::from_base64(self.keys.iter().map(|key| key.expose_secret())).map_err(|wrong| {
+            Wrong::Value {
+                key: "encryption.master_key".to_owned(),
+                value: "…".to_owned(),
+                origin: self.origin.clone(),
+                wanted: wrong.to_string().replace("a master key is ", ""),
+            }
+        })
+    }
+}
+
+/// One of the three places on the network.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) listen: SocketAddr,
+    public_url: Option<Url>,
+}
+
+impl Place {
+    /// A place on this machine, at any free port when `port` is 0.
+    pub(crate) fn loopback(port: u16) -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], port)), public_url: None }
+    }
+
+    /// The origin that others see: as configured, or else where we listen.
+    pub(crate) fn public_url(&self, listening: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.origin().ascii_serialization(),
+            None => format!("http://{listening}"),
+        }
+    }
+}
+
+/// Connections from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    /// For each listener.
+    pub(crate) max_connections: usize,
+    /// For requests in flight when we are told to stop.
+    pub(crate) drain: Duration,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    pub(crate) json: bool,
+    pub(crate) filter: String,
+}
+
+impl Config {
+    /// Reads the defaults, a file and the environment of this process.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, Wrong> {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::read(&mut Source::gather(file, environment)?)
+    }
+
+    fn read(source: &mut Source) -> Result<Self, Wrong> {
+        let secret = |text: &str| parse::database(text).map(SecretString::from);
+        Ok(Self {
+            database: Database {
+                url: source.maybe("database.url", secret)?,
+                migrate_url: source.maybe("database.migrate_url", secret)?,
+                connections: source.one("database.connections", parse::number(2, 1000))?,
+            },
+            ledger: LedgerSettings {
+                flush_connections: source.one("ledger.flush_connections", parse::number(1, 64))?,
+                settle_connections: source.one("ledger.settle_connections", parse::number(1, 64))?,
+                group: source.one("ledger.group", parse::number(1, 1000))?,
+                waiting: source.one("ledger.waiting", parse::number(1, 1_000_000))?,
+                unsettled: source.one("ledger.unsettled", parse::number(1, 10_000_000))?,
+            },
+            encryption: Encryption {
+                keys: source.list("encryption.master_key", |text| Ok(SecretString::from(text.to_owned())))?,
+                origin: source.origin("encryption.master_key"),
+            },
+            dashboard: Place {
+                listen: source.one("dashboard.listen", parse::address)?,
+                public_url: source.maybe("dashboard.public_url", parse::origin)?,
+            },
+            machines: Place {
+                listen: source.one("machines.listen", parse::address)?,
+                public_url: source.maybe("machines.public_url", parse::origin)?,
+            },
+            authorization: Place {
+                listen: source.one("authorization.listen", parse::address)?,
+                public_url: source.maybe("authorization.public_url", parse::origin)?,
+            },
+            metrics: source.maybe("metrics.listen", parse::address)?,
+            site: source.one("site.dir", parse::text)?.into(),
+            network: Network {
+                max_connections: source.one("network.max_connections", parse::number(1, 1_000_000))?,
+                drain: source.one("network.drain", parse::duration)?,
+            },
+            gateway: Self::gateway(source)?,
+            log: Log {
+                json: source.one("log.format", |text| match text {
+                    "json" => Ok(true),
+                    "text" => Ok(false),
+                    _ => Err("json or text".to_owned()),
+                })?,
+                filter: source.one("log.level", crate::log::filter)?,
+            },
+            worker: source.one("worker.enabled", parse::truth)?,
+        })
+    }
+
+    fn gateway(source: &mut Source) -> Result<gateway::Settings, Wrong> {
+        Ok(gateway::Settings {
+            max_body_bytes: source.one("gateway.max_body", parse::size)?,
+            max_depth: source.one("gateway.max_depth", parse::number(1, 1000))?,
+            body_timeout: source.one("gateway.body_timeout", parse::duration)?,
+            request_timeout: source.one("gateway.request_timeout", parse::duration)?,
+            allowed_origins: source.list("gateway.allowed_origins", parse::origin_header)?,
+            trusted_proxies: source.list("network.trusted_proxies", parse::network)?,
+            client_address: source.one("network.client_address", parse::address_header)?,
+            list_page: source.one("gateway.list_page", parse::number(1, 10_000))?,
+            list_ttl: source.one("gateway.list_ttl", parse::duration)?,
+            allowed_upstream_networks: source.list("network.allowed_upstream_networks", parse::network)?,
+            connect_timeout: source.one("gateway.connect_timeout", parse::duration)?,
+            upstream_timeout: source.one("gateway.upstream_timeout", parse::duration)?,
+            max_upstream_bytes: source.one("gateway.max_upstream", parse::size)?,
+            upstream_concurrency: source.one("gateway.upstream_concurrency", parse::number(1, 100_000))?,
+            upstream_wait: source.one("gateway.upstream_wait", parse::duration)?,
+            kept_result_bytes: source.one("gateway.kept_result", parse::size)?,
+            redecide_for: source.one("gateway.redecide_for", parse::duration)?,
+            currency: source.one("gateway.currency", parse::currency)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! `doctor`: looks at everything that has to be right before `serve` can do its work, and says of each how it is, one line each.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use control::{Actor, Control, database, modules, tenants, vault};
+use model::catalog::{ModuleKind, ModuleStanding};
+use tokio::net::TcpListener;
+
+use crate::config::{Config, Wrong};
+use crate::say::one_line;
+use crate::{Failure, ambient, plugs, say};
+
+/// Longer than this nobody waits for one upstream server.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What was found.
+#[derive(Default)]
+struct Findings {
+    ill: AtomicBool,
+}
+
+impl Findings {
+    /// One line; remembers whether anything was wrong.
+    fn tell(&self, what: &str, found: Result<String, Failure>) -> bool {
+        let well = found.is_ok();
+        let line = match &found {
+            Ok(how) => format!("ok    {what:<28} {how}"),
+            Err(error) => format!("FAIL  {what:<28} {}", one_line(error.as_ref())),
+        };
+        // A reader that went away is no reason to report something else.
+        let _ = say::answer(line);
+        if !well {
+            self.ill.store(true, Ordering::Relaxed);
+        }
+        well
+    }
+}
+
+/// `workingagents doctor`: 0 when everything is well, else 1.
+pub(crate) async fn command(config: Result<Config, Wrong>) -> ExitCode {
+    let findings = Findings::default();
+    match config {
+        Ok(config) => {
+            findings.tell("configuration", Ok("every key and value is known".to_owned()));
+            examine(&config, &findings).await;
+        }
+        Err(wrong) => {
+            findings.tell("configuration", Err(wrong.into()));
+        }
+    }
+    if findings.ill.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+async fn examine(config: &Config, findings: &Findings) {
+    for (key, address) in [
+        ("dashboard.listen", Some(config.dashboard.listen)),
+        ("machines.listen", Some(config.machines.listen)),
+        ("authorization.listen", Some(config.authorization.listen)),
+        ("metrics.listen", config.metrics),
+    ] {
+        if let Some(address) = address {
+            let free = TcpListener::bind(address).await.map(|_| format!("{address} is free"));
+            findings.tell(
+                key,
+                free.map_err(|why| format!("{address}: {why} (does a server run already?)").into()),
+            );
+        }
+    }
+    let site = config.site.join("pkg");
+    let found = if site.is_dir() {
+        Ok(format!("{} is there", config.site.display()))
+    } else {
+        Err(format!("{} has no pkg folder: build it with `cargo xtask build`", config.site.display()).into())
+    };
+    findings.tell("site.dir", found);
+
+    let keys = config.encryption.master_keys();
+    findings.tell(
+        "encryption.master_key",
+        keys.as_ref().map(|_| "can be read".to_owned()).map_err(|w| w.to_string().into()),
+    );
+    let pool = async { Ok::<_, Failure>(database::connect(config.database.url()?, 2).await?) }.await;
+    let pool = match pool {
+        Ok(pool) => pool,
+        Err(error) => {
+            findings.tell("database.url", Err(error));
+            return;
+        }
+    };
+    findings.tell("database.url", Ok("connected".to_owned()));
+    let checked = database::check(&pool).await;
+    let how = "durable, migrated, and row security binds the login".to_owned();
+    if !findings.tell("database", checked.map(|()| how).map_err(Into::into)) {
+        return;
+    }
+    if let Ok(keys) = keys {
+        let control = Control::new(pool, ambient::ambient(), keys);
+        if let Err(error) = organizations(&control, config, findings).await {
+            findings.tell("organizations", Err(error));
+        }
+    }
+}
+
+/// Each organization's keys, and each upstream server that it uses.
+async fn organizations(control: &Control, config: &Config, findings: &Findings) -> Result<(), Failure> {
+    let gateway = plugs::discovering(control, config.gateway.clone())?;
+    let heads = tenants::list(control).await?;
+    if heads.is_empty() {
+        findings.tell("organizations", Ok("there are none yet".to_owned()));
+    }
+    for head in heads {
+        let opened = vault::opens(control, head.id).await;
+        findings.tell(
+            &format!("keys of {}", head.slug),
+            opened.map(|()| "the master key opens them".to_owned()).map_err(Into::into),
+        );
+        let actor = Actor::operator(head.id, "doctor");
+        for line in modules::list(control, &actor).await? {
+            let (ModuleKind::Mcp, ModuleStanding::Live, Some(url)) =
+                (line.view.kind, line.view.standing, line.view.url.as_deref())
+            else {
+                continue;
+            };
+            let asked = async {
+                let secret = match line.connection {
+                    Some(connection) => {
+                        Some(modules::connections::authorization(control, head.id, connection).await?)
+                    }
+                    None => None,
+                };
+                let found = gateway.discover(head.id, url, secret).await?;
+                Ok(format!(
+                    "{} {} offers {} tools",
+                    found.server_name,
+                    found.server_version,
+                    found.tools.len()
+                ))
+            };
+            let found = tokio::time::timeout(PATIENCE, asked)
+                .await
+                .unwrap_or_else(|_| Err(format!("{url} did not answer within {PATIENCE:?}").into()));
+            findings.tell(&format!("module {}/{}", head.slug, line.view.name), found);
+        }
+    }
+    Ok(())
+}
