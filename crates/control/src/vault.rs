@@ -185,6 +185,11 @@ impl Vault {
     }
 }
 
+/// Whether the master keys open a tenant's data keys, for whoever looks after the installation.
+pub async fn opens(control: &Control, tenant: TenantId) -> Result<(), Error> {
+    control.keys(tenant).await.map(drop)
+}
+
 impl Control {
     /// The data keys of a tenant; read once, then kept in memory.
     pub(crate) async fn keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, Error> {
