@@ -87,7 +87,7 @@ fn try_run(suite: Suite, release: bool, closing: &mut Vec<String>) -> Result<()>
     command.args(suite.files(&folder)?);
     build::everything(&build::Arguments { release })?;
 
-    let server = step("starting the server", || Server::start(release))?;
+    let mut server = step("starting the server", || Server::start(release))?;
     command
         .env("WORKINGAGENTS_READY", &server.ready)
         .env("WORKINGAGENTS_BIN", binary("workingagents", release));
@@ -181,16 +181,15 @@ impl Server {
         }
     }
 
-    /// The end of what the server said, and where the rest is.
-    fn show_log(&self) {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        let end = lines.get(lines.len().saturating_sub(60)..).unwrap_or_default();
-        say(format_args!(
-            "the server's last words (all of them: {}):\n{}",
-            self.log.display(),
-            end.join("\n")
-        ));
+    /// Where everything stands that the server said; its last words too, if it has ended.
+    fn show_log(&mut self) {
+        say(format_args!("the server's log: {}", self.log.display()));
+        if !matches!(self.group.child.try_wait(), Ok(None)) {
+            let text = fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let end = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default();
+            say(format_args!("it has ended; its last words:\n{}", end.join("\n")));
+        }
     }
 }
 
