@@ -54,6 +54,11 @@ impl std::fmt::Debug for Directories {
     }
 }
 
+/// Reads everything that authorizes in a tenant, at one instant.
+pub async fn facts(control: &Control, tenant: TenantId) -> Result<policy::Facts, Error> {
+    store::facts(control, tenant).await
+}
+
 impl Directories {
     /// No snapshot yet. Spawn [`Directories::listen`] beside it.
     pub fn new(control: Control) -> Self {
