@@ -5,10 +5,22 @@ import { after, before, describe, test } from 'node:test';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { addModule, admin, calls, foundTenant, give, issueKey } from './admin.mjs';
+import { addModule, admin, calls, foundTenant, give, issueKey, revokeKey } from './admin.mjs';
 import { messagesOf, typescriptV1 } from './agents.mjs';
+import { dashboard } from './dashboard.mjs';
 import { hostile } from './upstreams.mjs';
-import { eventually, fresh, manager, outsider, reader, ready } from './world.mjs';
+import { anotherServer, eventually, fresh, manager, reader, ready } from './world.mjs';
+
+// A server of less patience than by default, so that its limits are met soon.
+let impatient;
+before(async () => {
+  impatient = await anotherServer({
+    GATEWAY__BODY_TIMEOUT: '1s',
+    GATEWAY__UPSTREAM_TIMEOUT: '3s',
+    GATEWAY__MAX_UPSTREAM: '8 MiB',
+  });
+});
+after(() => impatient?.stop());
 
 const HEADERS = () => ({
   'Content-Type': 'application/json',
@@ -152,14 +164,16 @@ describe('requests that are wrong', () => {
   test('a body that never comes is not waited for', async () => {
     const answer = await new Promise((resolve, reject) => {
       const begin = performance.now();
-      const done = (status) => resolve({ status, took: performance.now() - begin });
-      const request = httpRequest(ready.mcp_url, { method: 'POST', headers: { ...HEADERS(), 'Content-Length': 100 } });
-      request.on('response', (response) => done(response.statusCode));
-      request.on('error', (error) => (error.code === 'ECONNRESET' ? done('hung up') : reject(error)));
+      const request = httpRequest(impatient.mcp_url, { method: 'POST', headers: { ...HEADERS(), 'Content-Length': 100 } });
+      request.on('response', (response) => {
+        resolve({ status: response.statusCode, took: performance.now() - begin });
+        request.destroy();
+      });
+      request.on('error', reject);
       request.write('{');
     });
-    assert.ok([408, 'hung up'].includes(answer.status), `${answer.status}`);
-    assert.ok(answer.took < 35_000, `${answer.took} ms`);
+    assert.equal(answer.status, 408);
+    assert.ok(answer.took < 2_500, `${answer.took} ms`);
   });
 
   test('arguments that are 100,000 deep are refused', async () => {
@@ -182,7 +196,7 @@ describe('requests that are wrong', () => {
     });
   }
 
-  test('an unknown tool is refused and on record, and does not tell whether another may use it', async () => {
+  test('an unknown tool is refused and on record', async () => {
     const name = `crm.${fresh('no-such-tool')}`;
     const unknown = await post(call(name));
     const refusal = assertRefusal(unknown);
@@ -232,10 +246,19 @@ describe('keys that are not good', () => {
     }
   });
 
-  test('one whose last character was mistyped, and one that is well-formed and unknown', async () => {
+  test('one whose last character was mistyped', async () => {
     const { key } = manager();
     const other = key.endsWith('a') ? 'b' : 'a';
     await refused({ Authorization: `Bearer ${key.slice(0, -1)}${other}` });
+  });
+
+  test('one that was revoked, in the same words as one that never was', async () => {
+    const { key, prefix } = await issueKey(reader().name);
+    await revokeKey(prefix);
+    const revoked = await post(call('crm.list_companies'), { headers: { Authorization: `Bearer ${key}` } });
+    assert.equal(revoked.status, 401, revoked.text);
+    const nonsense = await refused({ Authorization: 'Bearer wa_nonsense' });
+    assert.equal(revoked.text, nonsense.text);
   });
 
   test('one in the wrong place', async () => {
@@ -285,6 +308,19 @@ describe('another organization', () => {
     assert.ok(!answer.text.includes(ready.tenant), answer.text);
   });
 
+  test('its tools are as unknown as invented ones, in the same words', async () => {
+    const upstream = await hostile();
+    const theirs = fresh('theirs');
+    await admin(['module', 'add', '--name', theirs, '--title', 'Theirs', '--url', upstream.url, '--approve-all'], { tenant: slug });
+    await upstream.stop();
+    const invented = theirs.replace('theirs', 'nobody');
+    const said = async (name) => {
+      const refusal = assertRefusal(await post(call(`${name}.fine`)));
+      return JSON.stringify(refusal).replaceAll(name, 'NAME').replace(/call_[0-9a-f]{32}/, 'CALL');
+    };
+    assert.equal(await said(theirs), await said(invented));
+  });
+
   test('its calls and ours are not in one list', async () => {
     assert.deepEqual(await admin(['calls', 'list', '--limit', '10'], { tenant: slug }), []);
   });
@@ -306,9 +342,7 @@ describe('upstream servers that misbehave', { concurrency: true }, () => {
   });
   after(() => upstream?.stop());
 
-  // The longest that the product waits for an upstream server, and a little more.
-  const LIMIT = 65_000;
-  for (const [tool, outcomes, within] of [
+  for (const [tool, outcomes] of [
     ['garbage', ['upstream_error']],
     ['html', ['upstream_error']],
     ['half', ['upstream_error']],
@@ -317,11 +351,11 @@ describe('upstream servers that misbehave', { concurrency: true }, () => {
     ['other-id', ['upstream_error']],
     ['closes', ['upstream_error']],
     ['error', ['upstream_error', 'tool_error']],
-    ['floods', ['upstream_error'], LIMIT],
-    ['hangs', ['timed_out'], LIMIT],
+    ['floods', ['upstream_error']],
+    ['hangs', ['timed_out']],
   ]) {
-    test(`${tool}: the agent is told, soon, and it is on record`, { timeout: 120_000 }, async () => {
-      await told(`${name}.${tool}`, outcomes, within);
+    test(`${tool}: the agent is told, soon, and it is on record`, async () => {
+      await told(`${name}.${tool}`, outcomes);
       assert.equal(upstream.received.filter((params) => params.name === tool).length, 1, 'was called once, not again');
     });
   }
@@ -342,9 +376,9 @@ describe('upstream servers that misbehave', { concurrency: true }, () => {
     for (const agent of ready.agents) assert.ok(!sent.includes(agent.key), agent.name);
   });
 
-  async function told(tool, outcomes, within = 10_000) {
-    const answer = await post(call(tool), { headers: { Authorization: `Bearer ${reader().key}` } });
-    assert.ok(answer.took < within, `took ${answer.took} ms`);
+  async function told(tool, outcomes) {
+    const answer = await post(call(tool), { url: impatient.mcp_url, headers: { Authorization: `Bearer ${reader().key}` } });
+    assert.ok(answer.took < 6_000, `took ${answer.took} ms`);
     const { error, result } = answer.message;
     const said = JSON.stringify(error ?? result);
     assert.ok(error || result.isError, said);
@@ -358,9 +392,17 @@ describe('upstream servers that misbehave', { concurrency: true }, () => {
   }
 });
 
-test('the outsider learns nothing of what there is', async () => {
-  const headers = { Authorization: `Bearer ${outsider().key}` };
-  const real = assertRefusal(await post(call('crm.list_companies'), { headers }));
-  const invented = assertRefusal(await post(call('crm.no_such_tool'), { headers }));
-  assert.ok(real && invented);
+test('requests that never became calls are listed as rejected, with why', async () => {
+  const page = await dashboard();
+  const codes = [
+    'malformed_json', 'malformed_message', 'batch', 'unknown_method', 'header_mismatch', 'bad_version',
+    'wrong_content_type', 'body_too_large', 'slow_body', 'malformed_arguments', 'no_key', 'malformed_key', 'unknown_key',
+    'credential_expired',
+  ];
+  let missing = codes;
+  await eventually('every reason among the rejected requests', async () => {
+    const html = await page('/activity/rejected');
+    missing = codes.filter((code) => !html.includes(code));
+    return missing.length === 0;
+  }).catch((late) => assert.fail(`${late.message}: ${missing}`));
 });

@@ -30,7 +30,11 @@ const through = (tool, args, options) => governed.call(`${name}.${tool}`, args, 
 
 test('its tools are listed under the name of the module, otherwise as they are', async () => {
   const own = await direct.tools();
-  const shown = (await governed.tools()).filter((tool) => tool.name.startsWith(`${name}.`));
+  // A list is not a call: after a change it may be a moment behind.
+  const shown = await eventually('the tools in the list', async () => {
+    const found = (await governed.tools()).filter((tool) => tool.name.startsWith(`${name}.`));
+    return found.length > 0 && found;
+  });
   const prefixed = own.map((tool) => ({ ...tool, name: `${name}.${tool.name}` }));
   const byName = (a, b) => a.name.localeCompare(b.name);
   assert.deepEqual(shown.sort(byName), prefixed.sort(byName));
@@ -86,6 +90,10 @@ test('a client of the stateless era reaches this server of the initialize era', 
   const result = await agent.call(`${name}.echo`, { message: 'across eras' });
   assert.deepEqual(result.content, [{ type: 'text', text: 'Echo: across eras' }]);
   await agent.close();
+  const [row] = await calls({ tool: `${name}.echo` });
+  const told = await story(row.id);
+  assert.match(told.client, /^workingagents-e2e/, 'each request names its client in this era');
+  assert.equal(told.protocol, '2026-07-28');
 });
 
 test('thirty calls at the same time do not get mixed up', async () => {
@@ -117,7 +125,7 @@ test('the calls are on record with who, what, how and what it cost', async () =>
   const told = await story(row.id);
   assert.deepEqual(JSON.parse(told.arguments.Text), { message: 'for the record' });
   assert.deepEqual(JSON.parse(told.result.Text).content, [{ type: 'text', text: 'Echo: for the record' }]);
-  assert.match(told.client, /workingagents-e2e/);
+  assert.ok(told.client, 'says with what client');
 });
 
 test('when the server restarts, its sessions are renewed without the agent noticing', async () => {
