@@ -7,7 +7,7 @@ use clap::Args;
 use crate::failure::Result;
 use crate::run;
 use crate::wasm;
-use crate::workspace::{binary, cargo, root, site, target};
+use crate::workspace::{PRODUCT, binary, cargo, root, site, target};
 
 /// The most bytes that the compressed islands may have: what a phone on a slow line loads in about a second.
 const WASM_LIMIT: u64 = 150_000;
@@ -24,12 +24,15 @@ pub(crate) fn everything(arguments: &Arguments) -> Result<()> {
     program("server", "workingagents", arguments.release)
 }
 
-/// Compiles one program of the workspace.
+/// Compiles one program of the product: optimized as it is shipped, by itself; otherwise as the tests do, which then
+/// find most of their work done.
 pub(crate) fn program(package: &str, name: &str, release: bool) -> Result<()> {
     let mut command = cargo();
-    command.args(["build", "--package", package, "--bin", name]);
+    command.args(["build", "--bin", name]);
     if release {
-        command.arg("--release");
+        command.args(["--release", "--package", package]);
+    } else {
+        command.args(PRODUCT);
     }
     run::run(&format!("{name}: compiling"), &mut command)
 }
@@ -37,7 +40,7 @@ pub(crate) fn program(package: &str, name: &str, release: bool) -> Result<()> {
 /// Fills `target/site`: islands, their glue, style, fonts, each with its compressed twin.
 pub(crate) fn front_end() -> Result<()> {
     let wasm = wasm::islands()?;
-    program("front", "front", false)?;
+    run::run("front: compiling", cargo().args(["build", "--package", "front"]))?;
     let mut command = Command::new(binary("front", false));
     command.arg("--wasm").arg(wasm);
     command.arg("--style").arg(root().join("style"));

@@ -14,5 +14,10 @@ pub(crate) fn run() -> Result<()> {
     clippy.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
     run::run("clippy: workspace", &mut clippy)?;
     wasm::lint_islands()?;
+    // Everywhere else the whole workspace is compiled at once, where one crate's features can make up for another's.
+    run::run(
+        "the server alone, as it is shipped",
+        cargo().args(["check", "--package", "server", "--locked"]),
+    )?;
     test::run(&test::Arguments::default())
 }

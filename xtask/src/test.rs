@@ -1,6 +1,7 @@
 //! `cargo xtask test`: prepares what tests need and runs all of them.
 
 use std::env;
+use std::process::Command;
 
 use clap::{Args, ValueEnum};
 
@@ -9,7 +10,7 @@ use crate::e2e::{self, Suite};
 use crate::failure::{Failure, Result};
 use crate::progress::say;
 use crate::run;
-use crate::workspace::{cargo, on_path};
+use crate::workspace::{PRODUCT, TOOLS, cargo, on_path};
 
 /// Tells tests where a PostgreSQL is that they may use as they like. Set from outside, it is taken as it is.
 const DATABASE: &str = "WORKINGAGENTS_TEST_DATABASE_URL";
@@ -49,12 +50,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let only = arguments.only;
     if matches!(only, None | Some(Part::Unit | Part::Database)) {
-        let _cluster = database()?;
-        note(run::run_and_recall("tests of the crates", &mut crates(only, &_cluster), is_summary))?;
-        if only != Some(Part::Database) {
-            let mut documentation = cargo();
-            documentation.args(["test", "--workspace", "--doc", "--quiet"]);
-            note(run::run_and_recall("tests in the documentation", &mut documentation, |_| false))?;
+        let cluster = database()?;
+        note(run::run_and_recall("tests of the product", &mut product(only, cluster.as_ref()), is_summary))?;
+        drop(cluster);
+    }
+    if matches!(only, None | Some(Part::Unit)) {
+        let mut documentation = cargo();
+        documentation.args(["test", "--doc", "--quiet"]).args(PRODUCT);
+        note(run::run_and_recall("tests in the documentation", &mut documentation, is_summary))?;
+        for tool in TOOLS {
+            let mut command = runner();
+            command.args(["--package", tool]);
+            note(run::run_and_recall(&format!("tests of {tool}"), &mut command, is_summary))?;
         }
     }
     let suite = match only {
@@ -81,13 +88,9 @@ fn database() -> Result<Option<Cluster>> {
     Cluster::start().map(Some)
 }
 
-fn crates(only: Option<Part>, cluster: &Option<Cluster>) -> std::process::Command {
-    let mut command = cargo();
-    if on_path(&["cargo-nextest"]).is_some() {
-        command.args(["nextest", "run", "--workspace"]);
-    } else {
-        command.args(["test", "--workspace", "--no-fail-fast"]);
-    }
+fn product(only: Option<Part>, cluster: Option<&Cluster>) -> Command {
+    let mut command = runner();
+    command.args(PRODUCT);
     match only {
         Some(Part::Unit) => command.args(["--lib", "--bins"]),
         Some(Part::Database) => command.args(["--test", "*"]),
@@ -100,7 +103,20 @@ fn crates(only: Option<Part>, cluster: &Option<Cluster>) -> std::process::Comman
     command
 }
 
-/// The lines with which nextest and cargo's own runner close.
+/// nextest where it is installed, else cargo's own.
+fn runner() -> Command {
+    let mut command = cargo();
+    if on_path(&["cargo-nextest"]).is_some() {
+        command.args(["nextest", "run"]);
+    } else {
+        command.args(["test", "--no-fail-fast"]);
+    }
+    command
+}
+
+/// The lines with which nextest and cargo's own runner close, unless they ran nothing.
 fn is_summary(line: &str) -> bool {
-    line.starts_with("test result:") || (line.starts_with("Summary [") && line.contains("tests run"))
+    let closes =
+        line.starts_with("test result:") || (line.starts_with("Summary [") && line.contains("tests run"));
+    closes && !line.contains(" 0 passed; 0 failed")
 }

@@ -40,6 +40,12 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// Selects the product and leaves the tools out. Cargo makes the features of what is selected agree, so everything that
+/// selects this compiles dependencies once, and what the tools want of them does not matter.
+pub(crate) const PRODUCT: &[&str] = &["--workspace", "--exclude", "front", "--exclude", "xtask"];
+/// The tools, each with dependencies of its own.
+pub(crate) const TOOLS: &[&str] = &["xtask", "front"];
+
 /// The first of these programs that is on the PATH.
 pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
