@@ -58,12 +58,36 @@ pub(crate) struct DevArguments {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{Command, CommandFactory as _};
 
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// Scripts rely on these words.
+    #[test]
+    fn the_words_of_the_command_line_stay() {
+        let mut lines = Vec::new();
+        describe(&Cli::command(), "", &mut lines);
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    /// One line a command: its path, then its own options, those that must be given without brackets.
+    fn describe(command: &Command, above: &str, lines: &mut Vec<String>) {
+        let path = format!("{above}{}", command.get_name());
+        let options = command.get_arguments().map(|argument| {
+            let name = match argument.get_long() {
+                Some(long) => format!("--{long}"),
+                None => format!("<{}>", argument.get_id()),
+            };
+            if argument.is_required_set() { name } else { format!("[{name}]") }
+        });
+        lines.push(std::iter::once(path.clone()).chain(options).collect::<Vec<_>>().join(" "));
+        for below in command.get_subcommands() {
+            describe(below, &format!("{path} "), lines);
+        }
     }
 }

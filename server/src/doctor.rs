@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use control::{Actor, Control, database, modules, tenants, vault};
+use http::StatusCode;
 use model::catalog::{ModuleKind, ModuleStanding};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, Wrong};
 use crate::say::one_line;
-use crate::{Failure, ambient, plugs, say};
+use crate::{Failure, ambient, healthcheck, plugs, say};
 
 /// Longer than this nobody waits for one upstream server.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -60,13 +61,15 @@ async fn examine(config: &Config, findings: &Findings) {
         ("authorization.listen", Some(config.authorization.listen)),
         ("metrics.listen", config.metrics),
     ] {
-        if let Some(address) = address {
-            let free = TcpListener::bind(address).await.map(|_| format!("{address} is free"));
-            findings.tell(
-                key,
-                free.map_err(|why| format!("{address}: {why} (does a server run already?)").into()),
-            );
-        }
+        let Some(address) = address else { continue };
+        let free = match TcpListener::bind(address).await {
+            Ok(_) => Ok(format!("{address} is free")),
+            Err(why) => match healthcheck::ask(healthcheck::reachable(address), "/healthz").await {
+                Ok(StatusCode::OK) => Ok(format!("a server answers at {address}")),
+                _ => Err(format!("{address}: {why}").into()),
+            },
+        };
+        findings.tell(key, free);
     }
     let site = config.site.join("pkg");
     let found = if site.is_dir() {

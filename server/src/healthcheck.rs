@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Fails unless `/readyz` answers 200.
 pub(crate) async fn command(config: &Config) -> Result<(), Failure> {
     let address = reachable(config.dashboard.listen);
-    match tokio::time::timeout(PATIENCE, ask(address)).await {
+    match tokio::time::timeout(PATIENCE, ask(address, "/readyz")).await {
         Ok(Ok(StatusCode::OK)) => Ok(()),
         Ok(Ok(status)) => Err(format!("not ready: http://{address}/readyz answered {status}").into()),
         Ok(Err(error)) => Err(format!("not ready: http://{address}/readyz: {error}").into()),
@@ -26,18 +26,19 @@ pub(crate) async fn command(config: &Config) -> Result<(), Failure> {
     }
 }
 
-async fn ask(address: SocketAddr) -> Result<StatusCode, Failure> {
+/// Asks a server on this machine for a path, and answers the status.
+pub(crate) async fn ask(address: SocketAddr, path: &str) -> Result<StatusCode, Failure> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let talking = tokio::spawn(connection);
-    let request = Request::get("/readyz").header("host", address.to_string()).body(String::new())?;
+    let request = Request::get(path).header("host", address.to_string()).body(String::new())?;
     let status = sender.send_request(request).await?.status();
     talking.abort();
     Ok(status)
 }
 
 /// "Every address" is listened on, not connected to.
-fn reachable(listening: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(listening: SocketAddr) -> SocketAddr {
     let host = match listening.ip() {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

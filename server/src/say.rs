@@ -8,11 +8,13 @@ pub(crate) fn progress(what: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "workingagents: {what}");
 }
 
-/// Writes an answer to stdout.
+/// Writes an answer to stdout. A reader who has seen enough and left, such as `head`, is no failure.
 pub(crate) fn answer(text: impl Display) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// An error with its causes, in one line.

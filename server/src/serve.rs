@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use control::directory::Directories;
 use control::ledger::Ledger;
-use control::{Control, database, nodes};
+use control::{Control, database, modules, nodes};
 use futures::FutureExt as _;
 use gateway::{Gateway, Plugs};
 use http::StatusCode;
@@ -160,6 +160,13 @@ pub(crate) async fn run(
         config.gateway.clone(),
         ambient,
     )?;
+
+    // Built-in modules are what this program says they are, in every organization.
+    match modules::renew_native(&control).await {
+        Ok(0) => {}
+        Ok(renewed) => tracing::info!(renewed, "built-in modules are as this version has them"),
+        Err(error) => tracing::error!(error = say::one_line(&error), "built-in modules are not up to date"),
+    }
 
     // The lease and the directories go on while calls in flight end; `rest` stops them at last.
     let rest = CancellationToken::new();

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Desk;
 use super::answer::Answer;
-use super::named::{Whom, key, time, when};
+use super::named::{Whom, key, time, until};
 use crate::Failure;
 
 #[derive(Subcommand, Debug)]
@@ -42,11 +42,11 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
     match verb {
         Verb::Give { key, whom, expires_in } => {
             let (grantee, name) = whom.find(control, &actor).await?;
-            let until = desk.after(expires_in);
-            let id = grants::give(control, &actor, &key, grantee, until).await?;
+            let end = desk.after(expires_in);
+            let id = grants::give(control, &actor, &key, grantee, end).await?;
             Ok(Answer::said(
-                format!("`{key}` is given to {name}, {}.", when(until, "until it is revoked")),
-                json!({ "id": id, "key": key, "grantee": grantee, "expires_at": until }),
+                format!("`{key}` is given to {name}, {}.", until(end)),
+                json!({ "id": id, "key": key, "grantee": grantee, "expires_at": end }),
             ))
         }
         Verb::Revoke { key, whom } => {
@@ -72,7 +72,7 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
             let rows = lines
                 .into_iter()
                 .map(|line| {
-                    let until = when(line.view.expires_at, "until revoked");
+                    let until = until(line.view.expires_at);
                     vec![line.view.key.to_string(), line.grantee_name, until, line.given_by]
                 })
                 .collect();

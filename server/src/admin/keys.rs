@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Desk;
 use super::answer::Answer;
-use super::named::{time, when};
+use super::named::{time, until, when};
 use crate::Failure;
 
 #[derive(Subcommand, Debug)]
@@ -109,7 +109,7 @@ fn shown(issued: &Issued, agent: &str) -> Answer {
     Answer::said(
         format!(
             "A key for agent “{agent}”, shown this once (valid {}):\n{key}",
-            when(issued.view.expires_at, "until it is revoked")
+            until(issued.view.expires_at)
         ),
         json!({
             "id": issued.view.id, "agent": agent, "name": issued.view.name, "prefix": issued.view.prefix, "key": key,
@@ -146,12 +146,12 @@ fn table(lines: Vec<CredentialLine>) -> Answer {
     let rows = lines
         .into_iter()
         .map(|line| {
-            let until = match line.revoked_at {
+            let valid = match line.revoked_at {
                 Some(at) => format!("revoked {}", when(Some(at), "")),
-                None => when(line.view.expires_at, "until revoked"),
+                None => until(line.view.expires_at),
             };
             let whom = line.on_behalf_of.map(|(_, name)| name).unwrap_or_default();
-            vec![line.agent_name, format!("{}…", line.view.prefix), line.view.name, until, whom]
+            vec![line.agent_name, format!("{}…", line.view.prefix), line.view.name, valid, whom]
         })
         .collect();
     Answer::table(&["agent", "key", "for", "valid", "on behalf of"], rows, json)

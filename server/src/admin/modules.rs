@@ -41,6 +41,15 @@ pub(super) enum Verb {
         #[arg(long)]
         approve_all: bool,
     },
+    /// Put a built-in module such as crm into the catalog, with all its tools approved.
+    Enable {
+        /// Its name.
+        #[arg(long)]
+        name: String,
+        /// Mail address of the person who answers for it, and whom denials name to ask.
+        #[arg(long, value_name = "EMAIL")]
+        owner: Option<String>,
+    },
     /// All modules with their tools.
     List,
     /// Ask a server again which tools it offers.
@@ -48,8 +57,8 @@ pub(super) enum Verb {
         /// The module's name.
         #[arg(long)]
         module: String,
-        /// The value of the Authorization header, as the server cannot be asked with the sealed one from here; `-`: standard
-        /// input.
+        /// A file with the value of the Authorization header to ask with; `-`: standard input. Not given: the one that is
+        /// kept, which needs the master key.
         #[arg(long, value_name = "FILE")]
         authorization_file: Option<PathBuf>,
     },
@@ -148,6 +157,19 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
                     "id": added.module, "module": name, "server": server, "discovery": as_json(&added.discovery),
                     "approved": approved,
                 }),
+            ))
+        }
+        Verb::Enable { name, owner } => {
+            let owner = match owner {
+                Some(email) => Some(desk.user(&actor, &email).await?.id),
+                None => None,
+            };
+            let id = modules::enable_native(control, &actor, &name, owner).await?;
+            let line = modules::find(control, &actor, &name).await?;
+            let keys: Vec<_> = line.keys.iter().map(|(key, _)| format!("`{key}`")).collect();
+            Ok(Answer::said(
+                format!("{} is in the catalog. Give somebody {} next.", line.view.title, keys.join(", ")),
+                json!({ "id": id, "module": name, "tools": line.tools.len() }),
             ))
         }
         Verb::List => Ok(list(modules::list(control, &actor).await?)),

@@ -102,6 +102,11 @@ pub(super) fn when(at: Option<Timestamp>, none: &str) -> String {
     at.map_or_else(|| none.to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
+/// Until when something holds.
+pub(super) fn until(end: Option<Timestamp>) -> String {
+    end.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {}", when(Some(end), "")))
+}
+
 /// `2s`, `15m`, `12h`, `30d`, at most ten years.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let read = || {

@@ -88,8 +88,24 @@ impl Cluster {
             cluster.initdb(&home)?;
         }
         cluster.stop_former()?;
-        cluster.launch()?;
+        cluster.launch_patiently()?;
         Ok(cluster)
+    }
+
+    /// What is left of an earlier server may take a moment to let go of the data.
+    fn launch_patiently(&self) -> Result<(), ClusterError> {
+        let patience = Instant::now() + Duration::from_secs(15);
+        loop {
+            match self.launch() {
+                Err(ClusterError::DidNotStart { said, .. })
+                    if Instant::now() < patience
+                        && ["lock file", "shared memory"].iter().any(|held| said.contains(held)) =>
+                {
+                    std::thread::sleep(Duration::from_millis(300));
+                }
+                launched => return launched,
+            }
+        }
     }
 
     /// The address of a database in it for a role.
@@ -107,8 +123,7 @@ impl Cluster {
             let ended = self.guard.lock().as_mut().is_some_and(|guard| !matches!(guard.try_wait(), Ok(None)));
             if ended {
                 tracing::warn!("the private PostgreSQL has ended by itself; starting it again");
-                // What is left of it may take a moment to let go of the data.
-                if let Err(error) = tokio::task::block_in_place(|| self.launch()) {
+                if let Err(error) = tokio::task::block_in_place(|| self.launch_patiently()) {
                     tracing::error!(%error, "the private PostgreSQL could not be started again; trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -273,8 +288,10 @@ fn name_for(path: &Path) -> String {
     hex::encode(Sha256::digest(path.as_os_str().as_encoded_bytes())).chars().take(12).collect()
 }
 
+/// The last fatal line if there is one, for hints may follow it.
 fn last_line(said: &str) -> String {
-    said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing").trim().to_owned()
+    let lines = || said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    lines().find(|line| line.contains("FATAL")).or_else(|| lines().next()).unwrap_or("nothing").to_owned()
 }
 
 #[cfg(test)]

@@ -110,14 +110,25 @@ async fn create(cluster: &Cluster) -> Result<(), Failure> {
 
 /// The same database with another login.
 fn with_login(url: &str, role: &str, password: &str) -> Result<String, Failure> {
-    let refused = || {
+    let refused = |_| {
         format!(
             "DATABASE_URL is not an address such as postgres://owner@host/name: {role} cannot be put in it"
         )
     };
     let mut url = Url::parse(url)?;
-    url.set_username(role).map_err(|()| refused())?;
-    url.set_password(Some(password)).map_err(|()| refused())?;
+    if url.host_str().is_none_or(str::is_empty) {
+        // Only a parameter says which host or socket; it goes on saying so.
+        url.set_host(Some("localhost")).map_err(|error| error.to_string())?;
+    }
+    // Parameters win over what stands before the host.
+    let rest: Vec<(String, String)> =
+        url.query_pairs().into_owned().filter(|(name, _)| name != "user" && name != "password").collect();
+    url.set_query(None);
+    if !rest.is_empty() {
+        url.query_pairs_mut().extend_pairs(rest);
+    }
+    url.set_username(role).map_err(refused)?;
+    url.set_password(Some(password)).map_err(refused)?;
     Ok(url.into())
 }
 
@@ -131,6 +142,9 @@ mod tests {
             with_login("postgres://owner:secret@db.example.com:5433/name?sslmode=require", APP, "a/b+c=")
                 .unwrap();
         assert_eq!(url, "postgres://workingagents_app:a%2Fb+c%3D@db.example.com:5433/name?sslmode=require");
-        assert!(with_login("postgres:///name?host=/tmp", APP, "p").is_err());
+        let url = with_login("postgres:///name?host=/tmp/x&port=5599&user=postgres", APP, "p").unwrap();
+        assert_eq!(url, "postgres://workingagents_app:p@localhost/name?host=%2Ftmp%2Fx&port=5599");
+        let read: PgConnectOptions = url.parse().unwrap();
+        assert_eq!((read.get_username(), read.get_port()), ("workingagents_app", 5599));
     }
 }
