@@ -18,7 +18,8 @@ pub struct Unavailable;
 /// Snapshots of tenants.
 #[async_trait]
 pub trait Directories: Send + Sync + 'static {
-    /// The newest snapshot this node has; reads it when it has none. `None`: no such endpoint.
+    /// The newest snapshot this node has; reads it when it has none, or when the time of the one it has is over
+    /// (`Directory::stale_at`). `None`: no such endpoint.
     async fn current(&self, endpoint: McpId) -> Result<Option<Arc<Directory>>, Unavailable>;
 
     /// A snapshot that is not of epoch `seen`, or, if the database still says `seen`, that same one. At most a few

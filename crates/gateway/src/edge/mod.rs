@@ -71,15 +71,15 @@ async fn serve(house: Arc<House>, endpoint: &str, request: Request, form: Option
     let door = Door { house: &house, address: visitor::address(&head, &house.settings) };
 
     // Who is it, and where do they want to go?
-    if !visitor::origin_is_allowed(&head.headers, &house.settings.allowed_origins) {
-        return Reply::one(foreign_origin());
-    }
     let Ok(endpoint) = endpoint.parse::<McpId>() else { return Reply::one(refusals::no_such_endpoint()) };
     let directory = match life::current(&house, endpoint, deadline).await {
         Ok(directory) => directory,
         Err(answer) => return Reply::one(answer),
     };
     let tenant = directory.tenant().id;
+    if !visitor::origin_is_allowed(&head.headers, &house.settings.allowed_origins) {
+        return door.turn_away(tenant, None, "foreign_origin", foreign_origin());
+    }
     let hash = match visitor::key(&head.headers) {
         Ok(hash) => hash,
         Err(NoKey::Missing) => return door.turn_away(tenant, None, "no_key", refusals::no_key()),

@@ -14,8 +14,9 @@ use policy::{Directory, Permit, Principal};
 use tokio::time::Instant;
 
 use super::decide::{Decided, Ruling};
+use super::ending::Ending;
 use super::receive::Received;
-use super::settle::{Ending, Unsettled};
+use super::settle::Unsettled;
 use crate::gateway::House;
 use crate::refusals;
 use crate::upstream::Sending;

@@ -8,7 +8,8 @@ use policy::{Permit, Tool};
 use tokio::time::Instant;
 
 use super::admit::Admitted;
-use super::settle::{Failed, Unsettled};
+use super::ending::Failed;
+use super::settle::Unsettled;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
 use crate::upstream::{Key, Outbound, Sending, Trouble, presented};

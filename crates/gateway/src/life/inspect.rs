@@ -5,8 +5,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::ending::{Ending, Failed};
 use super::execute::Executed;
-use super::settle::{Ending, Failed, Unsettled};
+use super::settle::Unsettled;
 use crate::wire::{self, ResultText};
 
 /// A call whose result has been looked at.

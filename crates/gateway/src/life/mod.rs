@@ -9,6 +9,7 @@
 mod admit;
 mod authenticate;
 mod decide;
+mod ending;
 mod execute;
 mod inspect;
 mod receive;

@@ -6,150 +6,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::call::{Digest, Entry, Failure, Outcome, Reason, Settlement, Verdict};
 use model::{AgentId, CallId, Money, RateId, TenantId};
-use policy::Tool;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::decide::Decided;
+use super::ending::{Ending, Failed};
 use super::inspect::Inspected;
 use crate::gateway::House;
-use crate::upstream::{Sending, Trouble};
-use crate::wire::{self, Answer, ResultText};
+use crate::upstream::Sending;
+use crate::wire::{self, Answer};
 
 /// Results from this size on are hashed where they hold nobody up, in bytes.
 const LARGE: usize = 1 << 20;
-
-/// How a call ended.
-#[derive(Debug)]
-pub(super) enum Ending {
-    /// The tool answered.
-    Answered { result: ResultText, is_error: bool },
-    /// It did not.
-    Failed(Failed),
-    /// There is nobody left to answer.
-    Left(Failed),
-}
-
-/// A call that brought no result.
-#[derive(Debug)]
-pub(super) struct Failed {
-    outcome: Outcome,
-    code: &'static str,
-    /// For the record.
-    sentence: String,
-    /// For the agent: nothing of what lies behind.
-    told: String,
-}
-
-impl Failed {
-    /// What an upstream server, or the way to it, did.
-    pub(super) fn of(trouble: &Trouble, tool: &Tool, sending: &Sending) -> Self {
-        let title = &tool.module_title;
-        let outcome = match trouble {
-            _ if !sending.has_begun() => Outcome::NotSent,
-            Trouble::TimedOut { .. } => Outcome::TimedOut,
-            _ => Outcome::UpstreamError,
-        };
-        let told = match (outcome, trouble) {
-            (_, Trouble::Busy { .. }) => {
-                format!("{title} has too many calls under way; nothing was done. Try again in a moment.")
-            }
-            (_, Trouble::StillOpening { .. }) => {
-                format!("{title} was not ready yet; nothing was done. Try again in a moment.")
-            }
-            (_, Trouble::TooLate) => {
-                "The call could not be sent in the time it was allowed; nothing was done. Try again."
-                    .to_owned()
-            }
-            (_, Trouble::Unauthorized { .. }) => {
-                format!("{title} refused the credentials of this connection. Ask an admin to renew it.")
-            }
-            (_, Trouble::Refused { code, message }) => {
-                format!("{title} answered with error {code}: {message}")
-            }
-            (Outcome::NotSent, _) => {
-                format!("{title} could not be reached; nothing was done. Try again later, or ask an admin.")
-            }
-            (Outcome::TimedOut, Trouble::TimedOut { seconds, .. }) => {
-                format!("{title} did not answer within {seconds} s. The call may or may not have happened.")
-            }
-            (_, Trouble::BrokeOff { .. }) => {
-                format!(
-                    "{title} broke off before its answer was complete. The call may or may not have happened."
-                )
-            }
-            (_, Trouble::TooLarge { limit, .. }) => {
-                format!("{title} answered with more than {limit} bytes, which is more than is passed on.")
-            }
-            _ => format!(
-                "{title} gave an answer that could not be used. The call may or may not have happened."
-            ),
-        };
-        Self { outcome, code: trouble.code(), sentence: trouble.to_string(), told }
-    }
-
-    /// A native module gave no answer.
-    pub(super) fn native(sentence: String) -> Self {
-        Self { outcome: Outcome::UpstreamError, code: "module_failed", told: sentence.clone(), sentence }
-    }
-
-    /// What we present upstream could not be had.
-    pub(super) fn no_connection(tool: &Tool) -> Self {
-        let title = &tool.module_title;
-        Self {
-            outcome: Outcome::NotSent,
-            code: "connection_unavailable",
-            sentence: format!("the credentials of the connection to {title} could not be read"),
-            told: format!(
-                "The connection to {title} is not usable at the moment; nothing was done. Try again later."
-            ),
-        }
-    }
-
-    /// A module that is reached by URL has none.
-    pub(super) fn no_url(tool: &Tool) -> Self {
-        let title = &tool.module_title;
-        Self {
-            outcome: Outcome::NotSent,
-            code: "module_without_url",
-            sentence: format!("the module {title} has no URL"),
-            told: format!("{title} is not set up completely; nothing was done. Ask an admin."),
-        }
-    }
-
-    /// A result that cannot be passed on.
-    pub(super) fn unreadable(why: &str) -> Self {
-        Self {
-            outcome: Outcome::UpstreamError,
-            code: "upstream_garbage",
-            sentence: why.to_owned(),
-            told: "The tool gave an answer that could not be used. The call may or may not have happened."
-                .to_owned(),
-        }
-    }
-}
-
-impl Ending {
-    /// The caller left while the call was being admitted.
-    pub(super) fn left_before_sending() -> Self {
-        Self::Left(Failed {
-            outcome: Outcome::NotSent,
-            code: "cancelled",
-            sentence: "the caller went away before the call was sent".to_owned(),
-            told: String::new(),
-        })
-    }
-
-    /// Permit and receipt are not about the same call.
-    pub(super) fn mismatch() -> Self {
-        Self::Left(Failed {
-            outcome: Outcome::NotSent,
-            code: "receipt_mismatch",
-            sentence: "the ledger's receipt was for another call or other arguments".to_owned(),
-            told: String::new(),
-        })
-    }
-}
 
 /// The duty to settle one call. Whoever drops it settles the call as cut off.
 pub(super) struct Unsettled {
@@ -243,9 +111,9 @@ impl Unsettled {
                 let failure = Failure { code: "tool_error".to_owned(), sentence };
                 (Outcome::ToolError, Some(failure), Some(&result.text))
             }
-            Ending::Failed(failed) | Ending::Left(failed) => {
+            Ending::Failed(failed) => {
                 let failure = Failure { code: failed.code.to_owned(), sentence: failed.sentence.clone() };
-                (failed.outcome, Some(failure), None)
+                (failed.outcome, Some(failure), failed.content.as_ref())
             }
         };
         let duration = self.started.elapsed();
@@ -300,20 +168,8 @@ impl Drop for Unsettled {
         if !self.armed {
             return;
         }
-        let (code, sentence) = if std::thread::panicking() {
-            ("internal_error", "something broke on our side while the call was under way")
-        } else {
-            ("cancelled", "the caller went away while the call was under way")
-        };
-        let outcome = match (self.was_sent(), std::thread::panicking()) {
-            (false, _) => Outcome::NotSent,
-            (true, false) => Outcome::Cancelled,
-            (true, true) => Outcome::Interrupted,
-        };
-        self.tell(
-            &Ending::Left(Failed { outcome, code, sentence: sentence.to_owned(), told: String::new() }),
-            None,
-        );
+        let failed = Failed::let_go(self.was_sent(), std::thread::panicking());
+        self.tell(&Ending::Failed(failed), None);
     }
 }
 
@@ -323,15 +179,14 @@ pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     let call = unsettled.call();
     let digest = match &ending {
         Ending::Answered { result, .. } => hash(result.text.clone()).await,
-        Ending::Failed(_) | Ending::Left(_) => None,
+        Ending::Failed(Failed { content: Some(content), .. }) => hash(content.clone()).await,
+        Ending::Failed(_) => None,
     };
     tracing::debug!(target: "call", %call, kept_up_to = house.settings.kept_result_bytes, "settling");
     unsettled.settle_hashed(&ending, digest);
     match ending {
         Ending::Answered { result, .. } => Answer::result(result),
-        Ending::Failed(failed) | Ending::Left(failed) => {
-            Answer::result(wire::failed(call, failed.code, &failed.told))
-        }
+        Ending::Failed(failed) => Answer::result(wire::failed(call, failed.code, &failed.told)),
     }
 }
 

@@ -97,10 +97,11 @@ impl Upstreams {
             Some(secret) => Some(presented(secret).ok_or(DiscoveryError::BadSecret)?),
             None => None,
         };
+        let (uri, shown) = read_url(url)?;
         let peer = Peer {
             http: self.http.clone(),
-            uri: read_url(url)?,
-            url: Arc::from(url),
+            uri,
+            url: Arc::from(shown),
             authorization,
             limit: self.limit.min(MOST_BYTES),
         };
@@ -109,7 +110,7 @@ impl Upstreams {
         let listed = list(&peer, &session, deadline).await;
         peer.leave(&session).await;
         let tools = listed?;
-        tracing::debug!(%tenant, url, tools = tools.len(), "discovered");
+        tracing::debug!(%tenant, url = &*peer.url, tools = tools.len(), "discovered");
         Ok(Discovered {
             server_name: session.server.name.clone(),
             server_version: session.server.version.clone(),

@@ -230,7 +230,7 @@ impl Peer {
             status @ (401 | 403) => return Trouble::Unauthorized { url: url(), status, phrase },
             300..=399 => {
                 let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
-                return Trouble::Redirect { url: url(), to: to.chars().take(200).collect() };
+                return Trouble::Redirect { url: url(), to: super::without_query(to) };
             }
             _ => (),
         }
@@ -309,11 +309,13 @@ struct ErrorObject<'b> {
 }
 
 fn rpc_error(error: &RawValue) -> Trouble {
+    let raw = Bytes::copy_from_slice(error.get().as_bytes());
     let error: Option<ErrorObject<'_>> = wire::object(error);
     let message = error.as_ref().and_then(|error| error.message).and_then(wire::text_of);
     Trouble::Refused {
         code: error.and_then(|error| error.code).unwrap_or(0),
         message: message.as_deref().unwrap_or("no message").chars().take(1000).collect(),
+        raw,
     }
 }
 

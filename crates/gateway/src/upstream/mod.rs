@@ -132,9 +132,10 @@ impl Upstreams {
                 Arc::strong_count(upstream) > 1 || now.duration_since(*upstream.last_used.lock()) < UNUSED
             });
         }
+        let (uri, shown) = read_url(&key.url)?;
         let upstream = Arc::new(Upstream {
-            uri: read_url(&key.url)?,
-            url: key.url.clone(),
+            uri,
+            url: shown.into(),
             session: Mutex::new(Standing::Closed),
             places: Semaphore::new(self.places),
             last_id: AtomicU64::new(0),
@@ -268,9 +269,10 @@ pub(crate) fn presented(secret: &SecretString) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Reads the URL of an MCP server: http or https, with a host, without user name or password.
-fn read_url(text: &str) -> Result<Uri, Trouble> {
-    let bad = |why| Trouble::BadUrl { url: text.chars().take(200).collect(), why };
+/// Reads the URL of an MCP server: http or https, with a host, without user name or password. Beside it, as it is
+/// shown: without its query, in which some servers want a key.
+fn read_url(text: &str) -> Result<(Uri, String), Trouble> {
+    let bad = |why| Trouble::BadUrl { url: without_query(text), why };
     let mut url = Url::parse(text).map_err(|_| bad("it is no URL such as https://example.com/mcp"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("it must begin with https:// or http://"));
@@ -283,5 +285,11 @@ fn read_url(text: &str) -> Result<Uri, Trouble> {
         });
     }
     url.set_fragment(None);
-    url.as_str().parse().map_err(|_| bad("it is no URL such as https://example.com/mcp"))
+    let uri = url.as_str().parse().map_err(|_| bad("it is no URL such as https://example.com/mcp"))?;
+    Ok((uri, without_query(url.as_str())))
+}
+
+/// A URL as it may be shown and written down, cut to 200 characters.
+fn without_query(url: &str) -> String {
+    url.chars().take_while(|letter| !matches!(letter, '?' | '#')).take(200).collect()
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
+use bytes::Bytes;
+
 use super::client::{AddressRefused, ConnectTimedOut, UnknownHost};
 
 /// Why an upstream server could not be used. The sentences are for people who run the catalog, not for agents.
@@ -108,7 +110,7 @@ pub enum Trouble {
     Redirect {
         /// Where.
         url: String,
-        /// Its `Location`, cut to 200 characters.
+        /// Its `Location` without a query, cut to 200 characters.
         to: String,
     },
     /// The session it gave us is gone; nothing was done.
@@ -154,6 +156,8 @@ pub enum Trouble {
         code: i64,
         /// Its message, cut to 1000 characters.
         message: String,
+        /// The error object as it came.
+        raw: Bytes,
     },
 }
 

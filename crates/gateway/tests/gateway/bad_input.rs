@@ -128,6 +128,7 @@ async fn requests_that_are_turned_away_at_the_door() {
 
     let foreign = [typed[0], typed[1], ("origin", "https://evil.example")];
     assert_eq!(post(&foreign, body.clone()).await.status, 403);
+    assert_eq!(world.ledger.rejected().pop(), Some(("foreign_origin", 403)));
     assert_eq!(world.send(Method::GET, &world.url, &foreign, "").await.status, 403);
     let allowed = [typed[0], typed[1], ("origin", "https://inspector.example.com")];
     assert_eq!(post(&allowed, body.clone()).await.status, 200);

@@ -40,6 +40,8 @@ async fn errors_say_what_to_do() {
         ("http://no-such-host.invalid/mcp", &["no address is known for no-such-host.invalid"]),
         ("http://10.1.2.3/mcp", &["10.1.2.3", "private", "gateway.allowed_upstream_networks"]),
         ("example.com/mcp", &["`example.com/mcp`", "https://"]),
+        ("http://127.0.0.1:1/mcp?key=secret", &["nothing listens"]),
+        ("http://127.0.0.1:1 /?key=secret", &["it is no URL"]),
         ("https://bob:secret@example.com/mcp", &["belong to a connection"]),
     ] {
         let error = world.gateway.discover(tenant(), url, None).await.unwrap_err().to_string();

@@ -47,7 +47,13 @@ async fn an_upstream_that_misbehaves_is_a_clear_failure_within_its_time() {
             assert!(!answered.text.contains(secret), "{tool}: {}", answered.text);
         }
     }
+    // An error of the protocol is passed on in words; on record it is content, since it may repeat the arguments.
     assert!(world.call("up.rpc_error", json!({})).await.text.contains("x is missing"));
+    let settlement = world.ledger.settlement();
+    assert_eq!(settlement.failure.unwrap().sentence, "the server answered error -32602");
+    let content: serde_json::Value = serde_json::from_slice(&settlement.result.unwrap()).unwrap();
+    assert_eq!(content, json!({"code": -32602, "message": "x is missing", "data": {"a": 1}}));
+    assert!(settlement.result_digest.is_some());
     assert_eq!(upstream.calls().len(), 17, "each was sent once");
 }
 
