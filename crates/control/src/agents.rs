@@ -19,7 +19,8 @@ pub struct NewAgent {
     pub home_unit: UnitId,
 }
 
-/// Makes an agent. It can do nothing until it has a key and somebody gives it, or a unit it is in, a permission key.
+/// Makes an agent. It can do nothing until it has a key and somebody gives it, or a unit it is in, a
+/// permission key.
 ///
 /// # Errors
 /// `name_taken`.

@@ -82,8 +82,9 @@ pub async fn issue(control: &Control, actor: &Actor, new: NewCredential) -> Resu
     Ok(issued)
 }
 
-/// Issues a key to follow another, which then ends after `overlap` (or when it would have ended, if that is sooner). The
-/// new key has the same name, addresses and person, and lives as long as the old one was meant to.
+/// Issues a key to follow another, which then ends after `overlap` (or when it would have ended, if that is
+/// sooner). The new key has the same name, addresses and person, and lives as long as the old one was meant
+/// to.
 ///
 /// # Errors
 /// `not_in_force` for a key that has ended; `already_rotated` when one follows it already.
@@ -190,7 +191,8 @@ pub async fn list(
     lines(&mut tx, agent, owner, None).await
 }
 
-/// A key of an agent by its name or by the beginning of the key, as lists show it. Only one that was not revoked.
+/// A key of an agent by its name or by the beginning of the key, as lists show it. Only one that was not
+/// revoked.
 pub async fn find(
     control: &Control,
     actor: &Actor,

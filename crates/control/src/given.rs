@@ -5,7 +5,8 @@ use model::Timestamp;
 
 use crate::Error;
 
-/// A name or title for people: trimmed, 1 to `most` characters, nothing that could make it read as another name.
+/// A name or title for people: trimmed, 1 to `most` characters, nothing that could make it read as another
+/// name.
 pub(crate) fn name(field: &'static str, text: &str, most: usize) -> Result<String, Error> {
     let text = text.trim();
     if !(1..=most).contains(&text.chars().count()) {
@@ -20,12 +21,14 @@ pub(crate) fn name(field: &'static str, text: &str, most: usize) -> Result<Strin
     }
 }
 
-/// Control characters, and those that turn the direction of text, so that a name would show as something else.
+/// Control characters, and those that turn the direction of text, so that a name would show as something
+/// else.
 fn misleads(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A mail address in the form it is stored in: lower case, ASCII (RFC 5321 without SMTPUTF8), at most 254 characters.
+/// A mail address in the form it is stored in: lower case, ASCII (RFC 5321 without SMTPUTF8), at most 254
+/// characters.
 pub(crate) fn email(text: &str) -> Result<String, Error> {
     let text = text.trim();
     let fits = text.len() <= 254

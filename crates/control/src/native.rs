@@ -28,7 +28,8 @@ pub fn find(name: &str) -> Option<&'static Native> {
 }
 
 /// Runs a tool of a native module for a principal whose call was admitted. Answers the JSON text of an MCP
-/// `CallToolResult` and whether it says `isError`: wrong arguments are such results, since the agent can mend them.
+/// `CallToolResult` and whether it says `isError`: wrong arguments are such results, since the agent can mend
+/// them.
 ///
 /// # Errors
 /// When there is no such module or tool, or the database fails.

@@ -24,8 +24,8 @@ const SHORTEST: usize = 12;
 /// In bytes. Longer ones are not hashed, not even to be refused.
 pub(crate) const LONGEST: usize = 1024;
 
-/// A hash of these parameters, of a password that nobody knows: checked where there is no other, so that it takes as
-/// long to refuse an address that does not exist as one that does.
+/// A hash of these parameters, of a password that nobody knows: checked where there is no other, so that it
+/// takes as long to refuse an address that does not exist as one that does.
 pub(crate) const DUMMY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXRoaW5nIHNhbHR5$ZmRzYWZkc2FmZHNhZmRzYWZkc2FmZHNhZmRzYWZkc2E";
 

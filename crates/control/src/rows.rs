@@ -1,4 +1,5 @@
-//! Reading rows: what the database's own constraints promise is checked once more where it becomes a value of ours.
+//! Reading rows: what the database's own constraints promise is checked once more where it becomes a value of
+//! ours.
 
 use model::access::Grantee;
 use model::call::Digest;
@@ -41,8 +42,8 @@ pub(crate) fn grantee(
     }
 }
 
-/// The smallest UUIDv7 of an instant, as `uuid_floor` of migration 4 makes it: ids in a time are a range, so that only
-/// its partitions are read.
+/// The smallest UUIDv7 of an instant, as `uuid_floor` of migration 4 makes it: ids in a time are a range, so
+/// that only its partitions are read.
 pub(crate) fn uuid_floor(at: model::Timestamp) -> Uuid {
     let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
     Uuid::from_u128(millis << 80 | 0x7000_8000_0000_0000_0000)

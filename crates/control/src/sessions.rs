@@ -1,5 +1,5 @@
-//! Browser sessions in PostgreSQL, for `tower-sessions`. Found by their random id before a tenant is known; only the
-//! SHA-256 of the id is stored, so that who reads the table cannot take over a session.
+//! Browser sessions in PostgreSQL, for `tower-sessions`. Found by their random id before a tenant is known;
+//! only the SHA-256 of the id is stored, so that who reads the table cannot take over a session.
 
 use async_trait::async_trait;
 use model::Timestamp;

@@ -67,8 +67,8 @@ impl From<sqlx::Error> for SignInError {
     }
 }
 
-/// Checks a password. The same person can have accounts in several organizations: those whose password it is are
-/// returned, at least one.
+/// Checks a password. The same person can have accounts in several organizations: those whose password it is
+/// are returned, at least one.
 ///
 /// Attempts are counted before the password is checked, so that many at once are not more than their number.
 pub async fn sign_in(
@@ -121,8 +121,8 @@ pub async fn sign_in(
     Ok(signed_in)
 }
 
-/// Who a signed-in person is now: asked at each request, so that what was taken away is gone. None: suspended, or in a
-/// suspended organization.
+/// Who a signed-in person is now: asked at each request, so that what was taken away is gone. None:
+/// suspended, or in a suspended organization.
 pub async fn actor(control: &Control, tenant: TenantId, user: UserId) -> Result<Option<Actor>, Error> {
     let mut tx = Actor::worker(tenant).read(control).await?;
     let found = sqlx::query!(

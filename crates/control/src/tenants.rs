@@ -147,7 +147,8 @@ pub async fn list(control: &Control) -> Result<Vec<TenantHead>, Error> {
     Ok(heads)
 }
 
-/// Stops everything in an organization: its next call is refused and nobody can sign in. Only for the operator.
+/// Stops everything in an organization: its next call is refused and nobody can sign in. Only for the
+/// operator.
 pub async fn suspend(control: &Control, actor: &Actor) -> Result<(), Error> {
     stand(control, actor, Standing::Suspended).await
 }

@@ -70,7 +70,8 @@ pub async fn list(control: &Control, actor: &Actor) -> Result<Vec<UnitView>, Err
     live(&mut tx).await
 }
 
-/// A unit by its path from the top, `Sales/EMEA`, or by its name alone where only one has it. Case does not matter.
+/// A unit by its path from the top, `Sales/EMEA`, or by its name alone where only one has it. Case does not
+/// matter.
 pub async fn find(control: &Control, actor: &Actor, text: &str) -> Result<UnitView, Error> {
     let wanted = text.trim().to_lowercase();
     let units = list(control, actor).await?;

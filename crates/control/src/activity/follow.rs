@@ -15,11 +15,13 @@ use uuid::Uuid;
 use super::{Filter, Range, Sight, store};
 use crate::{Actor, Control, Error, rows, sign_in};
 
-/// How long after the last look the next one is, when nothing is heard: calls may have come through other nodes.
+/// How long after the last look the next one is, when nothing is heard: calls may have come through other
+/// nodes.
 const UNHEARD: Duration = Duration::from_secs(2);
 /// Looks are at least this far apart, however much is heard.
 const APART: Duration = Duration::from_millis(250);
-/// Ids are made when a request arrives and committed later, so each look begins this long before the last one did.
+/// Ids are made when a request arrives and committed later, so each look begins this long before the last one
+/// did.
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 /// How often it is asked whether the actor may still look.
 const RIGHTS: Duration = Duration::from_secs(10);
@@ -28,8 +30,9 @@ const MOST: usize = 200;
 /// For this long the end of a running call is waited for.
 const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 
-/// New and changed calls that the actor may see, from ten seconds ago on; a call that ends is told once more. When more
-/// than 200 come at once, the newest 200. Ends with an error when the actor's rights are gone or the database is.
+/// New and changed calls that the actor may see, from ten seconds ago on; a call that ends is told once more.
+/// When more than 200 come at once, the newest 200. Ends with an error when the actor's rights are gone or
+/// the database is.
 pub fn follow(
     control: &Control,
     actor: &Actor,

@@ -22,9 +22,9 @@ const LONGEST: u16 = 200;
 /// Which calls are wanted; each that is given narrows.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Filter {
-    /// Received at this time or later.
+    /// Received at this time or later, to the millisecond.
     pub from: Option<Timestamp>,
-    /// Received before this time.
+    /// Received before this time, to the millisecond.
     pub to: Option<Timestamp>,
     /// By this agent.
     pub agent: Option<AgentId>,
@@ -116,8 +116,8 @@ fn next(id: Uuid) -> Uuid {
     Uuid::from_u128(id.as_u128().saturating_add(1))
 }
 
-/// A page of at most `limit` calls (at most 200) that the actor may see: all of the tenant, or those of agents that the
-/// person owns or that acted for them, or those below units where a role lets them.
+/// A page of at most `limit` calls (at most 200) that the actor may see: all of the tenant, or those of
+/// agents that the person owns or that acted for them, or those below units where a role lets them.
 ///
 /// # Errors
 /// `too_slow` when going through the calls takes more than ten seconds.

@@ -1,4 +1,5 @@
-//! Reading calls. Statements are static; a range of ids stands for a range of time, so that only its partitions are read.
+//! Reading calls. Statements are static; a range of ids stands for a range of time, so that only its
+//! partitions are read.
 
 use model::CallId;
 use model::call::{CallRow, Reason};
@@ -139,7 +140,8 @@ pub(super) async fn rows(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<CallRow>
     .collect()
 }
 
-/// Agents and people are suspended and never deleted, so their names are there; a page must not fail should one not be.
+/// Agents and people are suspended and never deleted, so their names are there; a page must not fail should
+/// one not be.
 pub(super) fn name(name: Option<String>) -> String {
     name.unwrap_or_else(|| "(unknown)".to_owned())
 }

@@ -12,8 +12,8 @@ use crate::tx::TenantTx;
 use crate::vault::{About, TenantKeys};
 use crate::{Actor, Control, Error, rows};
 
-/// Everything about a call that the actor may see; arguments and results only where content may be seen. None: there is
-/// no such call, or not for this actor.
+/// Everything about a call that the actor may see; arguments and results only where content may be seen.
+/// None: there is no such call, or not for this actor.
 pub async fn story(control: &Control, actor: &Actor, call: CallId) -> Result<Option<CallStory>, Error> {
     let sight = Sight::of(actor)?;
     let keys = control.keys(actor.tenant()).await?;

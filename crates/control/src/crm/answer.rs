@@ -1,4 +1,5 @@
-//! What a tool answers: an MCP `CallToolResult` (2025-11-25, server/tools), or the sentence that is wrong with the call.
+//! What a tool answers: an MCP `CallToolResult` (2025-11-25, server/tools), or the sentence that is wrong
+//! with the call.
 
 use model::Timestamp;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! A tool's arguments, read field by field. What is wrong is said of the field, so that the agent can mend it.
+//! A tool's arguments, read field by field. What is wrong is said of the field, so that the agent can mend
+//! it.
 
 use std::str::FromStr;
 
@@ -159,7 +160,8 @@ impl Arguments {
         Ok(patch.value())
     }
 
-    /// An amount of money from 0 up, with at most two decimals. Numbers are taken by their digits, not as floats.
+    /// An amount of money from 0 up, with at most two decimals. Numbers are taken by their digits, not as
+    /// floats.
     pub(super) fn patch_amount(&mut self, field: &'static str) -> Result<Patch<Decimal>, Fault> {
         self.take(field, |value| {
             let text = match value {

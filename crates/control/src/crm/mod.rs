@@ -1,7 +1,8 @@
-//! The native CRM: companies, contacts, deals and interactions, so that the product is useful with nothing else.
+//! The native CRM: companies, contacts, deals and interactions, so that the product is useful with nothing
+//! else.
 //!
-//! What the tools promise to agents is in `definitions.json`. Whether an agent may use one was decided before; here it
-//! reaches the rows of its own tenant and no others.
+//! What the tools promise to agents is in `definitions.json`. Whether an agent may use one was decided
+//! before; here it reaches the rows of its own tenant and no others.
 
 mod answer;
 mod arguments;

@@ -1,4 +1,5 @@
-//! Built-in modules in a tenant's catalog. What they offer comes with the program, so it is approved as it is.
+//! Built-in modules in a tenant's catalog. What they offer comes with the program, so it is approved as it
+//! is.
 
 use std::collections::HashMap;
 
@@ -33,8 +34,8 @@ fn offered(native: &Native) -> Result<Vec<(Definition, String)>, Error> {
         .collect()
 }
 
-/// Puts a built-in module such as `crm` into the catalog, with all its tools approved. Nobody may call them before
-/// somebody is given a key.
+/// Puts a built-in module such as `crm` into the catalog, with all its tools approved. Nobody may call them
+/// before somebody is given a key.
 ///
 /// # Errors
 /// When there is none of this name; `nothing_to_do` when it is there already; `name_taken` by another module.
@@ -78,8 +79,8 @@ pub async fn enable_native(
     Ok(module.id)
 }
 
-/// Brings the built-in modules of every tenant to what this program offers, after it was replaced by a newer one. Returns
-/// how many modules changed. Harmless to repeat, and when several nodes do it at once.
+/// Brings the built-in modules of every tenant to what this program offers, after it was replaced by a newer
+/// one. Returns how many modules changed. Harmless to repeat, and when several nodes do it at once.
 pub async fn renew_native(control: &Control) -> Result<u64, Error> {
     let tenants = sqlx::query_scalar!(r#"SELECT tenant_ids() AS "id!""#).fetch_all(control.pool()).await?;
     let mut renewed = 0;

@@ -1,4 +1,5 @@
-//! What we present upstream: the value of an `Authorization` header, sealed in the database and never shown again.
+//! What we present upstream: the value of an `Authorization` header, sealed in the database and never shown
+//! again.
 
 use std::collections::HashMap;
 
@@ -15,8 +16,9 @@ use crate::tx::TenantTx;
 use crate::vault::{About, TenantKeys};
 use crate::{Actor, Control, Error};
 
-/// Opened connections, so that a call does not wait for the database. What a connection presents never changes: another
-/// secret is another connection, and no call is admitted with one that was revoked, since revoking moves the epoch.
+/// Opened connections, so that a call does not wait for the database. What a connection presents never
+/// changes: another secret is another connection, and no call is admitted with one that was revoked, since
+/// revoking moves the epoch.
 #[derive(Default)]
 pub(crate) struct Opened(RwLock<HashMap<(TenantId, ConnectionId), SecretString>>);
 

@@ -172,7 +172,8 @@ mod tests {
         .unwrap();
         assert_eq!(one.hash, other.hash);
         assert_ne!(one.hash, read(&TOOL.replace("1.5", "1.6")).unwrap().hash);
-        // Pinned: hashes are stored, and a reader that saw numbers in another way would have every tool drift at once.
+        // Pinned: hashes are stored, and a reader that saw numbers in another way would have every tool drift
+        // at once.
         assert_eq!(
             hex::encode(one.hash),
             hex::encode(Sha256::digest(

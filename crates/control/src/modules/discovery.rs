@@ -1,5 +1,5 @@
-//! What an upstream offers, compared with what is on the shelf. Pinned: nothing that changed upstream runs before
-//! somebody has approved the change.
+//! What an upstream offers, compared with what is on the shelf. Pinned: nothing that changed upstream runs
+//! before somebody has approved the change.
 
 use std::collections::HashMap;
 
@@ -120,8 +120,8 @@ pub(super) fn compare(tool: &Shelved, offered: Option<&Digest>) -> Option<Change
     }
 }
 
-/// Compares what an upstream offers now (the JSON text of MCP `Tool` objects) with the shelf. New tools are proposed,
-/// changed ones that had been approved drift, missing ones are withdrawn.
+/// Compares what an upstream offers now (the JSON text of MCP `Tool` objects) with the shelf. New tools are
+/// proposed, changed ones that had been approved drift, missing ones are withdrawn.
 pub async fn rediscover(
     control: &Control,
     actor: &Actor,
@@ -215,7 +215,8 @@ pub(super) async fn apply(
     Ok(discovery)
 }
 
-/// The key that a tool of an upstream server asks for. What does not say that it only reads is taken to write.
+/// The key that a tool of an upstream server asks for. What does not say that it only reads is taken to
+/// write.
 pub(super) fn key(module: &str, definition: &Definition) -> String {
     format!("{module}:{}", if definition.read_only { "read" } else { "write" })
 }

@@ -25,7 +25,8 @@ pub use tools::{ToolDetail, approve_all, approve_tool, find_tool, set_price, too
 /// An upstream MCP server to be added.
 #[derive(Clone, Debug)]
 pub struct NewModule {
-    /// Its permission key and the first part of its tools' names: `a-z` first, then `a-z`, `0-9`, `_`, `-`; at most 40.
+    /// Its permission key and the first part of its tools' names: `a-z` first, then `a-z`, `0-9`, `_`, `-`;
+    /// at most 40.
     pub name: String,
     /// What people call it: 1 to 120 characters.
     pub title: String,
@@ -61,8 +62,9 @@ pub struct ModuleLine {
     pub tools: Vec<ToolView>,
 }
 
-/// Adds an upstream MCP server with the tools it offers, as the JSON text of MCP `Tool` objects. Nothing of it can be
-/// called before somebody approves a tool and gives somebody a key: `name`, `name:read` or `name:write`.
+/// Adds an upstream MCP server with the tools it offers, as the JSON text of MCP `Tool` objects. Nothing of
+/// it can be called before somebody approves a tool and gives somebody a key: `name`, `name:read` or
+/// `name:write`.
 ///
 /// # Errors
 /// `name_taken`; or what is wrong with name, title, URL or header.
@@ -177,7 +179,8 @@ pub(crate) async fn one(tx: &mut TenantTx, module: ModuleId) -> Result<ModuleVie
     store::module(tx, module).await?.ok_or_else(|| Error::not_found("such module"))
 }
 
-/// Where an upstream is reached: http or https, a host, at most 2000 characters, and no secret in it, for URLs are shown.
+/// Where an upstream is reached: http or https, a host, at most 2000 characters, and no secret in it, for
+/// URLs are shown.
 fn upstream_url(text: &str) -> Result<String, Error> {
     let wrong = |sentence: &str| Error::invalid("url", sentence);
     let url =

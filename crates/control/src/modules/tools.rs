@@ -50,8 +50,9 @@ pub async fn find_tool(control: &Control, actor: &Actor, full_name: &str) -> Res
         .ok_or_else(|| Error::not_found(format!("tool `{}`", full_name.trim())))
 }
 
-/// Approves a tool as the upstream offers it now: from then on, whoever has its key may call it. `reviewed` is the hash
-/// that the person saw ([`ToolDetail::offered`]); should the upstream have changed the tool since, it is not approved.
+/// Approves a tool as the upstream offers it now: from then on, whoever has its key may call it. `reviewed`
+/// is the hash that the person saw ([`ToolDetail::offered`]); should the upstream have changed the tool
+/// since, it is not approved.
 ///
 /// # Errors
 /// `nothing_to_do`; `not_offered`; `changed_since`.
@@ -85,7 +86,8 @@ pub async fn approve_tool(
     tx.commit().await
 }
 
-/// Approves every proposed and drifted tool of a module as offered now. Returns how many; what was taken out stays out.
+/// Approves every proposed and drifted tool of a module as offered now. Returns how many; what was taken out
+/// stays out.
 pub async fn approve_all(control: &Control, actor: &Actor, module: ModuleId) -> Result<u64, Error> {
     let mut tx = actor.change(control).await?;
     tx.authorize(Deed::ChangeCatalog, "module")?;
@@ -137,7 +139,8 @@ pub async fn withdraw_tool(control: &Control, actor: &Actor, tool: ToolId) -> Re
     tx.commit().await
 }
 
-/// Sets what a call of a tool costs from now on, in the organization's currency. Calls made before keep their price.
+/// Sets what a call of a tool costs from now on, in the organization's currency. Calls made before keep their
+/// price.
 pub async fn set_price(
     control: &Control,
     actor: &Actor,

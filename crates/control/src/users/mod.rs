@@ -126,8 +126,8 @@ async fn stand(control: &Control, actor: &Actor, user: UserId, standing: Standin
     tx.commit().await
 }
 
-/// Gives a person a new password: at least 12 characters. It decides who signs in and not what may be called, so the
-/// epoch stays.
+/// Gives a person a new password: at least 12 characters. It decides who signs in and not what may be called,
+/// so the epoch stays.
 pub async fn set_password(
     control: &Control,
     actor: &Actor,

@@ -1,4 +1,5 @@
-//! What people may do in the dashboard: roles given and taken. Only owners make and unmake owners, and one always stays.
+//! What people may do in the dashboard: roles given and taken. Only owners make and unmake owners, and one
+//! always stays.
 
 use model::people::Role;
 use model::{RoleAssignmentId, UnitId, UserId};

@@ -1,0 +1,176 @@
+//! Every verb of people, agents, catalog, grants and activity, tried by every role. What comes of it is
+//! `who_may.txt`; a change there is a change of who may do what.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod outside;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use control::activity::{self, Filter, Page};
+use control::agents::{self, NewAgent};
+use control::credentials::{self, NewCredential};
+use control::modules::{self, NewModule, connections};
+use control::units::{self, NewUnit};
+use control::users::{self, NewUser};
+use control::{Actor, Error, grants, tenants};
+use model::access::Grantee;
+use model::people::{Role, UnitKind};
+use model::{Currency, Money};
+use outside::{signed_in, user};
+use testkit::TestWorld;
+
+/// Tries everything once, in a world where each of it could be done. What may not be done is as if it were
+/// not there.
+async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
+    let (control, operator) = (&world.control, &world.operator);
+    let ada = user(world, "Ada", Some(Role::Member)).await;
+    let (agent, _) = world.agent("Helper").await;
+    let unit = NewUnit { parent: None, kind: UnitKind::Team, name: "Sales".to_owned() };
+    let unit = units::create(control, operator, unit).await.unwrap();
+    let keys = credentials::list(control, operator, Some(agent)).await.unwrap();
+    let key = keys[0].view.id;
+    let notes = modules::find(control, operator, "notes").await.unwrap();
+    let (module, tool) = (notes.view.id, notes.tools[0].id);
+    let grant = world.grant("notes", Grantee::User(ada)).await;
+    let secret = "Bearer secret".to_owned().into();
+    let permission = "notes:read".parse().unwrap();
+    let password = "a long enough password".to_owned().into();
+    let page = Page::Newest;
+
+    let mut tried = Vec::new();
+    fn add<T>(tried: &mut Vec<(&'static str, bool)>, verb: &'static str, result: Result<T, Error>) {
+        tried.push((verb, !matches!(result, Err(Error::NotFound { .. }))));
+    }
+    macro_rules! attempt {
+        ($verb:literal, $result:expr) => {
+            add(&mut tried, $verb, $result.await)
+        };
+    }
+    attempt!("tenant.suspend", tenants::suspend(control, actor));
+    tenants::resume(control, operator).await.ok();
+    attempt!("unit.list", units::list(control, actor));
+    let new = NewUnit { parent: None, kind: UnitKind::Team, name: "New".to_owned() };
+    attempt!("unit.create", units::create(control, actor, new));
+    attempt!("unit.rename", units::rename(control, actor, unit, "Other"));
+    attempt!("user.list", users::list(control, actor));
+    let new = |role| NewUser {
+        email: format!("new{}@acme.example", u8::from(role == Some(Role::Owner))),
+        name: "New".to_owned(),
+        home_unit: unit,
+        password: None,
+        role,
+    };
+    attempt!("user.create", users::create(control, actor, new(None)));
+    attempt!("user.create owner", users::create(control, actor, new(Some(Role::Owner))));
+    attempt!("user.suspend", users::suspend(control, actor, ada));
+    attempt!("user.resume", users::resume(control, actor, ada));
+    attempt!("user.suspend owner", users::suspend(control, actor, world.tenant.owner));
+    users::resume(control, operator, world.tenant.owner).await.ok();
+    attempt!("user.set_password", users::set_password(control, actor, ada, &password));
+    attempt!("user.set_password owner", users::set_password(control, actor, world.tenant.owner, &password));
+    attempt!("user.move", users::move_to(control, actor, ada, unit));
+    attempt!("user.join_unit", users::join_unit(control, actor, ada, world.tenant.unit));
+    users::join_unit(control, operator, ada, world.tenant.unit).await.ok();
+    attempt!("user.leave_unit", users::leave_unit(control, actor, ada, world.tenant.unit));
+    attempt!("role.give", users::give_role(control, actor, ada, Role::Finance, None));
+    attempt!("role.give owner", users::give_role(control, actor, ada, Role::Owner, None));
+    attempt!("role.take", users::take_role(control, actor, ada, Role::Member, None));
+    attempt!("role.take owner", users::take_role(control, actor, world.tenant.owner, Role::Owner, None));
+    attempt!("unit.archive", units::archive(control, actor, unit));
+    attempt!("agent.list of others", async {
+        let agents = agents::list(control, actor).await?;
+        let found = agents.into_iter().find(|found| found.id == agent);
+        found.ok_or(Error::NotFound { what: "agent".to_owned() })
+    });
+    let new = NewAgent { name: "New".to_owned(), owner: ada, home_unit: world.tenant.unit };
+    attempt!("agent.create", agents::create(control, actor, new));
+    attempt!("agent.suspend", agents::suspend(control, actor, agent));
+    attempt!("agent.resume", agents::resume(control, actor, agent));
+    attempt!("agent.move", agents::move_to(control, actor, agent, world.tenant.unit));
+    let new = NewCredential {
+        agent,
+        name: "new".to_owned(),
+        expires_at: None,
+        allowed_addresses: Vec::new(),
+        on_behalf_of: None,
+    };
+    attempt!("credential.issue", credentials::issue(control, actor, new));
+    attempt!("credential.rotate", credentials::rotate(control, actor, key, Duration::ZERO));
+    attempt!("credential.revoke", credentials::revoke(control, actor, key));
+    attempt!("module.list", modules::list(control, actor));
+    let new = NewModule {
+        name: "new".to_owned(),
+        title: "New".to_owned(),
+        url: "https://new.example/mcp".to_owned(),
+        owner: None,
+        authorization: None,
+    };
+    attempt!("module.add", modules::add_mcp(control, actor, new, Vec::new()));
+    attempt!("module.enable", modules::enable_native(control, actor, "crm", None));
+    attempt!("module.rediscover", modules::rediscover(control, actor, module, Vec::new()));
+    attempt!("module.switch_off", modules::switch_off(control, actor, module));
+    attempt!("module.switch_on", modules::switch_on(control, actor, module));
+    attempt!("tool.approve", modules::approve_tool(control, actor, tool, None));
+    attempt!("tool.approve all", modules::approve_all(control, actor, module));
+    attempt!("tool.withdraw", modules::withdraw_tool(control, actor, tool));
+    attempt!("tool.set_price", modules::set_price(control, actor, tool, Money::zero(Currency::EUR)));
+    attempt!("connection.set", connections::set(control, actor, module, &secret));
+    connections::set(control, operator, module, &secret).await.unwrap();
+    attempt!("connection.revoke", connections::revoke(control, actor, module));
+    attempt!("grant.list", grants::list(control, actor));
+    attempt!("grant.give", grants::give(control, actor, &permission, Grantee::Agent(agent), None));
+    grants::give(control, operator, &permission, Grantee::Agent(agent), None).await.ok();
+    attempt!("grant.revoke key", grants::revoke_key(control, actor, &permission, Grantee::Agent(agent)));
+    attempt!("grant.revoke", grants::revoke(control, actor, grant));
+    attempt!("activity.list own", activity::list(control, actor, &Filter::default(), page, 1));
+    attempt!("activity.rejections", activity::rejections(control, actor, 1));
+    tried
+}
+
+#[tokio::test]
+async fn who_may_do_what_is_as_written() {
+    let mut columns: Vec<(String, Vec<(&'static str, bool)>)> = Vec::new();
+    for role in Role::ALL {
+        let world = TestWorld::new().await;
+        let person = user(&world, "Tess", Some(*role)).await;
+        let actor = signed_in(&world, person).await;
+        columns.push((role.to_string(), tried(&world, &actor).await));
+    }
+    let world = TestWorld::new().await;
+    let person = user(&world, "Tess", None).await;
+    users::give_role(&world.control, &world.operator, person, Role::Admin, Some(world.tenant.unit))
+        .await
+        .unwrap();
+    let actor = signed_in(&world, person).await;
+    columns.push(("admin of a unit".to_owned(), tried(&world, &actor).await));
+    let world = TestWorld::new().await;
+    let (_, stranger) = world.another_tenant("other").await;
+    columns.push(("operator elsewhere".to_owned(), tried(&world, &stranger).await));
+    let world = TestWorld::new().await;
+    columns.push(("operator".to_owned(), tried(&world, &world.operator).await));
+
+    let mut table = format!("{:<26}", "");
+    for (name, _) in &columns {
+        write!(table, "  {name}").unwrap();
+    }
+    for (row, (verb, _)) in columns[0].1.iter().enumerate() {
+        write!(table, "\n{verb:<26}").unwrap();
+        for (name, tried) in &columns {
+            assert_eq!(tried[row].0, *verb);
+            let answer = if tried[row].1 { "may" } else { "-" };
+            write!(table, "  {answer:<width$}", width = name.len()).unwrap();
+        }
+        table.truncate(table.trim_end().len());
+    }
+    table.push('\n');
+    let written = include_str!("who_may.txt");
+    if table != written {
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("who_may.txt");
+        std::fs::write(&path, &table).unwrap();
+        panic!(
+            "who may do what has changed; if that is meant, copy {} over tests/who_may.txt\n{table}",
+            path.display()
+        );
+    }
+}
