@@ -35,7 +35,8 @@ struct Admitted {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Ended {
     mcp_method_name: &'static str,
-    outcome: &'static str,
+    /// How it ended, unless well.
+    error_type: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -123,7 +124,9 @@ impl Metrics {
 
     /// An admitted call ended.
     pub(crate) fn settlement(&self, outcome: Outcome, took: Duration) {
-        let ended = Ended { mcp_method_name: "tools/call", outcome: outcome.word() };
+        // An empty label is no label.
+        let error_type = if outcome == Outcome::Succeeded { "" } else { outcome.word() };
+        let ended = Ended { mcp_method_name: "tools/call", error_type };
         self.inner.operations.get_or_create(&ended).observe(took.as_secs_f64());
     }
 
@@ -202,7 +205,7 @@ mod tests {
             r#"workingagents_admissions_total{verdict="permit",answer="recorded"} 1"#,
             r#"workingagents_admissions_total{verdict="deny",answer="unavailable"} 1"#,
             r#"workingagents_admission_duration_seconds_bucket{le="0.004"} 2"#,
-            r#"mcp_server_operation_duration_seconds_bucket{le="0.05",mcp_method_name="tools/call",outcome="tool_error"} 1"#,
+            r#"mcp_server_operation_duration_seconds_bucket{le="0.05",mcp_method_name="tools/call",error_type="tool_error"} 1"#,
             r#"workingagents_rejections_total{code="malformed_json"} 1"#,
             r#"workingagents_directory_reads_total{result="read"} 1"#,
         ] {

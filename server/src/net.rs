@@ -157,3 +157,95 @@ async fn speaks(stream: &TcpStream) -> io::Result<()> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use http_body_util::{BodyExt as _, Empty};
+    use hyper_util::client::legacy::Client;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A server whose `/slow` takes 300 ms, for `places` connections.
+    async fn start(places: usize, drain: Duration) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+        let slow = async || {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            "done"
+        };
+        let from = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string();
+        let router = Router::new().route("/slow", get(slow)).route("/from", get(from));
+        let listener = Listener::bind("test", ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let (address, stop) = (listener.address(), CancellationToken::new());
+        (address, stop.clone(), tokio::spawn(listener.serve(router, places, drain, stop)))
+    }
+
+    async fn ask(
+        address: SocketAddr,
+        path: &str,
+        http2: bool,
+    ) -> Result<String, hyper_util::client::legacy::Error> {
+        let client =
+            Client::builder(TokioExecutor::new()).http2_only(http2).build_http::<Empty<bytes::Bytes>>();
+        let response = client.get(format!("http://{address}{path}").parse().unwrap()).await?;
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        Ok(String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn both_versions_of_http_are_spoken_and_the_peer_is_known() {
+        let (address, _stop, _serving) = start(10, Duration::from_secs(1)).await;
+        for http2 in [false, true] {
+            assert_eq!(ask(address, "/from", http2).await.unwrap(), "127.0.0.1");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_in_flight_ends_and_nothing_more_is_accepted() {
+        let (address, stop, serving) = start(10, Duration::from_secs(5)).await;
+        let in_flight = tokio::spawn(async move { ask(address, "/slow", false).await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(ask(address, "/from", false).await.is_err());
+        assert_eq!(in_flight.await.unwrap().unwrap(), "done");
+        tokio::time::timeout(Duration::from_secs(1), serving).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_takes_longer_than_the_drain_is_not_waited_for() {
+        let (address, stop, serving) = start(10, Duration::from_millis(50)).await;
+        let in_flight = tokio::spawn(async move { ask(address, "/slow", false).await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+        tokio::time::timeout(Duration::from_millis(200), serving).await.unwrap().unwrap();
+        in_flight.abort();
+    }
+
+    #[tokio::test]
+    async fn one_more_connection_than_there_are_places_waits() {
+        let (address, _stop, _serving) = start(1, Duration::from_secs(1)).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first.write_all(b"GET /from HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(first.read(&mut [0; 100]).await.unwrap() > 0);
+        let second = tokio::spawn(async move { ask(address, "/from", false).await });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!second.is_finished());
+        drop(first);
+        assert_eq!(second.await.unwrap().unwrap(), "127.0.0.1");
+    }
+
+    /// Time goes by itself while nothing happens.
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_or_never_finishes_is_not_waited_for() {
+        let (address, _stop, _serving) = start(10, Duration::from_secs(1)).await;
+        for words in ["", "PRI * HTTP", "GET /from HTTP/1.1\r\nhost: x"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(words.as_bytes()).await.unwrap();
+            let mut said = Vec::new();
+            let read = tokio::time::timeout(HEADERS * 2, stream.read_to_end(&mut said)).await;
+            assert!(read.is_ok(), "{words:?} is still listened to");
+        }
+    }
+}

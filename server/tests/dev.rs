@@ -16,6 +16,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
 
 /// A data folder that is gone at the end.
 struct Data(PathBuf);
@@ -205,6 +207,49 @@ async fn keys_do_what_their_notes_say_and_outlive_a_kill() {
     assert!(status.success());
     assert_eq!(rest, "", "one line is all there is on stdout");
     assert!(!socket.exists(), "PostgreSQL has stopped with us");
+}
+
+/// A process that was paused for so long that its lease ran out: it admits nothing under the old one, and goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_lease_nothing_is_admitted_and_a_new_one_is_taken() {
+    let data = Data::new("lease");
+    let dev = Dev::start(&data.0);
+    let agent = &dev.ready["agents"][0];
+    let asked = json!({ "limit": 1 });
+    assert!(call(&dev, agent, "crm.list_deals", asked.clone()).await.0);
+
+    let mut owner: PgConnection =
+        dev.text("admin_database_url").parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+    let expire = "UPDATE nodes SET lease_until = clock_timestamp() - interval '1 minute' RETURNING id";
+    let former: Vec<uuid::Uuid> = sqlx::query_scalar(expire).fetch_all(&mut owner).await.unwrap();
+    assert_eq!(former.len(), 1);
+    let params = json!({ "name": "crm.list_deals", "arguments": asked });
+    let (status, refused) =
+        post(dev.text("mcp_url"), agent["key"].as_str().unwrap(), "tools/call", params).await;
+    assert_eq!((status, &refused["result"]), (503, &Value::Null), "{refused}");
+
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let (status, _) = post(
+            dev.text("mcp_url"),
+            agent["key"].as_str().unwrap(),
+            "tools/call",
+            json!({ "name": "crm.list_deals", "arguments": asked }),
+        )
+        .await;
+        if status == 200 {
+            break;
+        }
+        assert!(Instant::now() < patience, "no new lease was taken");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let nodes: Vec<uuid::Uuid> =
+        sqlx::query_scalar("SELECT id FROM nodes WHERE lease_until > clock_timestamp()")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
+    assert!(nodes.len() == 1 && nodes != former, "{nodes:?}");
+    assert!(dev.stop().0.success());
 }
 
 #[test]

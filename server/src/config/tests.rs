@@ -12,9 +12,8 @@ fn read(file: &str, environment: &[(&str, &str)]) -> Result<Config, Wrong> {
 }
 
 fn temporary() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("workingagents-config-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder.join(format!("{:?}.toml", std::thread::current().id()))
+    let thread = std::thread::current().id();
+    std::env::temp_dir().join(format!("workingagents-config-{}-{thread:?}.toml", std::process::id()))
 }
 
 fn read_from(path: &Path, file: &str, environment: &[(&str, &str)]) -> Result<Config, Wrong> {
