@@ -6,6 +6,7 @@ use model::call::Attribution;
 use model::people::Role;
 use model::{TenantId, UnitId, UserId};
 
+use crate::authority::Deed;
 use crate::tx::TenantTx;
 use crate::{Control, Error};
 
@@ -114,8 +115,9 @@ impl Actor {
         TenantTx::write(control, self.clone()).await
     }
 
-    /// Opens a transaction that changes who may do what: takes the tenant's gate first and moves its epoch.
-    pub(crate) async fn change(&self, control: &Control) -> Result<TenantTx, Error> {
-        TenantTx::change(control, self.clone()).await
+    /// Opens a transaction that changes who may do what: takes the tenant's gate first and moves its epoch. Nobody whose
+    /// roles do not include the deed gets to the gate, which calls wait for; to them there is no `what`.
+    pub(crate) async fn change(&self, control: &Control, deed: Deed, what: &str) -> Result<TenantTx, Error> {
+        TenantTx::change(control, self.clone(), deed, what).await
     }
 }

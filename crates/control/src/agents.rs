@@ -25,8 +25,7 @@ pub struct NewAgent {
 /// # Errors
 /// `name_taken`.
 pub async fn create(control: &Control, actor: &Actor, new: NewAgent) -> Result<AgentId, Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeAgents, "agent")?;
+    let mut tx = actor.change(control, Deed::ChangeAgents, "agent").await?;
     let name = given::name("name", &new.name, 120)?;
     let (owner, unit) = (users::one(&mut tx, new.owner).await?, units::one(&mut tx, new.home_unit).await?);
     let (id, tenant, now): (AgentId, _, _) = (tx.id(), tx.tenant_uuid(), tx.now());
@@ -100,8 +99,7 @@ pub async fn resume(control: &Control, actor: &Actor, agent: AgentId) -> Result<
 }
 
 async fn stand(control: &Control, actor: &Actor, agent: AgentId, standing: Standing) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeAgents, "agent")?;
+    let mut tx = actor.change(control, Deed::ChangeAgents, "agent").await?;
     let name = one(&mut tx, agent).await?.name;
     let tenant = tx.tenant_uuid();
     let changed = sqlx::query!(
@@ -123,8 +121,7 @@ async fn stand(control: &Control, actor: &Actor, agent: AgentId, standing: Stand
 
 /// Moves an agent to another unit, whose grants it then has instead.
 pub async fn move_to(control: &Control, actor: &Actor, agent: AgentId, unit: UnitId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeAgents, "agent")?;
+    let mut tx = actor.change(control, Deed::ChangeAgents, "agent").await?;
     let (was, unit) = (one(&mut tx, agent).await?, units::one(&mut tx, unit).await?);
     let tenant = tx.tenant_uuid();
     sqlx::query!(

@@ -18,6 +18,8 @@ words! {
         ChangePeople = "people.change",
         /// Make and unmake owners, and change what only they may: the owners' roles, standing and passwords.
         ChangeOwners = "owners.change",
+        /// Suspend the organization or let it go on: for whoever runs the installation, no role includes it.
+        ChangeTenant = "tenant.change",
         /// Change agents and issue or revoke their keys.
         ChangeAgents = "agents.change",
         /// See modules and tools.
@@ -35,8 +37,8 @@ words! {
 pub fn includes(role: Role, deed: Deed) -> bool {
     use Deed::*;
     match role {
-        Role::Owner => true,
-        Role::Admin => deed != ChangeOwners,
+        Role::Owner => deed != ChangeTenant,
+        Role::Admin => !matches!(deed, ChangeTenant | ChangeOwners),
         Role::Auditor => {
             matches!(deed, ReadActivity | ReadContent | ReadPeople | ReadCatalog | ReadGrants)
         }

@@ -63,8 +63,7 @@ pub struct CredentialLine {
 
 /// Issues a key to an agent.
 pub async fn issue(control: &Control, actor: &Actor, new: NewCredential) -> Result<Issued, Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeAgents, "agent")?;
+    let mut tx = actor.change(control, Deed::ChangeAgents, "agent").await?;
     let agent = agents::one(&mut tx, new.agent).await?;
     let person = match new.on_behalf_of {
         Some(user) => Some(users::one(&mut tx, user).await?),
@@ -98,8 +97,7 @@ pub async fn rotate(
         .ok()
         .filter(|overlap| overlap.to_std().is_ok_and(|overlap| overlap <= LONGEST_OVERLAP))
         .ok_or_else(|| Error::invalid("overlap", "two keys may be valid side by side for at most 30 days"))?;
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeAgents, "key")?;
+    let mut tx = actor.change(control, Deed::ChangeAgents, "key").await?;
     let old = one(&mut tx, credential).await?;
     let now = tx.now();
     if old.revoked_at.is_some() || old.view.expires_at.is_some_and(|at| at <= now) {
@@ -152,8 +150,7 @@ pub async fn rotate(
 /// # Errors
 /// When there is no such key, or it was revoked before.
 pub async fn revoke(control: &Control, actor: &Actor, credential: CredentialId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeAgents, "key")?;
+    let mut tx = actor.change(control, Deed::ChangeAgents, "key").await?;
     let old = one(&mut tx, credential).await?;
     let (tenant, now) = (tx.tenant_uuid(), tx.now());
     let revoked = sqlx::query!(

@@ -53,8 +53,7 @@ pub async fn give(
     grantee: Grantee,
     expires_at: Option<Timestamp>,
 ) -> Result<GrantId, Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeGrants, "grant")?;
+    let mut tx = actor.change(control, Deed::ChangeGrants, "grant").await?;
     let whom = in_words(&mut tx, grantee).await?;
     let expires_at = given::end("expires_at", expires_at, tx.now())?;
     let tenant = tx.tenant_uuid();
@@ -103,8 +102,7 @@ pub async fn give(
 /// # Errors
 /// When there is none.
 pub async fn revoke(control: &Control, actor: &Actor, grant: GrantId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeGrants, "grant")?;
+    let mut tx = actor.change(control, Deed::ChangeGrants, "grant").await?;
     let tenant = tx.tenant_uuid();
     let row = sqlx::query!(
         "DELETE FROM grants WHERE tenant_id = $1 AND id = $2 RETURNING permission_key, unit_id, role, user_id, agent_id",
@@ -129,8 +127,7 @@ pub async fn revoke_key(
     key: &PermissionKey,
     grantee: Grantee,
 ) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeGrants, "grant")?;
+    let mut tx = actor.change(control, Deed::ChangeGrants, "grant").await?;
     let whom = in_words(&mut tx, grantee).await?;
     match delete(&mut tx, key, grantee).await? {
         None => Err(Error::not_found(format!("grant of `{key}` to {whom}"))),

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::actor::Who;
+use crate::authority::Deed;
 use crate::units::NewUnit;
 use crate::users::NewUser;
 use crate::{Actor, Control, Error, given, passwords, rows, units, users};
@@ -159,10 +159,7 @@ pub async fn resume(control: &Control, actor: &Actor) -> Result<(), Error> {
 }
 
 async fn stand(control: &Control, actor: &Actor, standing: Standing) -> Result<(), Error> {
-    if !matches!(actor.who(), Who::Operator { .. }) {
-        return Err(Error::not_found("organization that you may change"));
-    }
-    let mut tx = actor.change(control).await?;
+    let mut tx = actor.change(control, Deed::ChangeTenant, "organization that you may change").await?;
     let tenant = tx.tenant_uuid();
     let changed = sqlx::query_scalar!(
         "UPDATE tenants SET standing = $2 WHERE tenant_id = $1 AND standing <> $2 RETURNING name",

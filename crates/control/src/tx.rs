@@ -47,8 +47,14 @@ impl TenantTx {
     }
 
     /// The gate is the first thing it takes, so that nobody waits for it while holding something else; and it
-    /// may not be held for long, since the tenant's calls wait.
-    pub(crate) async fn change(control: &Control, actor: Actor) -> Result<Self, Error> {
+    /// may not be held for long, since the tenant's calls wait. Who may not do the deed does not get as far.
+    pub(crate) async fn change(
+        control: &Control,
+        actor: Actor,
+        deed: Deed,
+        what: &str,
+    ) -> Result<Self, Error> {
+        permit(&actor, deed, what)?;
         let mut tx = control.pool().begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         sqlx::query!("SELECT take_gate($1, $2)", actor.tenant().uuid(), control.ambient().random_uuid())
             .fetch_one(&mut *tx)
@@ -88,7 +94,7 @@ impl TenantTx {
 
     /// Refuses, as if there were nothing there, what the actor's roles do not include.
     pub(crate) fn authorize(&self, deed: Deed, what: &str) -> Result<(), Error> {
-        if authority::may(&self.actor, deed) { Ok(()) } else { Err(Error::not_found(what)) }
+        permit(&self.actor, deed, what)
     }
 
     /// Bounds what each statement of it may take, for questions whose answer can be far away.
@@ -138,4 +144,8 @@ impl TenantTx {
     pub(crate) async fn commit(self) -> Result<(), Error> {
         Ok(self.tx.commit().await?)
     }
+}
+
+fn permit(actor: &Actor, deed: Deed, what: &str) -> Result<(), Error> {
+    if authority::may(actor, deed) { Ok(()) } else { Err(Error::not_found(what)) }
 }

@@ -29,8 +29,7 @@ pub struct NewUnit {
 /// # Errors
 /// `name_taken` when a sibling is called the same; `too_deep` below 32 levels.
 pub async fn create(control: &Control, actor: &Actor, new: NewUnit) -> Result<UnitId, Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "unit")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "unit").await?;
     let id = insert(&mut tx, &new).await?;
     tx.commit().await?;
     Ok(id)
@@ -97,8 +96,7 @@ pub async fn find(control: &Control, actor: &Actor, text: &str) -> Result<UnitVi
 
 /// Gives a unit another name.
 pub async fn rename(control: &Control, actor: &Actor, unit: UnitId, name: &str) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "unit")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "unit").await?;
     let name = given::name("name", name, 120)?;
     let was = one(&mut tx, unit).await?.name;
     let tenant = tx.tenant_uuid();
@@ -115,8 +113,7 @@ pub async fn rename(control: &Control, actor: &Actor, unit: UnitId, name: &str) 
 /// # Errors
 /// `unit_not_empty` while units, people or agents are in it.
 pub async fn archive(control: &Control, actor: &Actor, unit: UnitId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "unit")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "unit").await?;
     let name = one(&mut tx, unit).await?.name;
     let (tenant, now) = (tx.tenant_uuid(), tx.now());
     let inside = sqlx::query!(

@@ -2,6 +2,7 @@
 //! withdrawn, and the database's own clock tells whether any call slipped through.
 //!
 //! The same race is run over two broken variants, and must see what slips through there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,5 @@
 //! Walks the database's own catalog, so that a table, key or grant that was forgotten fails here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sqlx::{PgConnection, Row};
 use testkit::TestDatabase;

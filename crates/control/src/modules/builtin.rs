@@ -47,8 +47,7 @@ pub async fn enable_native(
 ) -> Result<ModuleId, Error> {
     let native = native::find(name).ok_or_else(|| Error::not_found(format!("built-in module `{name}`")))?;
     let offered = offered(native)?;
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "catalog that you may change")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "catalog that you may change").await?;
     if let Some(owner) = owner {
         users::one(&mut tx, owner).await?;
     }
@@ -94,7 +93,7 @@ pub async fn renew_native(control: &Control) -> Result<u64, Error> {
                 continue;
             }
             tx.commit().await?;
-            let mut tx = actor.change(control).await?;
+            let mut tx = actor.change(control, Deed::ChangeCatalog, native.name).await?;
             for (key, title) in native.keys {
                 store::insert_key(&mut tx, key, module.id, title).await?;
             }

@@ -36,8 +36,7 @@ pub async fn set(
 ) -> Result<ConnectionId, Error> {
     check(authorization)?;
     let keys = control.keys(actor.tenant()).await?;
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
     let module = one(&mut tx, module).await?;
     if module.kind != ModuleKind::Mcp {
         return Err(Error::refused(
@@ -57,8 +56,7 @@ pub async fn set(
 /// # Errors
 /// When nothing was presented.
 pub async fn revoke(control: &Control, actor: &Actor, module: ModuleId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
     let module = one(&mut tx, module).await?;
     let was = end(&mut tx, module.id).await?;
     let Some(id) = was else {

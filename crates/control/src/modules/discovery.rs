@@ -144,8 +144,7 @@ pub async fn rediscover(
     if !differs(&shelf, &offered) {
         return Ok(Discovery { refused: offered.refused, ..Discovery::default() });
     }
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
     let discovery = apply(&mut tx, &view, offered).await?;
     if discovery.changes_something() {
         let detail = json!({
@@ -251,8 +250,11 @@ mod tests {
                 for taken_out in [false, true] {
                     let tool = shelved(standing, was_approved, taken_out, None);
                     assert!(
-                        !matches!(compare(&tool, Some(&other)), Some(Change::Restore))
-                            && !(standing == Approved && compare(&tool, Some(&other)).is_none()),
+                        match compare(&tool, Some(&other)) {
+                            Some(Change::Restore) => false,
+                            None => standing != Approved,
+                            Some(_) => true,
+                        },
                         "{tool:?}"
                     );
                     if taken_out && standing == Withdrawn {

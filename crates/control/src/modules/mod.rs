@@ -92,8 +92,7 @@ pub async fn add_mcp(
         }
         None => None,
     };
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "catalog that you may change")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "catalog that you may change").await?;
     if let Some(owner) = new.owner {
         users::one(&mut tx, owner).await?;
     }
@@ -142,8 +141,7 @@ async fn stand(
     id: ModuleId,
     standing: ModuleStanding,
 ) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
     let module = one(&mut tx, id).await?;
     if module.standing == standing {
         return Err(Error::refused(

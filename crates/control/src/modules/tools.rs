@@ -62,8 +62,7 @@ pub async fn approve_tool(
     tool: ToolId,
     reviewed: Option<Digest>,
 ) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "tool")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "tool").await?;
     let detail = detail(&mut tx, tool).await?;
     let module = one(&mut tx, detail.view.module).await?;
     let name = format!("{}.{}", module.name, detail.view.name);
@@ -89,8 +88,7 @@ pub async fn approve_tool(
 /// Approves every proposed and drifted tool of a module as offered now. Returns how many; what was taken out
 /// stays out.
 pub async fn approve_all(control: &Control, actor: &Actor, module: ModuleId) -> Result<u64, Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "module")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
     let module = one(&mut tx, module).await?;
     let mut approved = 0;
     for tool in store::shelf(&mut tx, module.id).await? {
@@ -125,8 +123,7 @@ async fn approve(tx: &mut TenantTx, module: &ModuleView, detail: &ToolDetail) ->
 /// # Errors
 /// `nothing_to_do` when it is withdrawn already.
 pub async fn withdraw_tool(control: &Control, actor: &Actor, tool: ToolId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "tool")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "tool").await?;
     let detail = detail(&mut tx, tool).await?;
     let module = one(&mut tx, detail.view.module).await?;
     let name = format!("{}.{}", module.name, detail.view.name);
@@ -147,8 +144,7 @@ pub async fn set_price(
     tool: ToolId,
     price: Money,
 ) -> Result<RateId, Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangeCatalog, "tool")?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "tool").await?;
     let detail = detail(&mut tx, tool).await?;
     let module = one(&mut tx, detail.view.module).await?;
     let currency = detail.view.price.currency;

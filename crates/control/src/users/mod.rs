@@ -57,8 +57,7 @@ pub async fn create(control: &Control, actor: &Actor, new: NewUser) -> Result<Us
         Some(password) => Some(passwords::hash(control.ambient(), password).await?),
         None => None,
     };
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "user")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
     let id = insert(&mut tx, &new, hash).await?;
     tx.commit().await?;
     Ok(id)
@@ -108,8 +107,7 @@ pub async fn resume(control: &Control, actor: &Actor, user: UserId) -> Result<()
 }
 
 async fn stand(control: &Control, actor: &Actor, user: UserId, standing: Standing) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "user")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
     let person = store::one(&mut tx, user).await?;
     if roles::is_owner(&mut tx, user).await? {
         tx.authorize(Deed::ChangeOwners, &format!("owner “{}” that you may change", person.name))?;
@@ -151,8 +149,7 @@ pub async fn set_password(
 
 /// Moves a person to another home unit.
 pub async fn move_to(control: &Control, actor: &Actor, user: UserId, unit: UnitId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "user")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
     let (person, unit) = (store::one(&mut tx, user).await?, units::one(&mut tx, unit).await?);
     store::set_home(&mut tx, user, unit.id).await?;
     let detail = json!({ "unit": unit.name, "from": person.home_unit });
@@ -162,8 +159,7 @@ pub async fn move_to(control: &Control, actor: &Actor, user: UserId, unit: UnitI
 
 /// Makes a person a member of a further unit, beside the home unit.
 pub async fn join_unit(control: &Control, actor: &Actor, user: UserId, unit: UnitId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "user")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
     let (person, unit) = (store::one(&mut tx, user).await?, units::one(&mut tx, unit).await?);
     if person.home_unit == unit.id || !store::join(&mut tx, user, unit.id).await? {
         return Err(Error::refused(
@@ -177,8 +173,7 @@ pub async fn join_unit(control: &Control, actor: &Actor, user: UserId, unit: Uni
 
 /// Ends a person's membership of a further unit.
 pub async fn leave_unit(control: &Control, actor: &Actor, user: UserId, unit: UnitId) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "user")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
     let (person, unit) = (store::one(&mut tx, user).await?, units::one(&mut tx, unit).await?);
     if !store::leave(&mut tx, user, unit.id).await? {
         return Err(Error::not_found(format!(

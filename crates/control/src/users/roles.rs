@@ -22,8 +22,7 @@ pub async fn give_role(
     role: Role,
     unit: Option<UnitId>,
 ) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "user")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
     let person = store::one(&mut tx, user).await?;
     give(&mut tx, user, &person.name, HeldRole { role, unit }).await?;
     tx.commit().await
@@ -40,8 +39,7 @@ pub async fn take_role(
     role: Role,
     unit: Option<UnitId>,
 ) -> Result<(), Error> {
-    let mut tx = actor.change(control).await?;
-    tx.authorize(Deed::ChangePeople, "user")?;
+    let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
     let person = store::one(&mut tx, user).await?;
     if role == Role::Owner {
         tx.authorize(Deed::ChangeOwners, &format!("owner “{}” that you may change", person.name))?;
