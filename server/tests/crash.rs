@@ -275,7 +275,7 @@ async fn whatever_is_killed_every_received_call_is_on_record_once() {
     .await;
     assert_eq!(charges, i64::try_from(digests.len()).unwrap(), "each settled call has one charge");
     println!("{answered} answered, {} received, {} on record: {outcomes:?}", received.len(), digests.len());
-    assert!(outcomes.get("interrupted").is_some(), "something was cut off: {outcomes:?}");
+    assert!(outcomes.contains_key("interrupted"), "something was cut off: {outcomes:?}");
     assert!(received.len() > 300, "there was load: {}", received.len());
     drop(dev);
     let _ = std::fs::remove_dir_all(&data);
