@@ -39,7 +39,7 @@ impl TenantTx {
     }
 
     async fn open(control: &Control, actor: Actor, begin: &'static str) -> Result<Self, Error> {
-        let mut tx = control.pool().begin_with(begin).await?;
+        let mut tx = begun(control, begin).await?;
         sqlx::query!("SELECT set_config('app.tenant_id', $1, true)", actor.tenant().uuid().to_string())
             .fetch_one(&mut *tx)
             .await?;
@@ -55,7 +55,7 @@ impl TenantTx {
         what: &str,
     ) -> Result<Self, Error> {
         permit(&actor, deed, what)?;
-        let mut tx = control.pool().begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        let mut tx = begun(control, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         sqlx::query!("SELECT take_gate($1, $2)", actor.tenant().uuid(), control.ambient().random_uuid())
             .fetch_one(&mut *tx)
             .await?;
@@ -143,6 +143,18 @@ impl TenantTx {
     /// Makes it durable.
     pub(crate) async fn commit(self) -> Result<(), Error> {
         Ok(self.tx.commit().await?)
+    }
+}
+
+/// Begins in a task of its own, which ends whether or not somebody still waits for it. A question can be dropped at any
+/// moment (a browser that disconnects, a time that is over), and sqlx, dropped while `BEGIN` is on its way, gives the
+/// connection back with the transaction begun: whoever gets it next would be inside it. A transaction that is begun
+/// and not wanted any more is rolled back as any other.
+async fn begun(control: &Control, begin: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
+    let pool = control.pool().clone();
+    match tokio::spawn(async move { pool.begin_with(begin).await }).await {
+        Ok(begun) => Ok(begun?),
+        Err(_) => Err(sqlx::Error::WorkerCrashed.into()),
     }
 }
 
