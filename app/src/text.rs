@@ -59,9 +59,21 @@ pub fn name(text: &str) -> impl IntoView + use<> {
     view! { <bdi>{one_line(text, NAME)}</bdi> }
 }
 
-/// A sentence that names things: longer than a name, and with its line breaks.
+/// A sentence that names things: longer than a name, with its line breaks; what stands between backticks is code.
 pub fn prose(text: &str, limit: usize) -> impl IntoView + use<> {
-    view! { <bdi>{lines(text, limit)}</bdi> }
+    let text = lines(text, limit);
+    let parts = text.split('`').count();
+    let words = text
+        .split('`')
+        .enumerate()
+        // A backtick without its other half is one.
+        .map(|(at, part)| match at % 2 == 1 {
+            true if at + 1 < parts => view! { <code>{part.to_owned()}</code> }.into_any(),
+            true => format!("`{part}").into_any(),
+            false => part.to_owned().into_any(),
+        })
+        .collect::<Vec<_>>();
+    view! { <bdi>{words}</bdi> }
 }
 
 /// A tool, id or other machine word.

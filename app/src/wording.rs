@@ -2,7 +2,7 @@
 
 use chrono::Datelike;
 use model::Timestamp;
-use model::call::{CallRow, Outcome, Verdict};
+use model::call::{CallRow, Outcome, Reason, ReasonCode, Verdict};
 use model::people::Role;
 
 /// The tone that a piece of meaning is shown in. Never shown alone: a word and an icon stand beside it.
@@ -53,6 +53,35 @@ pub const fn verdict(verdict: Verdict) -> Sign {
         Verdict::Permit => Sign { tone: Tone::Permit, icon: "permit", word: "Permitted" },
         Verdict::Hold => Sign { tone: Tone::Hold, icon: "hold", word: "Held" },
         Verdict::Deny => Sign { tone: Tone::Deny, icon: "deny", word: "Denied" },
+    }
+}
+
+/// The sentence without the verdict that it begins with, where a badge has said it.
+pub fn without_verdict(sentence: &str) -> String {
+    let rest = match sentence.split_once(": ") {
+        Some(("Denied" | "Held" | "Permitted" | "Refused", rest)) => rest,
+        _ => sentence,
+    };
+    let mut letters = rest.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+/// Why a call was not permitted, in the room of a row, beside the names of the agent and the tool.
+pub fn short_reason(reason: &Reason) -> String {
+    let ask = reason.ask.as_deref().map(|whom| format!(" Ask {whom}.")).unwrap_or_default();
+    let key = reason.missing_key.as_ref();
+    match (reason.code, key) {
+        (ReasonCode::MissingKey, Some(key)) => format!("The agent has no `{key}`.{ask}"),
+        (ReasonCode::OnBehalfMissingKey, Some(key)) => format!("The person it acts for has no `{key}`.{ask}"),
+        (ReasonCode::AgentSuspended, _) => format!("The agent is suspended.{ask}"),
+        (ReasonCode::CredentialExpired, _) => format!("The key's time is over.{ask}"),
+        (ReasonCode::CredentialAddress, _) => "The key may not be used from that address.".to_owned(),
+        (ReasonCode::UnknownTool, _) => "There is no such tool for this agent.".to_owned(),
+        (ReasonCode::ToolDrifted, _) => format!("The tool is not what was approved.{ask}"),
+        _ => without_verdict(&reason.sentence),
     }
 }
 

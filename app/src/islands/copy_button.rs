@@ -1,4 +1,5 @@
 //! A button that copies the text of an element. Without JavaScript it is not shown; the text can be selected.
+#![allow(missing_docs, reason = "the macro makes a struct of the properties that cannot be documented")]
 
 use leptos::prelude::*;
 

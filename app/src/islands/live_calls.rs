@@ -2,6 +2,7 @@
 //!
 //! The server renders the rows, in the page and in the stream, with one component that escapes everything; the
 //! island only puts them in their place. So it needs neither types nor JSON, and a row can look in one way only.
+#![allow(missing_docs, reason = "the macro makes a struct of the properties that cannot be documented")]
 
 use leptos::prelude::*;
 

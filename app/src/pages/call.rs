@@ -61,7 +61,7 @@ pub fn page(visit: &Visit, story: CallStory) -> String {
 fn DecisionSentence(story: CallStory) -> impl IntoView {
     let row = &story.row;
     let sentence = match &row.reason {
-        Some(reason) => text::prose(&reason.sentence, 2_000).into_any(),
+        Some(reason) => text::prose(&wording::without_verdict(&reason.sentence), 2_000).into_any(),
         None if row.verdict == Verdict::Permit => {
             view! { {text::name(&row.agent_name)} " may use this tool." }.into_any()
         }

@@ -9,8 +9,8 @@ use crate::links::Links;
 use crate::pieces::sign::{Badge, State};
 use crate::{text, wording};
 
-/// Characters of a reason that fit into a row; the call's page has the whole of it.
-const REASON: usize = 280;
+/// Characters of a reason in a row; the call's page has the whole of it.
+const REASON: usize = 600;
 
 /// An instant in a list: the day, quieter, and the time to the second, in UTC.
 #[component]
@@ -58,11 +58,10 @@ pub fn Row(
     let person = text::name(who).into_any();
     let unit = call.unit_name.as_deref().map(|unit| view! { <span class="unit">{text::name(unit)}</span> });
     let relation = if call.on_behalf_of_name.is_some() { "on behalf of " } else { "of " };
-    let reason = call
-        .reason
-        .as_ref()
-        .filter(|_| call.verdict != Verdict::Permit)
-        .map(|reason| view! { <p class="reason"><bdi>{text::one_line(without_verdict(&reason.sentence), REASON)}</bdi></p> });
+    let reason = call.reason.as_ref().filter(|_| call.verdict != Verdict::Permit).map(|reason| {
+        let whole = text::lines(&reason.sentence, REASON);
+        view! { <p class="reason" title=whole>{text::prose(&wording::short_reason(reason), REASON)}</p> }
+    });
     view! {
         <tr id=call.id.to_string() class="call" data-verdict=call.verdict.word()>
             <td class="call-time">
@@ -89,14 +88,6 @@ pub fn Row(
             </td>
             <td class="call-charge number">{call.charge.map(|money| view! { <Amount money=money /> })}</td>
         </tr>
-    }
-}
-
-/// The sentence without the verdict that it begins with: in a row the badge has said it.
-fn without_verdict(sentence: &str) -> &str {
-    match sentence.split_once(": ") {
-        Some(("Denied" | "Held" | "Permitted", rest)) => rest,
-        _ => sentence,
     }
 }
 

@@ -4,11 +4,11 @@ use leptos::prelude::*;
 use model::call::Content;
 use serde_json::value::RawValue;
 
-use crate::pieces::json::{self, Leaf};
+use crate::pieces::json::{self, Grid, Leaf};
 use crate::{text, wording};
 
 /// Lines of a table on the page.
-const LINES: usize = 120;
+const LINES: usize = 100;
 /// Characters of one value.
 const VALUE: usize = 4_000;
 /// Characters of raw JSON on the page.
@@ -54,6 +54,8 @@ pub fn Answer(
         }
         .into_any();
     }
+    let blocks = without_twin(blocks, structured);
+    let with_blocks = !blocks.is_empty();
     let more = blocks.len().saturating_sub(BLOCKS);
     let blocks = blocks.into_iter().take(BLOCKS).map(block).collect::<Vec<_>>();
     view! {
@@ -62,13 +64,24 @@ pub fn Answer(
         {structured
             .map(|structured| {
                 view! {
-                    <h3>"Structured content"</h3>
+                    {with_blocks.then(|| view! { <h3>"Structured content"</h3> })}
                     {json_table(structured, "Empty.")}
                 }
             })}
         {raw(&json)}
     }
     .into_any()
+}
+
+/// Servers repeat structured content as a text block for older clients (MCP, structured content). Once is enough.
+fn without_twin<'a>(mut blocks: Vec<&'a RawValue>, structured: Option<&str>) -> Vec<&'a RawValue> {
+    let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).ok();
+    let Some(structured) = structured.and_then(value) else { return blocks };
+    blocks.retain(|block| {
+        let text = value(block.get()).and_then(|block| Some(block.get("text")?.as_str()?.to_owned()));
+        text.as_deref().and_then(value).is_none_or(|twin| twin != structured)
+    });
+    blocks
 }
 
 /// The text of a content, or what to say instead.
@@ -138,11 +151,15 @@ fn json_table(json: &str, when_empty: &'static str) -> AnyView {
         .into_iter()
         .map(|line| {
             let path = if line.path.is_empty() { "value".to_owned() } else { line.path };
-            view! {
-                <tr>
-                    <th scope="row">{text::code(&path)}</th>
-                    <td>{leaf(line.value)}</td>
-                </tr>
+            match line.value {
+                Leaf::Grid(grid) => beside(&path, grid),
+                value => view! {
+                    <tr>
+                        <th scope="row">{text::code(&path)}</th>
+                        <td>{leaf(value)}</td>
+                    </tr>
+                }
+                .into_any(),
             }
         })
         .collect::<Vec<_>>();
@@ -157,8 +174,41 @@ fn json_table(json: &str, when_empty: &'static str) -> AnyView {
     .into_any()
 }
 
+/// Objects that are alike, as a table over the whole width.
+fn beside(path: &str, grid: Grid) -> AnyView {
+    let more = grid.count.saturating_sub(grid.rows.len());
+    let head =
+        grid.columns.iter().map(|name| view! { <th scope="col">{text::code(name)}</th> }).collect::<Vec<_>>();
+    let rows = grid
+        .rows
+        .into_iter()
+        .map(|row| {
+            let cells = row.into_iter().map(|cell| view! { <td>{cell.map(leaf)}</td> }).collect::<Vec<_>>();
+            view! { <tr>{cells}</tr> }
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <tr>
+            <td colspan="2">
+                <p class="grid-name">{text::code(path)} <span class="note">{grid.count} " entries"</span></p>
+                <div class="scroll" tabindex="0" role="group" aria-label="Entries">
+                    <table class="grid">
+                        <thead>
+                            <tr>{head}</tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+                {(more > 0).then(|| view! { <p class="cut">{more} " more are in the raw JSON."</p> })}
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
 fn leaf(leaf: Leaf) -> AnyView {
     match leaf {
+        Leaf::Grid(grid) => view! { {grid.count} " entries" }.into_any(),
         Leaf::Text(string) if string.is_empty() => {
             view! { <span class="absent">"empty text"</span> }.into_any()
         }

@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 
 /// Objects nested deeper than this are shown as JSON text.
 const DEPTH: usize = 6;
+/// Most columns and rows of a grid.
+const GRID_COLUMNS: usize = 8;
+const GRID_ROWS: usize = 50;
 
 /// One line of the table: where a value stands, and the value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +32,19 @@ pub enum Leaf {
     Word(String),
     /// An empty object or array, or one nested too deep: its JSON.
     Json(String),
+    /// A list of objects with the same few members.
+    Grid(Grid),
+}
+
+/// Objects side by side: what they have in common heads the columns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grid {
+    /// Names of the members, in the order in which they first occur.
+    pub columns: Vec<String>,
+    /// A cell for each column; none where an object lacks the member.
+    pub rows: Vec<Vec<Option<Leaf>>>,
+    /// How many objects there are; not all need be among the rows.
+    pub count: usize,
 }
 
 /// The table of a document.
@@ -95,6 +111,10 @@ fn flatten(value: &RawValue, path: String, depth: usize, limit: usize, table: &m
             if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text)
                 && !items.is_empty()
             {
+                if let Some(grid) = grid(&items) {
+                    table.lines.push(Line { path, value: Leaf::Grid(grid) });
+                    return;
+                }
                 for (at, item) in items.into_iter().enumerate() {
                     flatten(item, format!("{path}[{at}]"), depth - 1, limit, table);
                 }
@@ -104,6 +124,37 @@ fn flatten(value: &RawValue, path: String, depth: usize, limit: usize, table: &m
         _ => {}
     }
     table.lines.push(Line { path, value: leaf(text) });
+}
+
+/// At least two objects whose members are plain values, with few names among them.
+fn grid(items: &[&RawValue]) -> Option<Grid> {
+    let mut grid = Grid { columns: Vec::new(), rows: Vec::new(), count: items.len() };
+    for (at, item) in items.iter().enumerate() {
+        let members = members(item.get()).filter(|members| !members.is_empty())?;
+        let mut row: Vec<Option<Leaf>> = Vec::new();
+        for (key, value) in members {
+            let column = grid.columns.iter().position(|column| *column == key).unwrap_or(grid.columns.len());
+            if column == GRID_COLUMNS {
+                return None;
+            }
+            if column == grid.columns.len() {
+                grid.columns.push(key);
+            }
+            row.resize(row.len().max(column + 1), None);
+            let cell = row.get_mut(column)?;
+            // A name that comes twice, or something nested: no grid shows that.
+            if cell.is_some() || value.get().starts_with(['{', '[']) {
+                return None;
+            }
+            *cell = Some(leaf(value.get()));
+        }
+        if at < GRID_ROWS {
+            grid.rows.push(row);
+        }
+    }
+    let width = grid.columns.len();
+    grid.rows.iter_mut().for_each(|row| row.resize(width, None));
+    (items.len() >= 2).then_some(grid)
 }
 
 fn leaf(text: &str) -> Leaf {
@@ -145,6 +196,26 @@ mod tests {
                 ("l[1].k".into(), Leaf::Text("v".into())),
             ]
         );
+    }
+
+    #[test]
+    fn objects_alike_stand_side_by_side() {
+        let lines =
+            said(r#"{"all": [{"id": 1, "name": "a"}, {"name": "b", "note": null}], "one": [{"id": 1}]}"#);
+        let (word, text) = (|it: &str| Some(Leaf::Word(it.into())), |it: &str| Some(Leaf::Text(it.into())));
+        let grid = Grid {
+            columns: vec!["id".into(), "name".into(), "note".into()],
+            rows: vec![vec![word("1"), text("a"), None], vec![None, text("b"), word("null")]],
+            count: 2,
+        };
+        assert_eq!(lines[0], ("all".into(), Leaf::Grid(grid)));
+        assert_eq!(lines[1].0, "one[0].id");
+        for nested in [r#"[{"a": 1}, {"a": {}}]"#, r#"[{"a": 1, "a": 2}, {"a": 1}]"#, r#"[{"a": 1}, 2]"#] {
+            assert!(said(nested).iter().all(|(_, leaf)| !matches!(leaf, Leaf::Grid(_))), "{nested}");
+        }
+        let many = format!("[{}]", vec![r#"{"a":1}"#; 80].join(","));
+        let Leaf::Grid(grid) = said(&many).remove(0).1 else { panic!("no grid") };
+        assert_eq!((grid.rows.len(), grid.count), (GRID_ROWS, 80));
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! What people see, as HTML: snapshots of the pieces, and hostile text in every place that somebody outside can fill.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code outside of test functions"
+)]
+
 mod hostile;
 mod look;
 mod sample;

@@ -11,7 +11,12 @@ use crate::wording::{self, Sign, Tone};
 
 /// The steps, top to bottom.
 #[component]
-pub fn Timeline(story: CallStory, now: Timestamp) -> impl IntoView {
+pub fn Timeline(
+    /// The call.
+    story: CallStory,
+    /// The present.
+    now: Timestamp,
+) -> impl IntoView {
     let decided = wording::verdict(story.row.verdict);
     view! {
         <ol class="timeline">
@@ -81,8 +86,9 @@ fn decision(story: &CallStory) -> AnyView {
         1 => "By one policy".to_owned(),
         _ => format!("By {policies} policies"),
     };
-    let reason =
-        story.row.reason.as_ref().map(|reason| view! { <p>{text::prose(&reason.sentence, 600)}</p> });
+    let reason = story.row.reason.as_ref().map(|reason| {
+        view! { <p>{text::prose(&wording::short_reason(reason), 600)}</p> }
+    });
     view! {
         {reason}
         <p class="note">
