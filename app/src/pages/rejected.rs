@@ -66,7 +66,7 @@ fn table(rejected: Vec<Rejected>, now: Timestamp) -> AnyView {
                 <tr>
                     <td><Moment at=it.at now=now /></td>
                     <th scope="row">{times} {sentence(&it.code)} " " {text::code(&it.code)}</th>
-                    <td class="number">{it.status}</td>
+                    <td>{it.status}</td>
                     <td>{credential}</td>
                     <td>{it.address.as_deref().map(text::code)}</td>
                 </tr>
@@ -81,7 +81,7 @@ fn table(rejected: Vec<Rejected>, now: Timestamp) -> AnyView {
                     <tr>
                         <th scope="col">"Time (UTC)"</th>
                         <th scope="col">"Why"</th>
-                        <th scope="col" class="number">"Status"</th>
+                        <th scope="col">"Status"</th>
                         <th scope="col">"Credential"</th>
                         <th scope="col">"From"</th>
                     </tr>
@@ -96,12 +96,27 @@ fn table(rejected: Vec<Rejected>, now: Timestamp) -> AnyView {
 /// The code in words, where it is one that people meet often.
 fn sentence(code: &str) -> &'static str {
     match code {
-        "missing_credential" => "No key was presented.",
-        "malformed_credential" => "What was presented has not the form of a key.",
-        "unknown_credential" => "The key is not known, or was revoked.",
+        "no_key" => "No key was presented.",
+        "malformed_key" => "What was presented has not the form of a key.",
+        "unknown_key" => "The key is not known, or was revoked.",
         "credential_expired" => "The key's time is over.",
-        "malformed_json" => "The body is not JSON.",
+        "credential_address" => "The key may not be used from that address.",
+        "agent_suspended" => "The agent is suspended.",
+        "user_suspended" => "The person behind the agent is suspended.",
+        "foreign_origin" => "A web page of another origin sent it.",
+        "wrong_content_type" => "The body is not declared as JSON.",
+        "not_acceptable" => "The caller does not accept JSON.",
         "body_too_large" => "The body is larger than is accepted.",
+        "slow_body" => "The body took too long to arrive.",
+        "malformed_json" => "The body is not JSON.",
+        "malformed_message" => "The body is not a JSON-RPC message.",
+        "malformed_params" => "The parameters are not what the method takes.",
+        "malformed_arguments" => "The arguments are not an object that can be passed on.",
+        "header_mismatch" => "Headers and body say different things.",
+        "bad_version" | "unsupported_version" => "The protocol revision is not one that is spoken here.",
+        "unknown_method" => "There is no such method.",
+        "bad_cursor" => "The place in the list of tools does not exist.",
+        "batch" => "The messages cannot be sent together.",
         _ => "",
     }
 }
