@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use crate::disk::{fdatasync_us, median};
 use crate::load::{Options as LoadOptions, measure};
-use crate::report::{Comparison, Disk, Machine, Measured, Round, Shape, goals, ratios, tables};
+use crate::record::{self, Record};
+use crate::report::{Comparison, Disk, Machine, Measured, Round, Shape, WITH, goals, ratios, tables};
 use crate::subjects::{Subject, start};
 use crate::{Failure, print, say};
+
+/// Rounds by shape and subject.
+type Rounds = BTreeMap<(usize, usize), Vec<Round>>;
 
 /// What to compare and for how long.
 #[derive(clap::Args)]
@@ -50,7 +54,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         Shape { callers: 64, rate: Some(options.open_rate) },
     ];
     let mut disk = Vec::new();
-    let mut rounds: BTreeMap<(usize, usize), Vec<Round>> = BTreeMap::new();
+    let mut rounds = Rounds::new();
     for turn in 1..=options.rounds {
         disk.extend(fdatasync_us(&data)?);
         for (at_shape, shape) in shapes.iter().enumerate() {
@@ -60,7 +64,9 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
             }
         }
     }
-    let comparison = summed_up(&options, disk, &shapes, &stage.subjects, rounds);
+    let (made, tool) = made_through_the_product(&stage.subjects, &rounds);
+    let record = record::count(&stage.database_url, tool, made)?;
+    let comparison = summed_up(&options, disk, &shapes, &stage.subjects, rounds, record);
     let path = options.json.clone().unwrap_or_else(|| {
         let commit = comparison.commit.as_deref().unwrap_or("unknown");
         PathBuf::from(format!("bench/results/{}-{commit}.json", comparison.date))
@@ -119,12 +125,22 @@ fn one(subject: &Subject, shape: Shape, options: &Options, turn: u32) -> Result<
     Ok(Round { report, cpu_us_per_call })
 }
 
+/// How many calls the product got, warm-ups included, and of which tool.
+fn made_through_the_product<'a>(subjects: &'a [Subject], rounds: &Rounds) -> (u64, &'a str) {
+    let product = subjects.iter().position(|subject| subject.name == WITH);
+    let its =
+        rounds.iter().filter(|((_, subject), _)| Some(*subject) == product).flat_map(|(_, rounds)| rounds);
+    let tool = product.and_then(|at| subjects.get(at)).map_or("", |subject| subject.tool.as_str());
+    (its.map(|round| round.report.made).sum(), tool)
+}
+
 fn summed_up(
     options: &Options,
     disk: Vec<f64>,
     shapes: &[Shape],
     subjects: &[Subject],
-    mut rounds: BTreeMap<(usize, usize), Vec<Round>>,
+    mut rounds: Rounds,
+    record: Record,
 ) -> Comparison {
     let floor = median(&disk);
     let mut results = Vec::new();
@@ -143,7 +159,8 @@ fn summed_up(
         rounds: options.rounds,
         payload: options.payload,
         fdatasync_us: Disk::of(disk),
-        goals: goals(&results, &ratios, floor),
+        goals: goals(&results, &ratios, &record, floor),
+        record,
         ratios,
         results,
     }

@@ -83,6 +83,8 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     /// Successes a second.
     pub(crate) throughput: f64,
+    /// Calls that were begun, warm-up included.
+    pub(crate) made: u64,
     /// Calls by how they ended.
     pub(crate) calls: Counts,
     /// From the scheduled start to the answer, in microseconds; successes only.
@@ -143,7 +145,7 @@ async fn measured(
     measuring();
     let schedule = Schedule::new(options.rate, Duration::from_secs_f64(options.seconds));
     let begin = Instant::now();
-    let (_, tally) = phase(callers, schedule, numbers).await?;
+    let (_, tally) = phase(callers, schedule, numbers.clone()).await?;
     let seconds = begin.elapsed().as_secs_f64();
     Ok(Report {
         pace: if options.rate.is_some() { "open" } else { "closed" },
@@ -151,6 +153,7 @@ async fn measured(
         callers: options.callers,
         seconds: (seconds * 1000.0).round() / 1000.0,
         throughput: (tally.counts().ok as f64 / seconds * 10.0).round() / 10.0,
+        made: numbers.load(Ordering::Relaxed) - 1,
         calls: tally.counts(),
         latency_us: tally.latency(),
         service_us: tally.service(),

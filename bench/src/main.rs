@@ -9,6 +9,7 @@ mod forgetful;
 mod load;
 mod message;
 mod processes;
+mod record;
 mod report;
 mod schedule;
 mod subjects;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::disk::median;
 use crate::load::Report;
+use crate::record::Record;
 use crate::tally::Percentiles;
 
 /// The whole result.
@@ -30,6 +31,8 @@ pub(crate) struct Comparison {
     pub(crate) results: Vec<Measured>,
     /// Direct : without ledger : with ledger.
     pub(crate) ratios: Vec<Ratio>,
+    /// What the product has on record of its calls.
+    pub(crate) record: Record,
     /// What is wanted, and whether it was reached.
     pub(crate) goals: Vec<Goal>,
 }
@@ -192,7 +195,7 @@ pub(crate) fn ratios(results: &[Measured], fdatasync_us: f64) -> Vec<Ratio> {
 }
 
 /// What the product promises, on the two-processor machine that it shares with load, upstream and database.
-pub(crate) fn goals(results: &[Measured], ratios: &[Ratio], fdatasync_us: f64) -> Vec<Goal> {
+pub(crate) fn goals(results: &[Measured], ratios: &[Ratio], record: &Record, fdatasync_us: f64) -> Vec<Goal> {
     let mut goals = Vec::new();
     let busy =
         results.iter().find(|one| one.subject == WITH && one.shape.callers == 64 && one.shape.rate.is_none());
@@ -220,6 +223,12 @@ pub(crate) fn goals(results: &[Measured], ratios: &[Ratio], fdatasync_us: f64) -
         wanted: 0.0,
         got: failed as f64,
         met: failed == 0,
+    });
+    goals.push(Goal {
+        what: "calls through the product without a complete record, at most".into(),
+        wanted: 0.0,
+        got: record.missing() as f64,
+        met: record.missing() == 0,
     });
     goals
 }
@@ -303,6 +312,7 @@ mod tests {
             callers: 1,
             seconds: 1.0,
             throughput,
+            made: 11,
             calls: Counts { ok: 10, tool_errors: failed, ..Counts::default() },
             latency_us: latency,
             service_us: latency,
@@ -339,10 +349,14 @@ mod tests {
 
     #[test]
     fn a_goal_that_is_missed_says_so() {
+        let record = Record { made: 9, recorded: 9, settled: 9, charged: 9, arguments: 9, results: 9 };
         let (results, ratios) = comparison(5100.0);
-        let goals_met: Vec<bool> = goals(&results, &ratios, 4000.0).iter().map(|goal| goal.met).collect();
-        assert_eq!(goals_met, [true, false], "the latency is fine, the failed call is not");
+        let goals_met: Vec<bool> =
+            goals(&results, &ratios, &record, 4000.0).iter().map(|goal| goal.met).collect();
+        assert_eq!(goals_met, [true, false, true], "the latency is fine, the failed call is not");
         let (results, ratios) = comparison(7101.0);
-        assert!(!goals(&results, &ratios, 4000.0)[0].met);
+        assert!(!goals(&results, &ratios, &record, 4000.0)[0].met);
+        let lost = Record { settled: 8, ..record };
+        assert!(!goals(&results, &ratios, &lost, 4000.0)[2].met);
     }
 }

@@ -52,6 +52,8 @@ impl Watch {
 pub(crate) struct Stage {
     /// What is compared, in the order of the report.
     pub(crate) subjects: Vec<Subject>,
+    /// The product's database as one who sees all rows.
+    pub(crate) database_url: String,
     _product: Started,
     _gateway: Started,
     _echo: Started,
@@ -74,6 +76,7 @@ struct DevReady {
     tenant: String,
     agents: Vec<ReadyAgent>,
     config_file: PathBuf,
+    admin_database_url: String,
     pid: u32,
 }
 
@@ -153,7 +156,8 @@ pub(crate) fn start(binary: &Path, data: &Path, logs: &Path) -> Result<Stage, Fa
             ],
         },
     ];
-    Ok(Stage { subjects, _product: product, _gateway: gateway, _echo: echo })
+    let database_url = ready.admin_database_url.clone();
+    Ok(Stage { subjects, database_url, _product: product, _gateway: gateway, _echo: echo })
 }
 
 struct Admin<'a> {
