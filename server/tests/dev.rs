@@ -252,6 +252,33 @@ async fn without_a_lease_nothing_is_admitted_and_a_new_one_is_taken() {
     assert!(dev.stop().0.success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_was_cut_off_is_done_again() {
+    let data = Data::new("cut-off");
+    let mut first = program()
+        .args(["dev", "--json", "--port", "0", "--data"])
+        .arg(&data.0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(first.stderr.take().unwrap());
+    let begun = said.lines().map(Result::unwrap).any(|line| line.contains("a week of calls"));
+    assert!(begun);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    let dev = Dev::start(&data.0);
+    let (well, companies) =
+        call(&dev, &dev.ready["agents"][1], "crm.list_companies", json!({ "limit": 100 })).await;
+    assert!(well, "{companies}");
+    let companies: Value = serde_json::from_str(&companies).unwrap();
+    assert_eq!(companies["companies"].as_array().unwrap().len(), 25, "each company once");
+    assert_eq!(dev.admin(&["calls", "list", "--limit", "1000"]).as_array().unwrap().len(), 1000);
+    assert!(dev.stop().0.success());
+}
+
 #[test]
 fn killed_on_the_spot_it_takes_its_postgresql_with_it() {
     let data = Data::new("killed");

@@ -63,6 +63,13 @@ impl Database {
         &self.owner_url
     }
 
+    /// The address as the application role, whose commits do not wait for the disk: for what can be loaded again.
+    pub(super) fn hasty_url(&self) -> Result<SecretString, Failure> {
+        let mut url = Url::parse(&self.url)?;
+        url.query_pairs_mut().append_pair("options", "-c synchronous_commit=off");
+        Ok(SecretString::from(String::from(url)))
+    }
+
     /// A connection as the owner of the tables.
     pub(super) async fn owner(&self) -> Result<PgConnection, sqlx::Error> {
         self.owner_url.parse::<PgConnectOptions>()?.connect().await

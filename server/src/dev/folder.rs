@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +15,9 @@ use rustix::fs::FlockOperation;
 
 use super::database::Database;
 use super::demo::Kept;
+
+/// How long a former process that was just killed may take to be gone.
+const HANDOVER: Duration = Duration::from_secs(2);
 
 /// Something about the folder that stops `dev`.
 #[derive(Debug, thiserror::Error)]
@@ -50,10 +54,16 @@ impl Folder {
             .write(true)
             .open(&lock_file)
             .map_err(at("opening", &lock_file))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(FolderError::Taken(path)),
-            Err(error) => Err(at("locking", &lock_file)(error.into())),
+        let patience = Instant::now() + HANDOVER;
+        loop {
+            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self { path, _lock: lock }),
+                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(FolderError::Taken(path)),
+                Err(error) => return Err(at("locking", &lock_file)(error.into())),
+            }
         }
     }
 

@@ -9,6 +9,8 @@ mod programs;
 mod ready;
 mod unprivileged;
 
+use control::Control;
+
 use crate::cli::DevArguments;
 use crate::config::{Config, Place};
 use crate::serve::{self, Listeners, Mode};
@@ -30,8 +32,11 @@ pub(crate) async fn command(arguments: DevArguments) -> Result<(), Failure> {
     let config = Config::load(Some(&file))?;
     log::start(&config.log);
 
-    let control = serve::open(&config, ambient).await?;
-    let demo = Box::pin(demo::load(&control, &database, &folder)).await?;
+    let control = serve::open(&config, ambient.clone()).await?;
+    let hasty = control::database::connect(&database.hasty_url()?, 4).await?;
+    let hasty = Control::new(hasty, ambient, config.encryption.master_keys()?);
+    let demo = Box::pin(demo::load(&control, &hasty, &database, &folder)).await?;
+    drop(hasty);
     let outcome = Box::pin(serve::run(&config, Mode::Development, control, listeners, stop, |origins| {
         let ready = Ready { origins, demo: &demo, database: &database, config_file: &file };
         let told = if arguments.json { say::answer(ready.json()) } else { say::answer(ready.words()) };

@@ -1,61 +1,34 @@
-//! A week of calls with the rhythm of a working week, the same at each load but for its dates.
+//! A week of calls, made by the gateway as if in the past and then imported: the same at each load but for its dates.
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, Days, NaiveTime, TimeDelta, Timelike, Weekday};
+use chrono::TimeDelta;
 use control::activity::{self, Filter, Page};
 use control::ledger::import;
 use control::tenants::TenantHead;
 use control::{Actor, Control};
-use model::{NodeId, Timestamp};
+use model::{NodeId, TenantId, Timestamp};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
-use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 
 use super::crm::{self, Filled};
-use super::past::{Client, Past};
+use super::handbook::{Handbook, Mood};
+use super::past::{Past, Patience};
 use super::set_up;
+use super::week::{AGENTS, ENGINEER, NIGHTLY, act, first_morning, week};
 use crate::dev::database::Database;
 use crate::{Failure, say};
 
 /// Makes every load alike.
 const SEED: u64 = 20_260_728;
-/// About so many calls besides those that fill the CRM.
-const CALLS: u32 = 1_270;
-
-/// Agents with what they call, and how much of the week's calls are theirs, in percent.
-const AGENTS: &[(&str, u32, Client)] = &[
-    ("Pipeline reporter", 30, Client { name: "", version: "", modern: false, from: [198, 51, 100, 7] }),
-    (
-        "CRM steward",
-        14,
-        Client { name: "claude-code", version: "2.1.14", modern: true, from: [203, 0, 113, 24] },
-    ),
-    (
-        "Draft writer",
-        5,
-        Client { name: "claude-code", version: "2.1.14", modern: true, from: [203, 0, 113, 80] },
-    ),
-    ("Lead qualifier", 26, Client { name: "", version: "", modern: false, from: [198, 51, 100, 7] }),
-    (
-        "Campaign planner",
-        13,
-        Client { name: "mcp-inspector", version: "2.12.0", modern: true, from: [203, 0, 113, 91] },
-    ),
-    (NIGHTLY, 12, Client { name: "cron-agent", version: "0.9.2", modern: true, from: [192, 0, 2, 15] }),
-];
-
-/// Works at night, and is stopped at the end of the week.
-const NIGHTLY: &str = "Nightly sync";
-
-/// How busy an office is at each hour of a working day.
-const DAY: [u32; 24] = [0, 0, 0, 0, 0, 0, 1, 4, 12, 20, 22, 20, 11, 15, 21, 20, 17, 11, 5, 3, 2, 1, 0, 0];
-/// When the nightly work is done.
-const NIGHT: [u32; 24] = [0, 2, 12, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+/// For so long the handbook's server has been away.
+const AWAY: TimeDelta = TimeDelta::hours(3);
 
 /// Makes the week that ends now, unless there are calls on record.
 pub(super) async fn load(
     control: &Control,
+    hasty: &Control,
     actor: &Actor,
     head: &TenantHead,
     database: &Database,
@@ -66,147 +39,99 @@ pub(super) async fn load(
         return Ok(());
     }
     say::progress("loading the demo's CRM and a week of calls");
+    let mut owner = database.owner().await?;
+    clear(&mut owner, head.id).await?;
+    set_up::suspend(control, actor, false).await?;
+    let handbook = Handbook::start().await?;
+    let has_handbook = handbook.add(control, actor).await?;
+
     let now = control.ambient().now();
     let mut random = ChaCha12Rng::seed_from_u64(SEED);
-    let past = Past::open(control, head.mcp_id, keys, SEED)?;
+    let past = Past::open(hasty, head.mcp_id, keys, SEED, Patience::Usual)?;
+    let hurried = Past::open(hasty, head.mcp_id, keys, SEED + 1, Patience::Short)?;
     let (filled, done) = crm::enter(&past, first_morning(now)).await?;
+    let mut here = has_handbook;
     for (at, who) in week(done, now, &mut random) {
         let Some((agent, _, client)) = AGENTS.get(who) else { continue };
         let (tool, arguments) = act(agent, at, &filled, &mut random);
-        past.call(at, (agent, *client), tool, arguments).await?;
+        if *agent == ENGINEER {
+            if here && at > now - AWAY {
+                handbook.stop().await;
+                here = false;
+            }
+            let dice = random.random_range(0..100);
+            handbook.feel(match dice {
+                0..3 => Mood::Confused,
+                3..8 => Mood::Silent,
+                _ => Mood::Well,
+            });
+            if (3..5).contains(&dice) {
+                hurried.leave(at, (agent, *client), tool, arguments).await?;
+            } else {
+                hurried.call(at, (agent, *client), tool, arguments).await?;
+            }
+        } else {
+            past.call(at, (agent, *client), tool, arguments).await?;
+        }
     }
+    handbook.stop().await;
     let mut calls = past.gathered();
+    calls.extend(hurried.gathered());
 
-    // From here on the nightly work is refused: once more under the directory that says so.
-    set_up::suspend(control, actor).await?;
-    let after = Past::open(control, head.mcp_id, keys, SEED + 1)?;
-    for (minute, (agent, _, client)) in (0..3).zip(AGENTS.iter().filter(|agent| agent.0 == NIGHTLY).cycle()) {
-        let at = now - TimeDelta::minutes(40 - minute * 10);
-        let (tool, arguments) = act(agent, at, &filled, &mut random);
-        after.call(at, (agent, *client), tool, arguments).await?;
+    // From here on some are refused: once more under the directory that says so.
+    set_up::suspend(control, actor, true).await?;
+    if has_handbook {
+        handbook.switch_off(control, actor).await?;
+    }
+    let after = Past::open(hasty, head.mcp_id, keys, SEED + 2, Patience::Usual)?;
+    for (at, agent) in last_hour(now) {
+        call_once_more(&after, at, agent, &filled, &mut random).await?;
     }
     calls.extend(after.gathered());
 
     let node: NodeId = control.ambient().id();
-    let mut owner = database.owner().await?;
+    // Durable as usual, and with it all that was hasty before: there is one log.
     let count = import::import(control, &mut owner, head.id, node, calls).await?;
+    owner.close().await?;
     say::progress(format_args!("{count} calls are on record"));
     Ok(())
 }
 
-/// Seven days ago, when people come to work.
-fn first_morning(now: Timestamp) -> Timestamp {
-    let day = now.checked_sub_days(Days::new(7)).unwrap_or(now);
-    let morning =
-        NaiveTime::from_hms_opt(7, 5, 0).and_then(|time| day.with_time(time).single()).unwrap_or(day);
-    // In the first hours of a day, seven days ago at seven is less than seven days ago.
-    morning.min(day)
+/// What a load that was cut off had put into the CRM.
+async fn clear(owner: &mut PgConnection, tenant: TenantId) -> Result<(), sqlx::Error> {
+    let mut tx = owner.begin().await?;
+    sqlx::query("SELECT set_config('app.tenant_id', $1, true)")
+        .bind(tenant.uuid().to_string())
+        .execute(&mut *tx)
+        .await?;
+    for delete in [
+        "DELETE FROM crm_interactions WHERE tenant_id = $1",
+        "DELETE FROM crm_deals WHERE tenant_id = $1",
+        "DELETE FROM crm_contacts WHERE tenant_id = $1",
+        "DELETE FROM crm_companies WHERE tenant_id = $1",
+    ] {
+        sqlx::query(delete).bind(tenant.uuid()).execute(&mut *tx).await?;
+    }
+    tx.commit().await
 }
 
-/// When who calls, in the order of time: an index into [`AGENTS`].
-fn week(from: Timestamp, to: Timestamp, random: &mut ChaCha12Rng) -> Vec<(Timestamp, usize)> {
-    // How much of the week falls into each hour, for offices and for the night.
-    let hours: Vec<(Timestamp, u32, u32)> = (0..)
-        .map(|hour| from + TimeDelta::hours(hour))
-        .take_while(|hour| *hour < to - TimeDelta::hours(1))
-        .map(|hour| {
-            let of = |day: &[u32; 24]| day.get(hour.hour() as usize).copied().unwrap_or(0);
-            let weekend = matches!(hour.weekday(), Weekday::Sat | Weekday::Sun);
-            (hour, if weekend { of(&DAY) } else { of(&DAY) * 8 }, of(&NIGHT))
-        })
-        .collect();
-    let mut planned = Vec::new();
-    for (who, (agent, percent, _)) in AGENTS.iter().enumerate() {
-        let weights: Vec<u32> =
-            hours.iter().map(|(_, office, night)| if *agent == NIGHTLY { *night } else { *office }).collect();
-        let total: u32 = weights.iter().sum();
-        if total == 0 {
-            continue;
-        }
-        for _ in 0..CALLS * percent / 100 {
-            let mut left = random.random_range(0..total);
-            for ((hour, ..), weight) in hours.iter().zip(&weights) {
-                if left < *weight {
-                    planned.push((*hour + TimeDelta::milliseconds(random.random_range(0..3_600_000)), who));
-                    break;
-                }
-                left -= weight;
-            }
-        }
-    }
-    planned.sort();
-    planned
+/// Agents that have not been told.
+fn last_hour(now: Timestamp) -> Vec<(Timestamp, &'static str)> {
+    [(47, NIGHTLY), (36, ENGINEER), (31, NIGHTLY), (19, ENGINEER), (12, NIGHTLY)]
+        .map(|(minutes, agent)| (now - TimeDelta::minutes(minutes), agent))
+        .to_vec()
 }
 
-/// One of the things an agent does.
-fn act(agent: &str, at: Timestamp, filled: &Filled, random: &mut ChaCha12Rng) -> (&'static str, Value) {
-    let dice = random.random_range(0..100);
-    let mut one_of = |count: usize| if count == 0 { 0 } else { random.random_range(0..count) };
-    let company = filled.companies.get(one_of(filled.companies.len())).cloned().unwrap_or_default();
-    let contact = filled.contacts.get(one_of(filled.contacts.len())).cloned().unwrap_or_default();
-    let deal = filled.deals.get(one_of(filled.deals.len())).cloned().unwrap_or_default();
-    let stage = ["lead", "qualified", "proposal", "negotiation"].get(one_of(4)).copied().unwrap_or("lead");
-    let word = company.1.split(' ').next().unwrap_or_default().to_owned();
-    let surname = contact.1.rsplit(' ').next().unwrap_or_default().to_owned();
-    let heard = [
-        "Asked for the price list; sent it.",
-        "Is interested in a pilot after the summer.",
-        "Wants to talk to a reference customer first.",
-        "No budget this quarter; ask again in spring.",
-        "Passed on to the new head of operations.",
-    ];
-    let heard = heard.get(one_of(heard.len())).copied().unwrap_or_default();
-    let (company, contact) = (company.0, contact.0);
-    match (agent, dice) {
-        ("Pipeline reporter", 0..40) => ("crm.list_deals", json!({ "stage": stage })),
-        ("Pipeline reporter", 40..62) => ("crm.get_deal", json!({ "id": deal })),
-        ("Pipeline reporter", 62..80) => {
-            ("crm.list_interactions", json!({ "company_id": company, "limit": 10 }))
-        }
-        ("Pipeline reporter", 80..96) => ("crm.get_company", json!({ "id": company })),
-        ("Pipeline reporter", _) => ("crm.delete_deal", json!({ "id": deal })),
-
-        ("CRM steward", 0..35) => ("crm.list_companies", json!({ "search": word })),
-        ("CRM steward", 35..60) => (
-            "crm.update_company",
-            json!({ "id": company, "notes": format!("Checked on {}.", at.date_naive()) }),
-        ),
-        ("CRM steward", 60..80) => ("crm.list_contacts", json!({ "company_id": company })),
-        ("CRM steward", 80..93) => {
-            let close_on = (at + TimeDelta::days(45)).date_naive();
-            ("crm.update_deal", json!({ "id": deal, "close_on": close_on }))
-        }
-        // Of a company that is not there (any more): the tool says so.
-        ("CRM steward", _) => ("crm.get_company", json!({ "id": format!("comp_{:032x}", dice) })),
-
-        ("Draft writer", 0..70) => ("crm.list_contacts", json!({ "search": surname })),
-        ("Draft writer", _) => ("crm.get_company", json!({ "id": company })),
-
-        ("Lead qualifier", 0..30) => ("crm.list_contacts", json!({ "search": surname })),
-        ("Lead qualifier", 30..55) => ("crm.get_contact", json!({ "id": contact })),
-        ("Lead qualifier", 55..90) => {
-            let at = at.to_rfc3339();
-            (
-                "crm.log_interaction",
-                json!({ "contact_id": contact, "kind": "call", "summary": heard, "at": at }),
-            )
-        }
-        ("Lead qualifier", 90..94) => {
-            ("crm.log_interaction", json!({ "contact_id": contact, "kind": "phone", "summary": heard }))
-        }
-        ("Lead qualifier", _) => ("crm.delete_contact", json!({ "id": contact })),
-
-        ("Campaign planner", 0..45) => ("crm.list_contacts", json!({ "search": surname })),
-        ("Campaign planner", 45..80) => ("crm.list_companies", json!({ "search": word })),
-        ("Campaign planner", 80..90) => ("crm.search", json!({ "query": word })),
-        ("Campaign planner", _) => {
-            ("crm.update_contact", json!({ "id": contact, "notes": "Invited to the autumn event." }))
-        }
-
-        (_, 0..50) => ("crm.list_deals", json!({ "company_id": company })),
-        (_, 50..75) => ("crm.list_companies", json!({ "limit": 25 })),
-        (_, _) => {
-            ("crm.update_deal", json!({ "id": deal, "close_on": (at + TimeDelta::days(30)).date_naive() }))
-        }
+async fn call_once_more(
+    after: &Past,
+    at: Timestamp,
+    agent: &'static str,
+    filled: &Filled,
+    random: &mut ChaCha12Rng,
+) -> Result<(), Failure> {
+    if let Some((agent, _, client)) = AGENTS.iter().find(|(name, ..)| *name == agent) {
+        let (tool, arguments) = act(agent, at, filled, random);
+        after.call(at, (agent, *client), tool, arguments).await?;
     }
+    Ok(())
 }

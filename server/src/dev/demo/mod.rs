@@ -2,10 +2,12 @@
 //! Loading it again adds what is missing and changes nothing else.
 
 mod crm;
+mod handbook;
 mod history;
 mod past;
 mod people;
 mod set_up;
+mod week;
 
 use std::collections::BTreeMap;
 
@@ -68,7 +70,14 @@ pub(super) struct Demo {
 }
 
 /// Loads the demo where it is missing, and tells about it.
-pub(super) async fn load(control: &Control, database: &Database, folder: &Folder) -> Result<Demo, Failure> {
+///
+/// `hasty` is `control` over connections that do not wait for the disk at each commit, for what can be loaded again.
+pub(super) async fn load(
+    control: &Control,
+    hasty: &Control,
+    database: &Database,
+    folder: &Folder,
+) -> Result<Demo, Failure> {
     let slug: Slug = SLUG.parse()?;
     let head = tenants::by_slug(control, &slug).await?;
     let mut kept = folder.kept()?.unwrap_or_default();
@@ -78,7 +87,7 @@ pub(super) async fn load(control: &Control, database: &Database, folder: &Folder
             say::progress(format_args!("loading the demo organization “{NAME}”"));
             let head = set_up(control, &slug, head, folder, &mut kept).await?;
             let actor = Actor::operator(head.id, LOADER);
-            Box::pin(history::load(control, &actor, &head, database, &kept.keys)).await?;
+            Box::pin(history::load(control, hasty, &actor, &head, database, &kept.keys)).await?;
             kept.loaded = Some(head.id);
             folder.keep(&kept)?;
             head

@@ -30,6 +30,17 @@ use tracing::subscriber::NoSubscriber;
 use crate::metrics::Metrics;
 use crate::{Failure, plugs};
 
+/// How long upstream servers are waited for.
+pub(super) enum Patience {
+    /// As long as in earnest.
+    Usual,
+    /// Nobody wants to wait a minute for a demo's time-out.
+    Short,
+}
+
+/// [`Patience::Short`].
+const SHORT: Duration = Duration::from_millis(250);
+
 /// With what an agent calls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client {
@@ -57,6 +68,7 @@ impl Past {
         endpoint: McpId,
         keys: &BTreeMap<String, String>,
         seed: u64,
+        patience: Patience,
     ) -> Result<Self, Failure> {
         let clock = Arc::new(PastClock {
             shown: Mutex::new((control.ambient().now(), Instant::now())),
@@ -75,7 +87,15 @@ impl Past {
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
         };
-        let router = Gateway::new(plugs, Settings::default(), ambient)?.router();
+        let mut settings = Settings {
+            // The demo's own upstream server lives on this machine.
+            allowed_upstream_networks: vec!["127.0.0.0/8".parse()?],
+            ..Settings::default()
+        };
+        if matches!(patience, Patience::Short) {
+            settings.upstream_timeout = SHORT;
+        }
+        let router = Gateway::new(plugs, settings, ambient)?.router();
         Ok(Self { router, clock, gathered, endpoint, keys: keys.clone() })
     }
 
@@ -83,10 +103,42 @@ impl Past {
     pub(super) async fn call(
         &self,
         at: Timestamp,
-        (agent, client): (&str, Client),
+        who: (&str, Client),
         tool: &str,
         arguments: Value,
     ) -> Result<Value, Failure> {
+        let request = self.request(who, tool, arguments)?;
+        *self.clock.shown.lock() = (at, Instant::now());
+        // A thousand lines about calls that nobody made just now would only hide what matters.
+        let answered = self.router.clone().oneshot(request).with_subscriber(NoSubscriber::default());
+        let answer = axum::body::to_bytes(answered.await?.into_body(), 16 << 20).await?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        Ok(answer.pointer("/result/structuredContent").cloned().unwrap_or_default())
+    }
+
+    /// Makes a call and goes away before it is answered.
+    pub(super) async fn leave(
+        &self,
+        at: Timestamp,
+        who: (&str, Client),
+        tool: &str,
+        arguments: Value,
+    ) -> Result<(), Failure> {
+        let request = self.request(who, tool, arguments)?;
+        *self.clock.shown.lock() = (at, Instant::now());
+        let left = async {
+            let _ = tokio::time::timeout(SHORT / 2, self.router.clone().oneshot(request)).await;
+        };
+        left.with_subscriber(NoSubscriber::default()).await;
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        (agent, client): (&str, Client),
+        tool: &str,
+        arguments: Value,
+    ) -> Result<Request<Body>, Failure> {
         let key = self.keys.get(agent).ok_or("a demo agent has no key")?;
         let mut params = json!({ "name": tool, "arguments": arguments });
         let mut request = Request::post(format!("/{}/mcp", self.endpoint))
@@ -112,13 +164,7 @@ impl Past {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
         let mut request = request.body(Body::from(body.to_string()))?;
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((client.from, 443))));
-        *self.clock.shown.lock() = (at, Instant::now());
-        // A thousand lines about calls that nobody made just now would only hide what matters.
-        let answered = self.router.clone().oneshot(request).with_subscriber(NoSubscriber::default());
-        let response = answered.await?;
-        let answer = axum::body::to_bytes(response.into_body(), 16 << 20).await?;
-        let answer: Value = serde_json::from_slice(&answer)?;
-        Ok(answer.pointer("/result/structuredContent").cloned().unwrap_or_default())
+        Ok(request)
     }
 
     /// What was gathered, oldest first.

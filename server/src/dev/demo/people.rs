@@ -105,6 +105,12 @@ pub(super) const AGENTS: &[Agent] = &[
         suspended: true,
         note: "kept the CRM tidy at night; suspended",
     },
+    agent(
+        "Release notes",
+        "Engineering/Product",
+        "Tomás Herrera",
+        "used the team handbook, whose module is switched off",
+    ),
 ];
 
 /// To whom a permission key is given.

@@ -31,7 +31,10 @@ fn found<T>(looked: Result<T, Error>) -> Result<Option<T>, Error> {
 fn at_most_once<T>(done: Result<T, Error>) -> Result<(), Error> {
     match done {
         Ok(_) => Ok(()),
-        Err(Error::Refused { code: "already_given" | "nothing_to_do" | "name_taken", .. }) => Ok(()),
+        Err(Error::Refused {
+            code: "already_given" | "already_held" | "nothing_to_do" | "name_taken",
+            ..
+        }) => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -177,12 +180,14 @@ pub(super) async fn keys(
     Ok(issued)
 }
 
-/// Stops the agents that have been stopped, once their past is on record.
-pub(super) async fn suspend(control: &Control, actor: &Actor) -> Result<(), Failure> {
+/// Stops the agents that have been stopped by now, or lets them go on while their past is made.
+pub(super) async fn suspend(control: &Control, actor: &Actor, suspended: bool) -> Result<(), Failure> {
     for agent in AGENTS.iter().filter(|agent| agent.suspended) {
         let view = agents::find(control, actor, agent.name).await?;
-        if view.standing == Standing::Active {
-            agents::suspend(control, actor, view.id).await?;
+        match (view.standing, suspended) {
+            (Standing::Active, true) => agents::suspend(control, actor, view.id).await?,
+            (Standing::Suspended, false) => agents::resume(control, actor, view.id).await?,
+            _ => {}
         }
     }
     Ok(())
