@@ -42,7 +42,7 @@ pub struct LedgerSettings {
 
 impl Default for LedgerSettings {
     fn default() -> Self {
-        Self { flush_connections: 8, settle_connections: 2, group: 256, waiting: 10_000, unsettled: 50_000 }
+        Self { flush_connections: 4, settle_connections: 2, group: 256, waiting: 10_000, unsettled: 50_000 }
     }
 }
 
