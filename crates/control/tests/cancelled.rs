@@ -29,7 +29,8 @@ async fn a_question_that_is_dropped_leaves_no_transaction_behind() {
     for waits in 0..10 {
         // Every connection knows the statements, so that the first wait of one is for its answer.
         for _ in 0..3 {
-            futures::future::join_all((0..40).map(|_| control::tenants::by_slug(&world.control, &slug))).await;
+            futures::future::join_all((0..40).map(|_| control::tenants::by_slug(&world.control, &slug)))
+                .await;
         }
         // As many at a time as there are connections.
         let asked = (0..20).map(|_| give_up_after(waits, control::tenants::by_slug(&world.control, &slug)));
