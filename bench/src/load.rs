@@ -182,9 +182,9 @@ async fn phase(
         });
     }
     let callers = running.join_all().await;
-    let left = pacer.map(|pacer| pacer.join().unwrap_or(0)).unwrap_or(0);
+    let issued = pacer.map_or(0, |pacer| pacer.join().unwrap_or(0));
     let tally = Rc::try_unwrap(tally).map_err(|_| Failure("a caller is still running".into()))?;
     let mut tally = tally.into_inner();
-    tally.not_begun(left);
+    tally.not_begun(issued.saturating_sub(schedule.begun()));
     Ok((callers, tally))
 }

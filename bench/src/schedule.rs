@@ -11,6 +11,9 @@ use tokio::sync::Semaphore;
 
 use crate::Failure;
 
+/// How long after the end callers go on to begin what was due before it.
+const BACKLOG: Duration = Duration::from_secs(2);
+
 /// Hands out the starts of calls to any number of callers.
 pub(crate) struct Schedule {
     begin: Instant,
@@ -18,6 +21,9 @@ pub(crate) struct Schedule {
     rate: Option<f64>,
     due: Semaphore,
     taken: AtomicU64,
+    begun: AtomicU64,
+    /// How many starts there are, once that is known.
+    last: AtomicU64,
 }
 
 impl Schedule {
@@ -30,6 +36,8 @@ impl Schedule {
             rate,
             due: Semaphore::new(0),
             taken: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            last: AtomicU64::new(u64::MAX),
         })
     }
 
@@ -39,13 +47,19 @@ impl Schedule {
             let now = Instant::now();
             return (now < self.until).then_some(now);
         };
-        // The semaphore is closed at the end; what is due and not begun by then is counted and not sent.
         self.due.acquire().await.ok()?.forget();
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        if number >= self.last.load(Ordering::Acquire) || Instant::now() > self.until + BACKLOG {
+            // The next caller that waits is to learn it too.
+            self.due.add_permits(1);
+            return None;
+        }
+        self.begun.fetch_add(1, Ordering::Relaxed);
         Some(self.begin + Duration::from_secs_f64(number as f64 / rate))
     }
 
-    /// Paces an open schedule from a thread of its own: the async timer's millisecond is too coarse. `None` when closed.
+    /// Paces an open schedule from a thread of its own: the async timer's millisecond is too coarse. The thread returns how many
+    /// starts there were. `None` when closed.
     pub(crate) fn pace(self: &Arc<Self>) -> Result<Option<JoinHandle<u64>>, Failure> {
         let Some(rate) = self.rate else { return Ok(None) };
         let schedule = self.clone();
@@ -53,7 +67,12 @@ impl Schedule {
         pacer.map(Some).map_err(|wrong| Failure::of("starting the pacer", wrong))
     }
 
-    /// Issues what is due until the end; returns how many starts were issued and not taken.
+    /// How many starts were taken in time.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Issues what is due until the end; returns how many starts there were.
     fn issue(&self, rate: f64) -> u64 {
         let mut issued = 0_u64;
         loop {
@@ -69,8 +88,11 @@ impl Schedule {
             let next = self.begin + Duration::from_secs_f64(issued as f64 / rate);
             std::thread::sleep(next.min(self.until).saturating_duration_since(Instant::now()));
         }
-        self.due.close();
-        issued.saturating_sub(self.taken.load(Ordering::Relaxed))
+        // What became due while we slept the last time, and one more by which callers learn that it is over.
+        let all = (self.until.duration_since(self.begin).as_secs_f64() * rate).ceil() as u64;
+        self.last.store(all, Ordering::Release);
+        self.due.add_permits(usize::try_from(all.saturating_sub(issued)).unwrap_or(0) + 1);
+        all
     }
 }
 
@@ -79,21 +101,31 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_open_schedule_keeps_its_rate_and_counts_what_nobody_took() {
+    async fn an_open_schedule_keeps_its_rate_and_loses_no_start() {
         let schedule = Schedule::new(Some(1000.0), Duration::from_millis(300));
         let pacer = schedule.pace().unwrap().unwrap();
         let mut starts = Vec::new();
-        while starts.len() < 100 {
-            starts.push(schedule.next().await.unwrap());
+        while let Some(due) = schedule.next().await {
+            starts.push(due);
         }
         for pair in starts.windows(2) {
             assert!(
                 pair[1].duration_since(pair[0]).abs_diff(Duration::from_millis(1)) < Duration::from_micros(1)
             );
         }
-        let left = tokio::task::spawn_blocking(move || pacer.join().unwrap()).await.unwrap();
-        assert!((150..=200).contains(&left), "{left}");
+        let issued = pacer.join().unwrap();
+        assert_eq!((starts.len(), schedule.begun(), issued), (300, 300, 300));
+        assert!(schedule.next().await.is_none(), "every caller learns that it is over");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_had_time_for_is_known() {
+        let schedule = Schedule::new(Some(1000.0), Duration::from_millis(50));
+        let pacer = schedule.pace().unwrap().unwrap();
+        assert!(schedule.next().await.is_some());
+        tokio::time::sleep(BACKLOG + Duration::from_millis(100)).await;
         assert!(schedule.next().await.is_none());
+        assert_eq!((pacer.join().unwrap(), schedule.begun()), (50, 1));
     }
 
     #[tokio::test]
