@@ -1,7 +1,7 @@
 // Runs the end-to-end suites one after the other: `node e2e/run.mjs [--only protocol|browser] [suite …]`. `cargo xtask e2e`
 // prepares what is needed and says in WORKINGAGENTS_READY where the product runs; without that, this starts it itself.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
@@ -54,6 +54,8 @@ function leave(why) {
 /** Starts `dev` with a data folder of its own; `stop` ends it and removes the folder. */
 async function startDev(binary) {
   const data = mkdtempSync(join(tmpdir(), 'workingagents-e2e-'));
+  // PostgreSQL runs as another user where we are root; unable to pass, it would leave its data elsewhere.
+  chmodSync(data, 0o711);
   const site = process.env.WORKINGAGENTS_SITE ? ['--site', process.env.WORKINGAGENTS_SITE] : [];
   const dev = spawn(binary, ['dev', '--json', '--port', '0', '--data', join(data, 'data'), ...site], {
     stdio: ['ignore', 'pipe', 'inherit'],
