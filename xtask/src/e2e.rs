@@ -79,10 +79,10 @@ fn try_run(suite: Suite, release: bool, closing: &mut Vec<String>) -> Result<()>
     command.env("PATH", std::env::join_paths(folders).unwrap_or(path));
     let requirements = folder.join("requirements.txt");
     if requirements.exists() && suite != Suite::Browser {
-        command.env("PYTHON", python::ready(&requirements, &target().join("venv"))?);
+        command.env("WORKINGAGENTS_PYTHON", python::ready(&requirements, &target().join("venv"))?);
     }
     if suite != Suite::Protocol {
-        command.env("CHROMIUM", browser::ready()?);
+        command.env(browser::FORCED, browser::ready()?);
     }
     command.args(suite.files(&folder)?);
     build::everything(&build::Arguments { release })?;

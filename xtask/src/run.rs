@@ -142,7 +142,7 @@ fn pass_on(pipe: impl Read, to: Stdout, wanted: fn(&str) -> bool) -> Vec<String>
             Stdout::Joined => io::stderr().write_all(&line),
         };
         let text = String::from_utf8_lossy(&line);
-        if wanted(text.trim()) {
+        if wanted(text.trim_end()) {
             kept.push(text.trim().to_owned());
         }
         line.clear();

@@ -114,9 +114,10 @@ fn runner() -> Command {
     command
 }
 
-/// The lines with which nextest and cargo's own runner close, unless they ran nothing.
+/// The lines with which nextest closes, and cargo's own runner where it ran anything. What nextest repeats of a failed
+/// test is indented.
 fn is_summary(line: &str) -> bool {
-    let closes =
-        line.starts_with("test result:") || (line.starts_with("Summary [") && line.contains("tests run"));
-    closes && !line.contains(" 0 passed; 0 failed")
+    let nextest = line.trim_start().starts_with("Summary [") && line.contains("tests run");
+    let cargo = line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed");
+    nextest || cargo
 }
