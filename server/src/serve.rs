@@ -103,7 +103,8 @@ pub(crate) async fn command(config: &Config) -> Result<(), Failure> {
     let stop = stop_on_signals()?;
     run(config, Mode::Production, control, listeners, stop, |origins| {
         let Origins { dashboard, machines, authorization, metrics } = origins;
-        tracing::info!(%dashboard, %machines, %authorization, ?metrics, "ready");
+        let metrics = metrics.map(|address| address.to_string());
+        tracing::info!(%dashboard, %machines, %authorization, metrics, "ready");
     })
     .await
 }

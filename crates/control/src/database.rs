@@ -59,6 +59,9 @@ pub enum DatabaseError {
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
+/// How long a connection is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 fn options(url: &SecretString) -> Result<PgConnectOptions, DatabaseError> {
     Ok(PgConnectOptions::from_str(url.expose_secret())
         .map_err(DatabaseError::Url)?
@@ -76,12 +79,26 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, DatabaseError> {
 
 /// Opens a pool as the application role. Nothing is checked but the address; see [`check`].
 pub async fn connect(url: &SecretString, connections: u32) -> Result<PgPool, DatabaseError> {
-    PgPoolOptions::new()
+    let options = options(url)?;
+    let pool = PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_with(options(url)?)
-        .await
-        .map_err(DatabaseError::Connect)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.clone())
+        .await;
+    match pool {
+        Ok(pool) => Ok(pool),
+        // A pool tries again until its time is over, and then says no more than that.
+        Err(sqlx::Error::PoolTimedOut) => Err(DatabaseError::Connect(reason(&options).await)),
+        Err(error) => Err(DatabaseError::Connect(error)),
+    }
+}
+
+/// What one attempt to connect fails with.
+async fn reason(options: &PgConnectOptions) -> sqlx::Error {
+    match tokio::time::timeout(PATIENCE, options.connect()).await {
+        Ok(Err(error)) => error,
+        _ => sqlx::Error::PoolTimedOut,
+    }
 }
 
 /// Refuses a database that is too old, not durable, not migrated, or whose login row security does not bind.
