@@ -258,7 +258,8 @@ describe('keys that are not good', () => {
     const revoked = await post(call('crm.list_companies'), { headers: { Authorization: `Bearer ${key}` } });
     assert.equal(revoked.status, 401, revoked.text);
     const nonsense = await refused({ Authorization: 'Bearer wa_nonsense' });
-    assert.equal(revoked.text, nonsense.text);
+    // The id may differ: on a snapshot from before the revocation the request had been read when the record refused it.
+    assert.deepEqual(JSON.parse(revoked.text).error, JSON.parse(nonsense.text).error);
   });
 
   test('one in the wrong place', async () => {
