@@ -1,4 +1,5 @@
-//! What is done in the background: settling what dead nodes left, making partitions, clearing away old sessions.
+//! What is done in the background: settling what dead nodes left, making partitions, clearing away old sessions and
+//! failed sign-ins.
 //! Harmless when several processes do it at once.
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub(crate) async fn run(
     node: impl Fn() -> NodeId + Send + Sync + 'static,
     stop: CancellationToken,
 ) {
-    let (settling, parting, clearing) = (control.clone(), control.clone(), Store::new(control));
+    let (settling, parting, clearing) = (control.clone(), control.clone(), control);
     let node = Arc::new(node);
     tokio::join!(
         every("settling calls of nodes that are gone", SETTLE, &stop, move || {
@@ -47,9 +48,13 @@ pub(crate) async fn run(
                 Ok(())
             })
         }),
-        every("clearing away old sessions", SESSIONS, &stop, move || {
-            let sessions = clearing.clone();
-            Box::pin(async move { Ok(sessions.delete_expired().await?) })
+        every("clearing away old sessions and failed sign-ins", SESSIONS, &stop, move || {
+            let control = clearing.clone();
+            Box::pin(async move {
+                Store::new(control.clone()).delete_expired().await?;
+                control::sign_in::delete_expired(&control).await?;
+                Ok(())
+            })
         }),
     );
 }
