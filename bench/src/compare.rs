@@ -1,7 +1,7 @@
 //! `bench run`: everything in one run, on one machine, in turns, so that what disturbs one disturbs all.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::disk::{fdatasync_us, median};
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// The product's binary; by default the one that lies beside this one.
     #[arg(long, env = "WORKINGAGENTS_BIN")]
     bin: Option<PathBuf>,
-    /// Where the product's database is made; the disk is measured here too. Emptied first.
+    /// Where the product's database is made, in a folder of this run's own that goes when it ends; the disk is measured here too.
     #[arg(long, default_value = "target/bench")]
     data: PathBuf,
     /// Where the JSON goes; by default `bench/results/DATE-COMMIT.json`.
@@ -42,12 +42,14 @@ pub(crate) struct Options {
 
 /// Compares, writes the JSON file and prints the tables.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
-    let data = prepared(&options.data)?;
+    // Dropped last: the product must have ended before its files go.
+    let folder = Folder::make(&options.data)?;
+    let data = &folder.0;
     let binary = match &options.bin {
         Some(binary) => binary.clone(),
         None => beside()?,
     };
-    let stage = start(&binary, &data.join("database"), &data)?;
+    let stage = start(&binary, &data.join("database"), data)?;
     let shapes = [
         Shape { callers: 1, rate: None },
         Shape { callers: 64, rate: None },
@@ -56,7 +58,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     let mut disk = Vec::new();
     let mut rounds = Rounds::new();
     for turn in 1..=options.rounds {
-        disk.extend(fdatasync_us(&data)?);
+        disk.extend(fdatasync_us(data)?);
         for (at_shape, shape) in shapes.iter().enumerate() {
             for (at_subject, subject) in stage.subjects.iter().enumerate() {
                 let round = one(subject, *shape, &options, turn)?;
@@ -166,15 +168,28 @@ fn summed_up(
     }
 }
 
-/// An empty data directory: every comparison begins with a fresh database.
-fn prepared(data: &std::path::Path) -> Result<PathBuf, Failure> {
-    let doing = || format!("preparing {}", data.display());
-    let database = data.join("database");
-    if database.exists() {
-        std::fs::remove_dir_all(&database).map_err(|wrong| Failure::of(&doing(), wrong))?;
+/// A folder that only this run uses: another one may be going on, and its database is not ours to touch.
+struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes it. An existing folder of this name is left alone and is an error.
+    fn make(parent: &Path) -> Result<Self, Failure> {
+        let doing = || format!("making a folder in {}", parent.display());
+        std::fs::create_dir_all(parent).map_err(|wrong| Failure::of(&doing(), wrong))?;
+        let parent = parent.canonicalize().map_err(|wrong| Failure::of(&doing(), wrong))?;
+        let own = parent.join(format!("run-{}", std::process::id()));
+        std::fs::create_dir(&own)
+            .map_err(|wrong| Failure::of(&format!("making {}", own.display()), wrong))?;
+        Ok(Self(own))
     }
-    std::fs::create_dir_all(data).map_err(|wrong| Failure::of(&doing(), wrong))?;
-    data.canonicalize().map_err(|wrong| Failure::of(&doing(), wrong))
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(wrong) = std::fs::remove_dir_all(&self.0) {
+            say(&format!("bench: {} is left behind: {wrong}", self.0.display()));
+        }
+    }
 }
 
 fn beside() -> Result<PathBuf, Failure> {
@@ -210,5 +225,24 @@ fn machine() -> Machine {
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         model: model.to_owned(),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_takes_away_its_own_folder_and_no_other() {
+        let parent = std::env::temp_dir().join(format!("bench-folders-{}", std::process::id()));
+        let other = parent.join("run-0").join("database");
+        std::fs::create_dir_all(&other).unwrap();
+        let folder = Folder::make(&parent).unwrap();
+        assert!(Folder::make(&parent).is_err(), "a folder that is there is somebody's");
+        std::fs::write(folder.0.join("file"), "x").unwrap();
+        drop(folder);
+        assert!(other.is_dir());
+        assert_eq!(std::fs::read_dir(&parent).unwrap().count(), 1);
+        std::fs::remove_dir_all(&parent).unwrap();
     }
 }
