@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::disk::{fdatasync_us, median};
 use crate::load::{Options as LoadOptions, measure};
-use crate::record::{self, Record};
+use crate::record;
 use crate::report::{Comparison, Disk, Machine, Measured, Round, Shape, WITH, goals, ratios, tables};
 use crate::subjects::{Subject, start};
 use crate::{Failure, print, say};
@@ -49,6 +49,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         Some(binary) => binary.clone(),
         None => beside()?,
     };
+    let (machine, built) = (machine(), built(&binary));
     let stage = start(&binary, &data.join("database"), data)?;
     let shapes = [
         Shape { callers: 1, rate: None },
@@ -68,7 +69,24 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     }
     let (made, tool) = made_through_the_product(&stage.subjects, &rounds);
     let record = record::count(&stage.database_url, tool, made)?;
-    let comparison = summed_up(&options, disk, &shapes, &stage.subjects, rounds, record);
+    let floor = median(&disk);
+    let results = summed_up(&shapes, &stage.subjects, rounds);
+    let ratios = ratios(&results, floor);
+    let comparison = Comparison {
+        date: today(),
+        commit: git(&["rev-parse", "--short=10", "HEAD"]).filter(|commit| !commit.is_empty()),
+        clean: git(&["status", "--porcelain"]).is_some_and(|changes| changes.is_empty()),
+        built,
+        machine,
+        seconds: options.seconds,
+        rounds: options.rounds,
+        payload: options.payload,
+        fdatasync_us: Disk::of(disk),
+        goals: goals(&results, &ratios, &record, floor),
+        record,
+        ratios,
+        results,
+    };
     let path = options.json.clone().unwrap_or_else(|| {
         let commit = comparison.commit.as_deref().unwrap_or("unknown");
         PathBuf::from(format!("bench/results/{}-{commit}.json", comparison.date))
@@ -136,15 +154,7 @@ fn made_through_the_product<'a>(subjects: &'a [Subject], rounds: &Rounds) -> (u6
     (its.map(|round| round.report.made).sum(), tool)
 }
 
-fn summed_up(
-    options: &Options,
-    disk: Vec<f64>,
-    shapes: &[Shape],
-    subjects: &[Subject],
-    mut rounds: Rounds,
-    record: Record,
-) -> Comparison {
-    let floor = median(&disk);
+fn summed_up(shapes: &[Shape], subjects: &[Subject], mut rounds: Rounds) -> Vec<Measured> {
     let mut results = Vec::new();
     for (at_shape, shape) in shapes.iter().enumerate() {
         for (at_subject, subject) in subjects.iter().enumerate() {
@@ -152,20 +162,7 @@ fn summed_up(
             results.push(Measured::of(subject.name, *shape, rounds));
         }
     }
-    let ratios = ratios(&results, floor);
-    Comparison {
-        date: today(),
-        commit: commit(),
-        machine: machine(),
-        seconds: options.seconds,
-        rounds: options.rounds,
-        payload: options.payload,
-        fdatasync_us: Disk::of(disk),
-        goals: goals(&results, &ratios, &record, floor),
-        record,
-        ratios,
-        results,
-    }
+    results
 }
 
 /// A folder that only this run uses: another one may be going on, and its database is not ours to touch.
@@ -204,16 +201,25 @@ fn beside() -> Result<PathBuf, Failure> {
 
 #[allow(clippy::disallowed_methods, reason = "a result is dated by the real day; nothing decides on it")]
 fn today() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let at =
-        chrono::DateTime::from_timestamp(i64::try_from(since.as_secs()).unwrap_or(0), 0).unwrap_or_default();
-    at.date_naive().to_string()
+    utc(std::time::SystemTime::now()).date_naive().to_string()
 }
 
-fn commit() -> Option<String> {
-    let output = std::process::Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).output().ok()?;
+/// When a file was last written, to the second.
+fn built(binary: &Path) -> Option<String> {
+    let written = std::fs::metadata(binary).and_then(|file| file.modified()).ok()?;
+    Some(utc(written).format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn utc(time: std::time::SystemTime) -> chrono::DateTime<chrono::Utc> {
+    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    chrono::DateTime::from_timestamp(i64::try_from(since.as_secs()).unwrap_or(0), 0).unwrap_or_default()
+}
+
+/// What git answers; nothing if it cannot.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = std::process::Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+    output.status.success().then(|| text.trim().to_owned())
 }
 
 fn machine() -> Machine {
@@ -225,6 +231,11 @@ fn machine() -> Machine {
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         model: model.to_owned(),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        load_before: read("/proc/loadavg")
+            .split(' ')
+            .next()
+            .and_then(|load| load.parse().ok())
+            .unwrap_or(0.0),
     }
 }
 

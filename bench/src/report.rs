@@ -15,8 +15,12 @@ use crate::tally::Percentiles;
 pub(crate) struct Comparison {
     /// The day, in UTC, as `2026-07-28`.
     pub(crate) date: String,
-    /// The commit that was measured, when it is known.
+    /// The commit that was checked out, when it is known. `cargo xtask bench` builds before it measures; see `built` otherwise.
     pub(crate) commit: Option<String>,
+    /// Whether the sources were as that commit has them.
+    pub(crate) clean: bool,
+    /// When the product's binary was built, in UTC.
+    pub(crate) built: Option<String>,
     /// Where.
     pub(crate) machine: Machine,
     /// Seconds that each measurement took.
@@ -46,6 +50,8 @@ pub(crate) struct Machine {
     pub(crate) model: String,
     /// Version of the Linux kernel.
     pub(crate) kernel: String,
+    /// Load average of the minute before (proc(5)): what else was going on. A quiet machine is near 0.
+    pub(crate) load_before: f64,
 }
 
 /// Times of `fdatasync` in microseconds, over all rounds.
@@ -170,6 +176,9 @@ pub(crate) struct Goal {
     pub(crate) met: bool,
 }
 
+/// Beyond this load average other work is going on, and a result says more about that.
+const QUIET: f64 = 0.5;
+
 /// The direct call's name among subjects.
 pub(crate) const DIRECT: &str = "direct";
 /// The gateway with a ledger that forgets.
@@ -244,6 +253,10 @@ pub(crate) fn tables(comparison: &Comparison) -> String {
     let disk = &comparison.fdatasync_us;
     let machine = &comparison.machine;
     let _ = writeln!(out, "{} processors, {}, Linux {}", machine.processors, machine.model, machine.kernel);
+    if machine.load_before > QUIET {
+        let load = machine.load_before;
+        let _ = writeln!(out, "NOT A QUIET MACHINE: its load average was {load} before this began");
+    }
     let _ = writeln!(
         out,
         "fdatasync of 4 KiB: median {:.0} us, p90 {:.0} us, p99 {:.0} us ({} samples)",
