@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use parking_lot::Mutex;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection, Row as _};
@@ -110,7 +111,7 @@ impl Drop for Dev {
             return;
         }
         // Asks for an orderly end, so that the cluster goes with it.
-        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        signal(self.process.id(), Signal::TERM);
         let patience = Instant::now() + Duration::from_secs(20);
         while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(20));
@@ -195,8 +196,13 @@ fn endpoint(dev: &Dev) -> (String, String) {
 
 fn kill_postgres(data: &Path) {
     let pid = std::fs::read_to_string(data.join("postgres/data/postmaster.pid")).unwrap();
-    let pid = pid.lines().next().unwrap();
-    assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+    signal(pid.lines().next().unwrap().parse().unwrap(), Signal::KILL);
+}
+
+/// By the system's own call: the program `kill` is not on every machine.
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 async fn count(conn: &mut PgConnection, sql: &'static str) -> i64 {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
@@ -95,14 +96,18 @@ impl Dev {
 
     /// Asks it to stop, and waits.
     fn stop(mut self) -> (std::process::ExitStatus, String) {
-        assert!(
-            Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap().success()
-        );
+        signal(self.process.id(), Signal::TERM);
         let status = self.process.wait().unwrap();
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut self.rest, &mut rest).unwrap();
         (status, rest)
     }
+}
+
+/// By the system's own call: the program `kill` is not on every machine.
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 impl Drop for Dev {
