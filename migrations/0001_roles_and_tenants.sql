@@ -54,6 +54,8 @@ CREATE TABLE tenants (
     name       text NOT NULL CHECK (length(name) BETWEEN 1 AND 120),
     mcp_id     uuid NOT NULL,
     currency   text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    -- In which people are told times who have not chosen one: a name of the IANA database.
+    time_zone  text NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),
     standing   text NOT NULL DEFAULT 'active' CHECK (standing IN ('active', 'suspended')),
     created_at timestamptz NOT NULL
 );

@@ -24,6 +24,8 @@ CREATE TABLE users (
     name          text NOT NULL CHECK (length(name) BETWEEN 1 AND 120),
     home_unit_id  uuid NOT NULL,
     password_hash text,
+    -- In which they are told times; none: the organization's.
+    time_zone     text CHECK (length(time_zone) BETWEEN 1 AND 64),
     standing      text NOT NULL DEFAULT 'active' CHECK (standing IN ('active', 'suspended')),
     created_at    timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),

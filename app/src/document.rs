@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use control::authority::Deed;
 use hydration_context::SsrSharedContext;
 use leptos::prelude::*;
-use model::Timestamp;
 use model::people::Slug;
+use model::{Currency, Timestamp, UserId, Zone};
+use serde::{Deserialize, Serialize};
 
 use crate::icon::{Icon, SPRITE};
-use crate::links::{self, Links};
+use crate::links::{self, Links, Place};
 use crate::text;
+use crate::wording::Clock;
 
 /// What is the same for every page of one response.
 #[derive(Clone, Debug)]
@@ -24,6 +27,15 @@ pub struct Site {
     pub machines: Arc<str>,
     /// The present.
     pub now: Timestamp,
+    /// In which the reader is told times.
+    pub zone: Zone,
+}
+
+impl Site {
+    /// The present, in the reader's zone.
+    pub fn clock(&self) -> Clock {
+        Clock { now: self.now, zone: self.zone }
+    }
 }
 
 /// Addresses of static files, ready to be put into a document.
@@ -48,18 +60,58 @@ pub struct Visit {
     pub organization: String,
     /// The id in the organization's MCP URL, in its text form.
     pub mcp_id: String,
+    /// In what its calls are charged.
+    pub currency: Currency,
+    /// The person.
+    pub user: UserId,
     /// The person's name.
     pub person: String,
-    /// Whether they may see requests that never became calls.
-    pub sees_rejected: bool,
-    /// What they may do, in words: `Owner`, `Auditor in Sales`.
+    /// What they are, in words: `Owner`, `Auditor of a unit`.
     pub roles: Vec<String>,
+    /// What they may do in the whole organization: what one may not do is not shown.
+    pub deeds: Vec<Deed>,
+    /// The places of the rail where there is something for them.
+    pub places: Vec<Place>,
+    /// What the form before this page has done.
+    pub notice: Option<Notice>,
+}
+
+/// What a form has done, said on the page that it leads to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Notice {
+    /// A sentence: `Team “EMEA” was made.`
+    pub sentence: String,
+    /// Where to go on, if anywhere: what the link says, and a path of ours.
+    pub link: Option<(String, String)>,
+}
+
+impl Notice {
+    /// A sentence without a link.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), link: None }
+    }
+
+    /// With a way to go on.
+    #[must_use]
+    pub fn leading(self, label: impl Into<String>, href: String) -> Self {
+        Self { link: Some((label.into(), href)), ..self }
+    }
 }
 
 impl Visit {
     /// Where the organization's pages are.
     pub fn links(&self) -> Links {
         Links::of(self.slug.clone())
+    }
+
+    /// Whether the person may do this in the whole organization.
+    pub fn may(&self, deed: Deed) -> bool {
+        self.deeds.contains(&deed)
+    }
+
+    /// The present, in the reader's zone.
+    pub fn clock(&self) -> Clock {
+        self.site.clock()
     }
 
     /// The organization's MCP URL.
@@ -97,16 +149,17 @@ pub fn fragment<V: IntoView>(view: impl FnOnce() -> V) -> String {
     html
 }
 
-/// A page inside the frame.
+/// A page inside the frame, at one of the rail's places.
 pub fn page<V: IntoView + 'static>(
     visit: &Visit,
+    place: Place,
     title: &str,
     crumbs: Vec<Crumb>,
     islands: bool,
     content: impl FnOnce() -> V,
 ) -> String {
     whole(&visit.site, &format!("{title} · {}", visit.organization), islands, || {
-        view! { <Frame visit=visit.clone() crumbs=crumbs content=content().into_any() /> }
+        view! { <Frame visit=visit.clone() place=place crumbs=crumbs content=content().into_any() /> }
     })
 }
 
@@ -181,8 +234,23 @@ fn banner(development: bool) -> Option<impl IntoView + use<>> {
 
 /// Rail, top bar and content.
 #[component]
-fn Frame(visit: Visit, crumbs: Vec<Crumb>, content: AnyView) -> impl IntoView {
+fn Frame(visit: Visit, place: Place, crumbs: Vec<Crumb>, content: AnyView) -> impl IntoView {
     let links = visit.links();
+    let places = visit
+        .places
+        .iter()
+        .map(|there| {
+            let here = (*there == place).then_some("page");
+            view! {
+                <li>
+                    <a href=there.href(&links) aria-current=here>
+                        <Icon name=there.icon() />
+                        {there.label()}
+                    </a>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
     view! {
         {banner(visit.site.development)}
         <div class="frame">
@@ -191,23 +259,39 @@ fn Frame(visit: Visit, crumbs: Vec<Crumb>, content: AnyView) -> impl IntoView {
                     <Icon name="mark" />
                     <span>"WorkingAgents"</span>
                 </a>
-                <ul>
-                    <li>
-                        <a href=links.activity() aria-current="page">
-                            <Icon name="activity" />
-                            "Activity"
-                        </a>
-                    </li>
+                // Where there is no room beside the content, a button opens the list; elsewhere it is simply there.
+                <button type="button" class="rail-button" popovertarget="places">
+                    <Icon name="menu" />
+                    "Menu"
+                </button>
+                <ul id="places" popover="auto">
+                    {places}
                 </ul>
             </nav>
             <header class="top">
                 <Breadcrumb organization=visit.organization.clone() home=links.home() crumbs=crumbs />
-                <PersonMenu name=visit.person.clone() roles=visit.roles.clone() />
+                <a class="find-button" href=links.find()>
+                    <Icon name="find" />
+                    <span>"Find"</span>
+                </a>
+                <PersonMenu visit=visit.clone() />
             </header>
             <main id="main" tabindex="-1">
+                {visit.notice.map(said)}
                 {content}
             </main>
         </div>
+    }
+}
+
+/// What was done, above everything else.
+fn said(notice: Notice) -> impl IntoView {
+    let link = notice.link.map(|(label, href)| view! { " " <a href=href>{text::one_line(&label, 120)}</a> });
+    view! {
+        <p class="notice" role="status">
+            <Icon name="check" />
+            <span>{text::prose(&notice.sentence, 1_000)} {link}</span>
+        </p>
     }
 }
 
@@ -228,19 +312,34 @@ fn Breadcrumb(organization: String, home: String, crumbs: Vec<Crumb>) -> impl In
 }
 
 #[component]
-fn PersonMenu(name: String, roles: Vec<String>) -> impl IntoView {
-    let roles = roles.iter().map(|role| view! { <li>{text::name(role)}</li> }).collect::<Vec<_>>();
+fn PersonMenu(visit: Visit) -> impl IntoView {
+    let links = visit.links();
+    let roles = visit.roles.iter().map(|role| view! { <li>{text::name(role)}</li> }).collect::<Vec<_>>();
     view! {
         <div class="person-menu">
             <button type="button" class="person-button" popovertarget="person">
                 <Icon name="person" />
-                <span class="person-name">{text::name(&name)}</span>
+                <span class="person-name">{text::name(&visit.person)}</span>
                 <Icon name="down" />
             </button>
             <div id="person" class="menu" popover="auto">
-                <p class="menu-title">{text::name(&name)}</p>
+                <p class="menu-title">{text::name(&visit.person)}</p>
                 <ul class="roles" aria-label="Roles">
                     {roles}
+                </ul>
+                <ul class="menu-links">
+                    <li>
+                        <a class="button plain" href=links.me()>
+                            <Icon name="person" />
+                            "My account"
+                        </a>
+                    </li>
+                    <li>
+                        <a class="button plain" href=links.usage()>
+                            <Icon name="money" />
+                            "My usage"
+                        </a>
+                    </li>
                 </ul>
                 <form method="post" action=links::SIGN_OUT>
                     <button type="submit" class="button plain">

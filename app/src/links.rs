@@ -1,14 +1,17 @@
 //! Where pages are. Nothing else writes a path, so that a page that moves moves once.
 
-use model::people::Slug;
-use model::{AgentId, CallId};
+mod activity;
+mod catalog;
+mod crm;
+mod grants;
+mod joining;
+mod money;
+mod people;
+mod settings;
 
-/// Sign-in, the only page that needs no session.
-pub const SIGN_IN: &str = "/sign-in";
-/// The second step of sign-in, for people of several organizations.
-pub const CHOOSE: &str = "/sign-in/organization";
-/// Ends the session (POST).
-pub const SIGN_OUT: &str = "/sign-out";
+use model::people::Slug;
+
+pub use joining::{CHOOSE, FORGOT, SIGN_IN, SIGN_OUT, SIGN_UP};
 
 /// The places of one organization.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,34 +30,86 @@ impl Links {
         format!("/t/{}", self.slug)
     }
 
-    /// The list of calls.
-    pub fn activity(&self) -> String {
-        format!("/t/{}/activity", self.slug)
+    /// People, agents, units, modules and tools by name: `/t/{tenant}/find`.
+    pub fn find(&self) -> String {
+        self.at("find")
     }
 
-    /// The list of calls, with filters: `query` as [`crate::pages::filter::ActivityQuery::to_query`] writes it.
-    pub fn activity_with(&self, query: &str) -> String {
-        if query.is_empty() { self.activity() } else { format!("/t/{}/activity?{query}", self.slug) }
+    /// A path inside the organization.
+    fn at(&self, path: &str) -> String {
+        format!("/t/{}/{path}", self.slug)
+    }
+}
+
+/// The places of the rail, in its order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// What needs one, what goes on.
+    Home,
+    /// Calls.
+    Activity,
+    /// Modules and tools.
+    Catalog,
+    /// The CRM's records.
+    Crm,
+    /// Who may use what.
+    Grants,
+    /// Units, people, agents.
+    People,
+    /// What calls cost.
+    Money,
+    /// What one's own calls cost.
+    Usage,
+    /// The organization's settings.
+    Settings,
+    /// None of the rail: one's own account, search.
+    Elsewhere,
+}
+
+impl Place {
+    /// What the rail calls it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Home => "Home",
+            Self::Activity => "Activity",
+            Self::Catalog => "Catalog",
+            Self::Crm => "CRM",
+            Self::Grants => "Grants",
+            Self::People => "People & Agents",
+            Self::Money => "Money",
+            Self::Usage => "My usage",
+            Self::Settings => "Settings",
+            Self::Elsewhere => "",
+        }
     }
 
-    /// The stream of changes to that list.
-    pub fn live(&self, query: &str) -> String {
-        let path = format!("/t/{}/activity/live", self.slug);
-        if query.is_empty() { path } else { format!("{path}?{query}") }
+    /// Its icon.
+    pub const fn icon(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Activity => "activity",
+            Self::Catalog => "catalog",
+            Self::Crm => "crm",
+            Self::Grants => "grants",
+            Self::People => "person",
+            Self::Money | Self::Usage => "money",
+            Self::Settings => "settings",
+            Self::Elsewhere => "none",
+        }
     }
 
-    /// Requests that never became calls.
-    pub fn rejected(&self) -> String {
-        format!("/t/{}/activity/rejected", self.slug)
-    }
-
-    /// One call.
-    pub fn call(&self, id: CallId) -> String {
-        format!("/t/{}/activity/{id}", self.slug)
-    }
-
-    /// All calls of an agent.
-    pub fn calls_of(&self, agent: AgentId) -> String {
-        format!("/t/{}/activity?agent={agent}", self.slug)
+    /// Where it is.
+    pub fn href(self, links: &Links) -> String {
+        match self {
+            Self::Home | Self::Elsewhere => links.home(),
+            Self::Activity => links.activity(),
+            Self::Catalog => links.catalog(),
+            Self::Crm => links.crm(),
+            Self::Grants => links.grants(),
+            Self::People => links.people(),
+            Self::Money => links.money(),
+            Self::Usage => links.usage(),
+            Self::Settings => links.settings(),
+        }
     }
 }

@@ -3,6 +3,8 @@
 pub mod call_row;
 pub mod content;
 pub mod field;
+pub mod form;
+pub mod head;
 pub mod identity;
 pub mod json;
 pub mod sign;

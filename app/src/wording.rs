@@ -1,9 +1,9 @@
 //! How verdicts, outcomes, times, durations and amounts are said. One wording, used by every page.
 
 use chrono::Datelike;
-use model::Timestamp;
 use model::call::{CallRow, Outcome, Reason, ReasonCode, Verdict};
 use model::people::Role;
+use model::{Timestamp, Zone};
 
 /// The tone that a piece of meaning is shown in. Never shown alone: a word and an icon stand beside it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,15 +133,70 @@ pub const fn role(role: Role) -> &'static str {
     }
 }
 
-/// Day and month, with the year when it is not the present one: `22 Nov`, `3 Jan 2025`.
-pub fn day(at: Timestamp, now: Timestamp) -> String {
-    let pattern = if at.year() == now.year() { "%-d %b" } else { "%-d %b %Y" };
-    at.format(pattern).to_string()
+/// The present, and the zone in which a reader is told times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clock {
+    /// The present.
+    pub now: Timestamp,
+    /// The reader's zone.
+    pub zone: Zone,
 }
 
-/// The whole instant, for machines and for the tooltip: `2026-11-22T18:03:22.481Z`.
+impl Clock {
+    /// Day and month, with the year when it is not the present one: `22 Nov`, `3 Jan 2025`.
+    pub fn day(self, at: Timestamp) -> String {
+        let (at, now) = (at.with_timezone(&self.zone), self.now.with_timezone(&self.zone));
+        let pattern = if at.year() == now.year() { "%-d %b" } else { "%-d %b %Y" };
+        at.format(pattern).to_string()
+    }
+
+    /// The time of day to the second: `18:03:22`.
+    pub fn time(self, at: Timestamp) -> String {
+        at.with_timezone(&self.zone).format("%H:%M:%S").to_string()
+    }
+
+    /// Day and time to the minute: `22 Nov, 18:03`.
+    pub fn minute(self, at: Timestamp) -> String {
+        format!("{}, {}", self.day(at), at.with_timezone(&self.zone).format("%H:%M"))
+    }
+
+    /// The whole instant with its zone, for tooltips: `2026-11-22 19:03:22.481 CET`.
+    pub fn exact(self, at: Timestamp) -> String {
+        at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S%.3f %Z").to_string()
+    }
+
+    /// How long ago, roughly, with its unit: `just now`, `5 min ago`, `3 h ago`, `12 days ago`.
+    pub fn ago(self, at: Timestamp) -> String {
+        match self.now.signed_duration_since(at).num_seconds() {
+            ..60 => "just now".to_owned(),
+            seconds @ 60..3_600 => format!("{} min ago", seconds / 60),
+            seconds @ 3_600..172_800 => format!("{} h ago", seconds / 3_600),
+            seconds => format!("{} days ago", seconds / 86_400),
+        }
+    }
+
+    /// What the zone is called at present: `CET`, `UTC`.
+    pub fn zone_name(self) -> String {
+        self.now.with_timezone(&self.zone).format("%Z").to_string()
+    }
+}
+
+/// The whole instant, for machines: `2026-11-22T18:03:22.481Z`.
 pub fn instant(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// A sentence as it stands alone: begins with a capital letter, ends with a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.trim().chars();
+    let mut out: String = match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => return String::new(),
+    };
+    if !out.ends_with(['.', '!', '?', ':']) {
+        out.push('.');
+    }
+    out
 }
 
 /// A span of microseconds with three figures that matter: `0.42 ms`, `182 ms`, `1.28 s`, `2 min 05 s`.
@@ -228,8 +283,28 @@ mod tests {
     #[test]
     fn the_year_is_said_only_when_it_is_another() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        assert_eq!(day(at("2026-11-02T10:00:00Z"), at("2026-11-22T10:00:00Z")), "2 Nov");
-        assert_eq!(day(at("2025-11-02T10:00:00Z"), at("2026-11-22T10:00:00Z")), "2 Nov 2025");
+        let clock = Clock { now: at("2026-11-22T10:00:00Z"), zone: Zone::UTC };
+        assert_eq!(clock.day(at("2026-11-02T10:00:00Z")), "2 Nov");
+        assert_eq!(clock.day(at("2025-11-02T10:00:00Z")), "2 Nov 2025");
         assert_eq!(instant(at("2026-11-02T10:00:00.481234Z")), "2026-11-02T10:00:00.481Z");
+    }
+
+    #[test]
+    fn times_are_told_in_the_readers_zone() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let clock = Clock { now: at("2026-11-22T10:00:00Z"), zone: Zone::Asia__Tokyo };
+        assert_eq!(clock.day(at("2025-12-31T15:00:00Z")), "1 Jan");
+        assert_eq!(clock.minute(at("2026-11-02T23:30:00Z")), "3 Nov, 08:30");
+        assert_eq!(clock.exact(at("2026-11-02T23:30:00Z")), "2026-11-03 08:30:00.000 JST");
+        assert_eq!(clock.ago(at("2026-11-22T09:12:00Z")), "48 min ago");
+        assert_eq!(clock.ago(at("2026-11-20T11:00:00Z")), "47 h ago");
+        assert_eq!(clock.ago(at("2026-11-01T10:00:00Z")), "21 days ago");
+    }
+
+    #[test]
+    fn a_sentence_stands_alone() {
+        assert_eq!(sentence("give 1 to 120 characters"), "Give 1 to 120 characters.");
+        assert_eq!(sentence("Really?"), "Really?");
+        assert_eq!(sentence(""), "");
     }
 }

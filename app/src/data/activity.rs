@@ -1,8 +1,7 @@
-//! What the pages ask of `control`, in one place. What is returned is a whole page, or the reason why there is none.
+//! Calls: the list, one of them, and those that never became one.
 
 use control::activity::{self as calls, Filter, Page};
 use control::actor::Actor;
-use control::authority::{Deed, may};
 use control::{Control, Error};
 use futures::Stream;
 use model::call::CallRow;
@@ -13,28 +12,9 @@ use crate::pages::activity::{PAGE, Shown};
 use crate::pages::filter::{ActivityQuery, Cursor, Read};
 use crate::pages::{activity, call, rejected};
 use crate::pieces::field::FieldError;
-use crate::wording;
 
 /// Rejected requests on their page.
 const REJECTED: u16 = 200;
-
-/// What a person may do, as the menu says it.
-pub fn roles(actor: &Actor) -> Vec<String> {
-    let mut said: Vec<String> = Vec::new();
-    for held in actor.roles() {
-        let role = wording::role(held.role);
-        let said_so = if held.unit.is_some() { format!("{role} of a unit") } else { role.to_owned() };
-        if !said.contains(&said_so) {
-            said.push(said_so);
-        }
-    }
-    said
-}
-
-/// Whether somebody sees the activity of everybody, and so also what was rejected.
-pub fn sees_rejected(actor: &Actor) -> bool {
-    may(actor, Deed::ReadActivity)
-}
 
 /// The list of calls.
 pub async fn activity(
@@ -52,7 +32,9 @@ pub async fn activity(
                 (shown.rows, shown.newer, shown.older) = (listing.rows, listing.has_newer, listing.has_older);
             }
             // A search that takes too long: narrowing it is up to the reader.
-            Err(Error::Refused { sentence, .. }) => read.errors.push(FieldError { field: "span", sentence }),
+            Err(Error::Refused { sentence, .. }) => {
+                read.errors.push(FieldError { field: "span".into(), sentence })
+            }
             Err(other) => return Err(other),
         }
     }

@@ -1,5 +1,6 @@
 //! Activity: the list of calls with its filters, and what is shown while there is nothing to list.
 
+use control::authority::Deed;
 use leptos::prelude::*;
 use model::call::{CallRow, Outcome, Verdict};
 use model::{AgentId, ModuleId};
@@ -9,9 +10,10 @@ use super::filter::{self, ActivityQuery, Cursor, Span};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::islands::LiveCalls;
-use crate::links::Links;
+use crate::links::{Links, Place};
 use crate::pieces::call_row::Row;
 use crate::pieces::field::{ErrorSummary, Field, FieldError, error_of};
+use crate::pieces::head::PageHead;
 use crate::{text, wording};
 
 /// Rows on one page of the list.
@@ -35,7 +37,7 @@ pub struct Shown {
 /// The page. With errors in the query nothing is listed, so that no one takes a wider list for the one they wanted.
 pub fn page(visit: &Visit, read: filter::Read, shown: Shown) -> String {
     let live = read.errors.is_empty() && read.query.is_live();
-    document::page(visit, "Activity", vec![Crumb::here("Activity")], live, || {
+    document::page(visit, Place::Activity, "Activity", vec![Crumb::here("Activity")], live, || {
         let links = visit.links();
         let list = if read.errors.is_empty() {
             list(visit, &read.query, &shown, live)
@@ -61,16 +63,14 @@ pub(super) enum Tab {
 pub(super) fn head(visit: &Visit, tab: Tab) -> impl IntoView + use<> {
     let links = visit.links();
     let here = |it: Tab| (it == tab).then_some("page");
-    let rejected = visit.sees_rejected.then(|| {
+    let rejected = visit.may(Deed::ReadActivity).then(|| {
         view! { <a href=links.rejected() aria-current=here(Tab::Rejected)>"Rejected requests"</a> }
     });
     view! {
-        <header class="page-head">
-            <h1>"Activity"</h1>
-            <p class="lead">
-                "Every tool call of every agent: for whom, what was decided and why, what came of it."
-            </p>
-        </header>
+        <PageHead
+            title="Activity".into_any()
+            lead="Every tool call of every agent: for whom, what was decided and why, what came of it.".into_any()
+        />
         <nav class="tabs" aria-label="Activity">
             <a href=links.activity() aria-current=here(Tab::Calls)>"Calls"</a>
             {rejected}
@@ -120,13 +120,14 @@ fn none_match(links: &Links) -> AnyView {
 #[component]
 fn CallTable(visit: Visit, rows: Vec<CallRow>) -> impl IntoView {
     let links = visit.links();
-    let now = visit.site.now;
+    let clock = visit.clock();
+    let zone = clock.zone_name();
     view! {
         <table class="calls">
-            <caption class="visually-hidden">"Calls, newest first. Times are in UTC."</caption>
+            <caption class="visually-hidden">"Calls, newest first. Times are in "{zone.clone()}"."</caption>
             <thead>
                 <tr>
-                    <th scope="col">"Time (UTC)"</th>
+                    <th scope="col">"Time ("{zone}")"</th>
                     <th scope="col">"Who"</th>
                     <th scope="col">"Tool"</th>
                     <th scope="col">"Decision"</th>
@@ -138,7 +139,7 @@ fn CallTable(visit: Visit, rows: Vec<CallRow>) -> impl IntoView {
             <tbody id="calls">
                 {rows
                     .into_iter()
-                    .map(|call| view! { <Row call=call links=links.clone() now=now /> })
+                    .map(|call| view! { <Row call=call links=links.clone() clock=clock /> })
                     .collect::<Vec<_>>()}
             </tbody>
         </table>

@@ -5,7 +5,7 @@ use model::call::{CallStory, Verdict};
 
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
-use crate::links::Links;
+use crate::links::{Links, Place};
 use crate::pieces::call_row::Amount;
 use crate::pieces::content::{Answer, Arguments};
 use crate::pieces::identity::IdentityChain;
@@ -19,7 +19,7 @@ pub fn page(visit: &Visit, story: CallStory) -> String {
     let links = visit.links();
     let tool = text::one_line(&story.row.tool_name, 120);
     let crumbs = vec![Crumb::to("Activity", links.activity()), Crumb::here(tool.clone())];
-    document::page(visit, &tool, crumbs, false, || {
+    document::page(visit, Place::Activity, &tool, crumbs, false, || {
         let row = story.row.clone();
         let answer = (row.verdict == Verdict::Permit).then(|| {
             view! {
@@ -39,7 +39,7 @@ pub fn page(visit: &Visit, story: CallStory) -> String {
                 <div class="call-main">
                     <section aria-labelledby="story">
                         <h2 id="story">"What happened"</h2>
-                        <timeline::Timeline story=story.clone() now=visit.site.now />
+                        <timeline::Timeline story=story.clone() clock=visit.clock() />
                     </section>
                     <section class="content" aria-labelledby="arguments">
                         <h2 id="arguments">"Arguments"</h2>

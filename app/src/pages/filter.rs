@@ -107,7 +107,7 @@ pub fn read(text: &str) -> Read {
     let mut seen: Vec<String> = Vec::new();
     if text.len() > QUERY {
         errors.push(FieldError {
-            field: "span",
+            field: "span".into(),
             sentence: "The address is too long. Set the filters again.".into(),
         });
         return Read { query, errors };
@@ -119,8 +119,7 @@ pub fn read(text: &str) -> Read {
             continue;
         }
         seen.push(name.to_string());
-        let mut wrong =
-            |field, sentence: &str| errors.push(FieldError { field, sentence: sentence.to_owned() });
+        let mut wrong = |field: &'static str, sentence: &str| errors.push(FieldError::new(field, sentence));
         match name.as_ref() {
             "span" => match value.parse() {
                 Ok(span) => (query.span, span_given) = (span, true),
@@ -172,11 +171,14 @@ pub fn read(text: &str) -> Read {
     if query.span != Span::Custom {
         (query.from, query.to) = (None, None);
     } else if query.from.is_none() && query.to.is_none() && errors.is_empty() {
-        errors.push(FieldError { field: "from", sentence: "Say from when, until when, or both.".into() });
+        errors.push(FieldError {
+            field: "from".into(),
+            sentence: "Say from when, until when, or both.".into(),
+        });
     } else if let (Some(from), Some(to)) = (query.from, query.to)
         && from >= to
     {
-        errors.push(FieldError { field: "to", sentence: "To must be later than from.".into() });
+        errors.push(FieldError { field: "to".into(), sentence: "To must be later than from.".into() });
     }
     Read { query, errors }
 }

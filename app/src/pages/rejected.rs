@@ -5,7 +5,9 @@ use model::Timestamp;
 
 use super::activity::{Tab, head};
 use crate::document::{self, Crumb, Visit};
+use crate::links::Place;
 use crate::pieces::call_row::Moment;
+use crate::wording::Clock;
 use crate::{text, wording};
 
 /// One such request.
@@ -29,8 +31,8 @@ pub struct Rejected {
 pub fn page(visit: &Visit, rejected: Vec<Rejected>) -> String {
     let links = visit.links();
     let crumbs = vec![Crumb::to("Activity", links.activity()), Crumb::here("Rejected requests")];
-    document::page(visit, "Rejected requests", crumbs, false, || {
-        let list = if rejected.is_empty() { nothing() } else { table(rejected, visit.site.now) };
+    document::page(visit, Place::Activity, "Rejected requests", crumbs, false, || {
+        let list = if rejected.is_empty() { nothing() } else { table(rejected, visit.clock()) };
         view! {
             {head(visit, Tab::Rejected)}
             {list}
@@ -51,7 +53,7 @@ fn nothing() -> AnyView {
     .into_any()
 }
 
-fn table(rejected: Vec<Rejected>, now: Timestamp) -> AnyView {
+fn table(rejected: Vec<Rejected>, clock: Clock) -> AnyView {
     let count = rejected.len();
     let rows = rejected
         .into_iter()
@@ -64,7 +66,7 @@ fn table(rejected: Vec<Rejected>, now: Timestamp) -> AnyView {
                 .then(|| format!("{} times within a second. ", wording::grouped(it.count.into())));
             view! {
                 <tr>
-                    <td><Moment at=it.at now=now /></td>
+                    <td><Moment at=it.at clock=clock /></td>
                     <th scope="row">{times} {sentence(&it.code)} " " {text::code(&it.code)}</th>
                     <td>{it.status}</td>
                     <td>{credential}</td>

@@ -7,25 +7,25 @@ use model::{Money, Timestamp};
 
 use crate::links::Links;
 use crate::pieces::sign::{Badge, State};
+use crate::wording::Clock;
 use crate::{text, wording};
 
 /// Characters of a reason in a row; the call's page has the whole of it.
 const REASON: usize = 600;
 
-/// An instant in a list: the day, quieter, and the time to the second, in UTC.
+/// An instant in a list: the day, quieter, and the time to the second, in the reader's zone.
 #[component]
 pub fn Moment(
     /// When.
     at: Timestamp,
-    /// The present, which decides whether the year is said.
-    now: Timestamp,
+    /// The present, which decides whether the year is said, and the zone.
+    clock: Clock,
 ) -> impl IntoView {
-    let instant = wording::instant(at);
     view! {
-        <time datetime=instant.clone() title=instant>
-            <span class="day">{wording::day(at, now)}</span>
+        <time datetime=wording::instant(at) title=clock.exact(at)>
+            <span class="day">{clock.day(at)}</span>
             " "
-            <span class="clock">{at.format("%H:%M:%S").to_string()}</span>
+            <span class="clock">{clock.time(at)}</span>
         </time>
     }
 }
@@ -51,8 +51,8 @@ pub fn Row(
     call: CallRow,
     /// Where its organization's pages are.
     links: Links,
-    /// The present.
-    now: Timestamp,
+    /// The present, in the reader's zone.
+    clock: Clock,
 ) -> impl IntoView {
     let who = call.on_behalf_of_name.as_deref().unwrap_or(&call.owner_name);
     let person = text::name(who).into_any();
@@ -65,7 +65,7 @@ pub fn Row(
     view! {
         <tr id=call.id.to_string() class="call" data-verdict=call.verdict.word()>
             <td class="call-time">
-                <Moment at=call.received_at now=now />
+                <Moment at=call.received_at clock=clock />
             </td>
             <td class="call-who">
                 <a class="agent" href=links.calls_of(call.agent)>
@@ -103,6 +103,6 @@ fn tool(name: &str) -> AnyView {
 }
 
 /// A row as HTML, for the live stream.
-pub fn html(call: CallRow, links: &Links, now: Timestamp) -> String {
-    crate::document::fragment(|| view! { <Row call=call links=links.clone() now=now /> })
+pub fn html(call: CallRow, links: &Links, clock: Clock) -> String {
+    crate::document::fragment(|| view! { <Row call=call links=links.clone() clock=clock /> })
 }

@@ -1,5 +1,7 @@
 //! Form fields with their label, hint and error, and the summary of errors above a form.
 
+use std::borrow::Cow;
+
 use leptos::prelude::*;
 
 use crate::icon::Icon;
@@ -7,10 +9,20 @@ use crate::icon::Icon;
 /// What is wrong with one field. The sentence says what to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FieldError {
-    /// Name of the field.
-    pub field: &'static str,
+    /// Name of the field; [`FORM`] for the form as a whole.
+    pub field: Cow<'static, str>,
     /// What is wrong with it and what would be right.
     pub sentence: String,
+}
+
+/// In the place of a field's name: the error is of no field in particular.
+pub const FORM: &str = "form";
+
+impl FieldError {
+    /// An error of a field.
+    pub fn new(field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) -> Self {
+        Self { field: field.into(), sentence: sentence.into() }
+    }
 }
 
 /// The error of a field, if it has one.
@@ -23,9 +35,11 @@ pub fn error_of(errors: &[FieldError], field: &str) -> Option<String> {
 #[component]
 pub fn Field(
     /// Name and id of the control.
-    name: &'static str,
+    #[prop(into)]
+    name: String,
     /// Its label.
-    label: &'static str,
+    #[prop(into)]
+    label: String,
     /// What is wrong with it.
     error: Option<String>,
     /// The control.
@@ -41,8 +55,8 @@ pub fn Field(
         }
     });
     view! {
-        <div class="field" data-field=name data-wrong=wrong>
-            <label for=name>{label}</label>
+        <div class="field" data-field=name.clone() data-wrong=wrong>
+            <label for=name.clone()>{label}</label>
             {error}
             {children()}
         </div>
@@ -63,7 +77,11 @@ pub fn ErrorSummary(
                     {errors
                         .into_iter()
                         .map(|error| {
-                            view! { <li><a href=format!("#{}", error.field)>{error.sentence}</a></li> }
+                            if error.field == FORM {
+                                view! { <li>{error.sentence}</li> }.into_any()
+                            } else {
+                                view! { <li><a href=format!("#{}", error.field)>{error.sentence}</a></li> }.into_any()
+                            }
                         })
                         .collect::<Vec<_>>()}
                 </ul>

@@ -140,9 +140,9 @@ fn visit() -> Visit {
 #[test]
 fn a_row() {
     let mut row = sample::hostile().row;
-    is_harmless("permitted", &call_row::html(row.clone(), &visit().links(), sample::now()), 0);
+    is_harmless("permitted", &call_row::html(row.clone(), &visit().links(), sample::clock()), 0);
     row.verdict = model::call::Verdict::Deny;
-    let html = call_row::html(row, &visit().links(), sample::now());
+    let html = call_row::html(row, &visit().links(), sample::clock());
     is_harmless("denied", &html, 0);
     assert!(html.len() < 8_000, "10,000 characters are cut: {}", html.len());
     for said in ["&lt;script&gt;", "⟦U+202E⟧gpj.exe␀", "שלום 👩‍👩‍👧", "⟦U+E0041⟧"] {
@@ -152,7 +152,7 @@ fn a_row() {
 
 #[test]
 fn names_are_isolated() {
-    let html = call_row::html(sample::hostile().row, &visit().links(), sample::now());
+    let html = call_row::html(sample::hostile().row, &visit().links(), sample::clock());
     for (at, _) in html.match_indices("&lt;script&gt;") {
         let before = &html[..at];
         assert!(before.rfind("<bdi>") > before.rfind("</bdi>"), "outside of <bdi>: …{}", &before[at - 60..]);

@@ -70,7 +70,7 @@ fn look() {
             Form {
                 email: "dana@brightwater.example".into(),
                 errors: vec![FieldError {
-                    field: "password",
+                    field: "password".into(),
                     sentence: "The mail address or the password is not right.".into(),
                 }],
                 ..Form::default()

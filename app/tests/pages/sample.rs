@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use app::document::{Assets, Site, Visit};
+use app::links::Place;
+use app::wording::Clock;
+use control::authority::Deed;
 use model::call::{CallRow, CallStory, Content, Failure, Outcome, Reason, ReasonCode, Verdict};
-use model::{AgentId, CallId, Currency, ModuleId, Money, Timestamp};
+use model::{AgentId, CallId, Currency, ModuleId, Money, Timestamp, UserId, Zone};
 use uuid::Uuid;
 
 pub(crate) const HOSTILE: &str =
@@ -12,6 +15,10 @@ pub(crate) const HOSTILE: &str =
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-22T18:03:22.481Z".parse().unwrap()
+}
+
+pub(crate) fn clock() -> Clock {
+    Clock { now: now(), zone: Zone::UTC }
 }
 
 pub(crate) fn before(millis: i64) -> Timestamp {
@@ -30,13 +37,26 @@ pub(crate) fn visit() -> Visit {
             nonce: "c2FtcGxl".into(),
             machines: "https://mcp.workingagents.example".into(),
             now: now(),
+            zone: Zone::UTC,
         },
         slug: "brightwater".parse().unwrap(),
         organization: "Brightwater".into(),
         mcp_id: "mcp_7c1e0d4f5a9b4c2d8e6f1a2b3c4d5e6f".into(),
+        currency: Currency::EUR,
+        user: UserId::from(Uuid::from_u128(7)),
         person: "Dana Reyes".into(),
-        sees_rejected: true,
         roles: vec!["Owner".into(), "Approver in Sales".into()],
+        deeds: Deed::ALL.to_vec(),
+        places: vec![
+            Place::Home,
+            Place::Activity,
+            Place::Catalog,
+            Place::Grants,
+            Place::People,
+            Place::Money,
+            Place::Settings,
+        ],
+        notice: None,
     }
 }
 

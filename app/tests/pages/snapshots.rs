@@ -31,7 +31,7 @@ fn links() -> Links {
 fn rows() {
     for (name, at) in [("running", 0), ("on_behalf_of", 1), ("denied", 2), ("held", 4), ("interrupted", 8)] {
         let row = sample::rows().swap_remove(at);
-        assert_snapshot!(format!("row_{name}"), told(&call_row::html(row, &links(), sample::now())));
+        assert_snapshot!(format!("row_{name}"), told(&call_row::html(row, &links(), sample::clock())));
     }
 }
 
@@ -41,7 +41,7 @@ fn the_page_and_the_stream_have_the_same_row() {
     let shown = Shown { rows: sample::rows(), ..Shown::default() };
     let page = activity::page(&visit, filter::read(""), shown);
     for row in sample::rows() {
-        assert!(page.contains(&call_row::html(row, &links(), sample::now())));
+        assert!(page.contains(&call_row::html(row, &links(), sample::clock())));
     }
 }
 
@@ -92,12 +92,12 @@ fn sign_in_says_what_is_wrong_and_keeps_the_address() {
         email: "dana@brightwater.example".into(),
         next: "/t/brightwater/activity".into(),
         errors: vec![FieldError {
-            field: "password",
+            field: "password".into(),
             sentence: "The mail address or the password is not right.".into(),
         }],
         notice: None,
     };
-    assert_snapshot!("sign_in_wrong", told(&sign_in::page(&sample::visit().site, form)));
+    assert_snapshot!("sign_in_wrong", main_of(&sign_in::page(&sample::visit().site, form)));
 }
 
 #[test]

@@ -30,6 +30,16 @@ words! {
         ReadGrants = "grants.read",
         /// Give and revoke permission keys.
         ChangeGrants = "grants.change",
+        /// See what calls cost, by whom.
+        ReadMoney = "money.read",
+        /// See the CRM's records without a permission key of it.
+        ReadCrm = "crm.read",
+        /// Change the CRM's records without a permission key of it.
+        ChangeCrm = "crm.change",
+        /// See the organization's settings and the record of changes to the set-up.
+        ReadSettings = "settings.read",
+        /// Change the organization's settings, and end anybody's sessions.
+        ChangeSettings = "settings.change",
     }
 }
 
@@ -40,9 +50,19 @@ pub fn includes(role: Role, deed: Deed) -> bool {
         Role::Owner => deed != ChangeTenant,
         Role::Admin => !matches!(deed, ChangeTenant | ChangeOwners),
         Role::Auditor => {
-            matches!(deed, ReadActivity | ReadContent | ReadPeople | ReadCatalog | ReadGrants)
+            matches!(
+                deed,
+                ReadActivity
+                    | ReadContent
+                    | ReadPeople
+                    | ReadCatalog
+                    | ReadGrants
+                    | ReadMoney
+                    | ReadCrm
+                    | ReadSettings
+            )
         }
-        Role::Finance => matches!(deed, ReadActivity | ReadPeople | ReadCatalog),
+        Role::Finance => matches!(deed, ReadActivity | ReadPeople | ReadCatalog | ReadMoney),
         Role::Approver => matches!(deed, ReadPeople | ReadCatalog),
         Role::Member => matches!(deed, ReadCatalog),
     }
@@ -56,4 +76,9 @@ pub fn may(actor: &Actor, deed: Deed) -> bool {
         Who::Agent(_) => false,
         Who::User { roles, .. } => roles.iter().any(|held| held.unit.is_none() && includes(held.role, deed)),
     }
+}
+
+/// All that an actor may do in the whole tenant.
+pub fn deeds(actor: &Actor) -> Vec<Deed> {
+    Deed::ALL.iter().copied().filter(|deed| may(actor, *deed)).collect()
 }

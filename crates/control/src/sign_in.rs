@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use model::people::Slug;
-use model::{TenantId, UserId};
+use model::{TenantId, UserId, Zone};
 use secrecy::SecretString;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::actor::HeldRole;
+use crate::tenants::TenantHead;
 use crate::{Actor, Control, Error, given, passwords, rows};
 
 /// Failures are counted for this long from the first one.
@@ -121,12 +122,24 @@ pub async fn sign_in(
     Ok(signed_in)
 }
 
+/// A signed-in person and where they are, at one request.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// The person, with what they may do now.
+    pub actor: Actor,
+    /// Their organization.
+    pub tenant: TenantHead,
+    /// In which they are told times: their own choice, or the organization's.
+    pub zone: Zone,
+}
+
 /// Who a signed-in person is now: asked at each request, so that what was taken away is gone. None:
 /// suspended, or in a suspended organization.
-pub async fn actor(control: &Control, tenant: TenantId, user: UserId) -> Result<Option<Actor>, Error> {
+pub async fn present(control: &Control, tenant: TenantId, user: UserId) -> Result<Option<Present>, Error> {
     let mut tx = Actor::worker(tenant).read(control).await?;
     let found = sqlx::query!(
-        r#"SELECT u.name, r.role AS "role?", r.unit_id AS "unit_id?"
+        r#"SELECT u.name, u.time_zone AS own_zone, r.role AS "role?", r.unit_id AS "unit_id?",
+                  t.slug, t.name AS tenant_name, t.mcp_id, t.standing, t.currency, t.time_zone
            FROM users u
            JOIN tenants t ON t.tenant_id = u.tenant_id AND t.standing = 'active'
            LEFT JOIN role_assignments r ON r.tenant_id = u.tenant_id AND r.user_id = u.id
@@ -136,14 +149,29 @@ pub async fn actor(control: &Control, tenant: TenantId, user: UserId) -> Result<
     )
     .fetch_all(tx.conn())
     .await?;
-    let Some(name) = found.first().map(|row| row.name.clone()) else { return Ok(None) };
     let mut roles = Vec::with_capacity(found.len());
-    for row in found {
-        if let Some(role) = row.role {
-            roles.push(HeldRole { role: rows::word("role", &role)?, unit: row.unit_id.map(Into::into) });
+    for row in &found {
+        if let Some(role) = &row.role {
+            roles.push(HeldRole { role: rows::word("role", role)?, unit: row.unit_id.map(Into::into) });
         }
     }
-    Ok(Some(Actor::user(tenant, user, &name, roles)))
+    let Some(row) = found.into_iter().next() else { return Ok(None) };
+    let head = TenantHead {
+        id: tenant,
+        slug: rows::word("tenant", &row.slug)?,
+        name: row.tenant_name,
+        mcp_id: row.mcp_id.into(),
+        standing: rows::word("tenant", &row.standing)?,
+        currency: rows::word("tenant", &row.currency)?,
+        zone: rows::zone(&row.time_zone),
+    };
+    let zone = row.own_zone.as_deref().map_or(head.zone, rows::zone);
+    Ok(Some(Present { actor: Actor::user(tenant, user, &row.name, roles), tenant: head, zone }))
+}
+
+/// The actor of [`present`].
+pub async fn actor(control: &Control, tenant: TenantId, user: UserId) -> Result<Option<Actor>, Error> {
+    Ok(present(control, tenant, user).await?.map(|present| present.actor))
 }
 
 /// What is counted for an attempt: keys, as SHA-256, and how many failures each may see.

@@ -1,7 +1,7 @@
 //! Organizations: founded and suspended by whoever runs the installation.
 
 use model::people::{Role, Slug, Standing, UnitKind};
-use model::{Currency, McpId, TenantId, UnitId, UserId};
+use model::{Currency, McpId, TenantId, UnitId, UserId, Zone};
 use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
@@ -65,6 +65,8 @@ pub struct TenantHead {
     pub standing: Standing,
     /// In what its calls are charged.
     pub currency: Currency,
+    /// In which its people are told times who have not chosen a zone themselves.
+    pub zone: Zone,
 }
 
 /// Founds an organization with its endpoint, gate, data key, first unit and owner, all or nothing.
@@ -179,7 +181,7 @@ async fn stand(control: &Control, actor: &Actor, standing: Standing) -> Result<(
 async fn head(control: &Control, tenant: Uuid) -> Result<Option<TenantHead>, Error> {
     let mut tx = Actor::worker(tenant.into()).read(control).await?;
     let row = sqlx::query!(
-        "SELECT tenant_id, slug, name, mcp_id, standing, currency FROM tenants WHERE tenant_id = $1",
+        "SELECT tenant_id, slug, name, mcp_id, standing, currency, time_zone FROM tenants WHERE tenant_id = $1",
         tenant
     )
     .fetch_optional(tx.conn())
@@ -192,6 +194,7 @@ async fn head(control: &Control, tenant: Uuid) -> Result<Option<TenantHead>, Err
             mcp_id: row.mcp_id.into(),
             standing: rows::word("tenant", &row.standing)?,
             currency: rows::word("tenant", &row.currency)?,
+            zone: rows::zone(&row.time_zone),
         })
     })
     .transpose()

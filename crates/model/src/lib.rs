@@ -12,5 +12,7 @@ pub mod money;
 pub mod people;
 
 pub use ambient::{Ambient, Timestamp};
+/// A time zone of the IANA database, such as `Europe/Berlin`: in which a reader is told times.
+pub use chrono_tz::Tz as Zone;
 pub use id::*;
 pub use money::{Currency, Money};

@@ -10,10 +10,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::data;
+use app::data::activity as data;
 use app::links::Links;
 use app::pages::filter::{self, ActivityQuery};
 use app::pieces::call_row;
+use app::wording::Clock;
 use axum::extract::{RawQuery, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +22,7 @@ use control::actor::Actor;
 use futures::{Stream, StreamExt as _, stream};
 use http::{HeaderName, HeaderValue};
 use model::call::CallRow;
-use model::{CallId, UserId};
+use model::{CallId, UserId, Zone};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
@@ -78,6 +79,7 @@ pub(super) async fn live(
         who: person.who,
         session: id,
         links: person.links,
+        zone: person.visit.site.zone,
         query: read.query,
     };
     tokio::spawn(async move {
@@ -106,6 +108,7 @@ struct Watch {
     who: Who,
     session: Id,
     links: Links,
+    zone: Zone,
     query: ActivityQuery,
 }
 
@@ -167,8 +170,8 @@ impl Watch {
             // An event without data is not told to the page at all.
             return "<!-- none -->".to_owned();
         }
-        let now = self.dashboard.control.ambient().now();
-        rows.into_iter().map(|row| call_row::html(row, &self.links, now)).collect()
+        let clock = Clock { now: self.dashboard.control.ambient().now(), zone: self.zone };
+        rows.into_iter().map(|row| call_row::html(row, &self.links, clock)).collect()
     }
 }
 

@@ -3,14 +3,26 @@
 //! From outside in: a request id and a line in the log; security headers and a nonce; error pages; compression; a
 //! time limit. Around pages also: no requests from other sites, small bodies, the session.
 
+mod activity;
+mod agents;
 mod assets;
+mod catalog;
+mod crm;
 mod csrf;
+mod form;
+mod grants;
 mod headers;
+mod home;
+mod joining;
 mod live;
-mod pages;
+mod money;
+mod people;
 mod refusal;
+mod routes;
 mod session;
+mod settings;
 mod sign_in;
+mod start;
 mod watch;
 
 #[cfg(test)]
@@ -21,13 +33,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::document::{Assets, Site};
-use app::links;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
 use control::Control;
 use http::StatusCode;
+use model::Zone;
 use tokio_util::sync::CancellationToken;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,6 +47,7 @@ use tower_http::timeout::TimeoutLayer;
 
 pub(crate) use assets::NoSite;
 use headers::Nonce;
+use routes::Routes;
 
 /// Forms are small.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -84,16 +96,34 @@ impl std::ops::Deref for Dashboard {
 }
 
 impl Dashboard {
-    /// What a page of this response is rendered with.
-    fn site(&self, nonce: &Nonce) -> Site {
+    /// What a page of this response is rendered with, for a reader in this zone.
+    fn site(&self, nonce: &Nonce, zone: Zone) -> Site {
         Site {
             assets: Arc::clone(&self.assets),
             development: self.development,
             nonce: nonce.0.clone(),
             machines: Arc::clone(&self.machines),
             now: self.control.ambient().now(),
+            zone,
         }
     }
+}
+
+/// Every address of the dashboard but those of static files.
+fn routes() -> Routes {
+    Routes::new()
+        .get("/", start::start)
+        .and(sign_in::routes())
+        .and(joining::routes())
+        .and(home::routes())
+        .and(activity::routes())
+        .and(catalog::routes())
+        .and(crm::routes())
+        .and(grants::routes())
+        .and(people::routes())
+        .and(agents::routes())
+        .and(money::routes())
+        .and(settings::routes())
 }
 
 /// The whole dashboard. Fails if the site folder has not been built.
@@ -114,17 +144,9 @@ pub(crate) fn router(settings: Settings) -> Result<Router, NoSite> {
         stop: settings.stop,
     }));
 
-    let pages = Router::new()
-        .route("/", get(pages::start))
-        .route(links::SIGN_IN, get(sign_in::form).post(sign_in::sign_in))
-        .route(links::CHOOSE, get(sign_in::choices).post(sign_in::choose))
-        .route(links::SIGN_OUT, post(sign_in::sign_out))
-        .route("/t/{tenant}", get(pages::home))
-        .route("/t/{tenant}/activity", get(pages::activity))
-        .route("/t/{tenant}/activity/live", get(live::live))
-        .route("/t/{tenant}/activity/rejected", get(pages::rejected))
-        .route("/t/{tenant}/activity/{call}", get(pages::call))
-        .fallback(pages::nowhere)
+    let pages = routes()
+        .into_router()
+        .fallback(start::nowhere)
         .layer(session::layer(sessions, secure))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(origins, csrf::guard))

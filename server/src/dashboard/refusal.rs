@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use model::Zone;
 
 use super::Dashboard;
 use super::headers::Nonce;
@@ -111,7 +112,7 @@ pub(super) async fn dress(State(dashboard): State<Dashboard>, request: Request, 
     let Some(nonce) = nonce.filter(|_| (status.is_client_error() || status.is_server_error()) && bare) else {
         return response;
     };
-    let page = trouble::page(&dashboard.site(&nonce), said(status, id));
+    let page = trouble::page(&dashboard.site(&nonce, Zone::UTC), said(status, id));
     let (mut head, _) = response.into_parts();
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(CONTENT_TYPE);

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use app::document::Visit;
+use app::document::{Notice, Visit};
 use app::links::Links;
 use axum::extract::{FromRequestParts, Path};
 use chrono::TimeDelta;
 use control::actor::Actor;
 use control::sessions::Store;
+use control::sign_in::Present;
+use http::header::ACCEPT;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use model::people::Slug;
@@ -27,6 +29,8 @@ use super::refusal::Refusal;
 
 /// Under which name a session keeps who is signed in.
 const WHO: &str = "who";
+/// Under which name it keeps what the next page is to say.
+pub(super) const NOTICE: &str = "notice";
 /// A session that is not used ends after this.
 const IDLE: Duration = Duration::hours(12);
 /// A session ends after this, used or not.
@@ -116,36 +120,52 @@ impl FromRequestParts<Dashboard> for Person {
         let control = &dashboard.control;
         let session = parts.extensions.get::<Session>().cloned().ok_or(Refusal::Broken)?;
         let nonce = parts.extensions.get::<Nonce>().cloned().ok_or(Refusal::Broken)?;
-        let site = dashboard.site(&nonce);
+        let now = control.ambient().now();
         let next = || {
             let path = parts.uri.path_and_query().map(ToString::to_string);
             path.filter(|_| parts.method == Method::GET)
         };
         let sign_in = || Refusal::SignIn { next: next() };
-        let who = who(&session, site.now).await?.ok_or_else(sign_in)?;
-        let Some(actor) = control::sign_in::actor(control, who.tenant, who.user).await? else {
+        let who = who(&session, now).await?.ok_or_else(sign_in)?;
+        let Some(present) = control::sign_in::present(control, who.tenant, who.user).await? else {
             session.flush().await?;
             return Err(Refusal::SignIn { next: None });
         };
-        if site.now.signed_duration_since(who.seen) > TOUCH {
-            session.insert(WHO, Who { seen: site.now, ..who.clone() }).await?;
+        if now.signed_duration_since(who.seen) > TOUCH {
+            session.insert(WHO, Who { seen: now, ..who.clone() }).await?;
         }
-        let Path(InTenant { tenant }) =
+        // A page says what was done; streams and fragments must not take it away from the page.
+        let notice = if parts.method == Method::GET && wants_page(parts) {
+            session.remove::<Notice>(NOTICE).await?
+        } else {
+            None
+        };
+        let Path(InTenant { tenant: slug }) =
             Path::from_request_parts(parts, dashboard).await.map_err(|_| Refusal::NotFound)?;
-        let slug: Slug = tenant.parse().map_err(|_| Refusal::NotFound)?;
-        let tenant = control::tenants::by_slug(control, &slug).await?;
-        let tenant = tenant.filter(|tenant| tenant.id == actor.tenant()).ok_or(Refusal::NotFound)?;
+        let Present { actor, tenant, zone } = present;
+        if slug != tenant.slug.as_str() {
+            return Err(Refusal::NotFound);
+        }
         let visit = Visit {
-            site,
+            site: dashboard.site(&nonce, zone),
             slug: tenant.slug.clone(),
             organization: tenant.name,
             mcp_id: tenant.mcp_id.to_string(),
+            currency: tenant.currency,
+            user: who.user,
             person: actor.name().to_owned(),
-            sees_rejected: app::data::sees_rejected(&actor),
             roles: app::data::roles(&actor),
+            deeds: control::authority::deeds(&actor),
+            places: app::data::places(&actor),
+            notice,
         };
         Ok(Self { links: Links::of(tenant.slug), actor, visit, who, session })
     }
+}
+
+fn wants_page(parts: &Parts) -> bool {
+    let accepted = parts.headers.get_all(ACCEPT).iter().filter_map(|accepted| accepted.to_str().ok());
+    accepted.into_iter().any(|accepted| accepted.contains("text/html"))
 }
 
 /// A path of ours to go on to after sign-in; anything that could lead elsewhere is dropped.

@@ -13,7 +13,7 @@ use control::sign_in::{SignInError, SignedIn};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use model::people::Slug;
-use model::{TenantId, Timestamp, UserId};
+use model::{TenantId, Timestamp, UserId, Zone};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use tower_sessions::Session;
@@ -21,7 +21,17 @@ use tower_sessions::Session;
 use super::Dashboard;
 use super::headers::Nonce;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::session::{self, AGAIN, local};
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(links::SIGN_IN, form)
+        .post(links::SIGN_IN, sign_in)
+        .get(links::CHOOSE, choices)
+        .post(links::CHOOSE, choose)
+        .post(links::SIGN_OUT, sign_out)
+}
 
 /// Under which name a session keeps what there is to choose from.
 const CHOICES: &str = "choices";
@@ -73,12 +83,13 @@ pub(super) async fn form(
     Query(asked): Query<Asked>,
     session: Session,
 ) -> Result<Response, Refusal> {
-    if super::pages::own_place(&dashboard, &session).await?.is_some() {
+    if super::start::own_place(&dashboard, &session).await?.is_some() {
         return Ok(Redirect::to("/").into_response());
     }
     let notice = asked.signed_out.map(|_| "You are signed out.");
     let next = local(&asked.next).unwrap_or_default().to_owned();
-    Ok(Html(page::page(&dashboard.site(&nonce), Shown { next, notice, ..Shown::default() })).into_response())
+    Ok(Html(page::page(&dashboard.site(&nonce, Zone::UTC), Shown { next, notice, ..Shown::default() }))
+        .into_response())
 }
 
 /// Checks the password, and begins a session or asks for the organization.
@@ -92,7 +103,7 @@ pub(super) async fn sign_in(
     let from = gateway::caller_address(&parts, &dashboard.gateway);
     let sent = Form::<Sent>::from_request(Request::from_parts(parts, body), &()).await;
     let Form(sent) = sent.map_err(|_: FormRejection| Refusal::Unreadable)?;
-    let site = dashboard.site(&nonce);
+    let site = dashboard.site(&nonce, Zone::UTC);
     let next = local(&sent.next).unwrap_or_default().to_owned();
     let empty = missing(&sent);
     if !empty.is_empty() {
@@ -126,10 +137,10 @@ fn missing(sent: &Sent) -> Vec<FieldError> {
     use secrecy::ExposeSecret as _;
     let mut errors = Vec::new();
     if sent.email.trim().is_empty() {
-        errors.push(FieldError { field: "email", sentence: "Enter your mail address.".into() });
+        errors.push(FieldError { field: "email".into(), sentence: "Enter your mail address.".into() });
     }
     if sent.password.expose_secret().is_empty() {
-        errors.push(FieldError { field: "password", sentence: "Enter your password.".into() });
+        errors.push(FieldError { field: "password".into(), sentence: "Enter your password.".into() });
     }
     errors
 }
@@ -155,7 +166,7 @@ fn refused(site: &Site, email: String, next: String, error: &SignInError) -> Res
             (StatusCode::SERVICE_UNAVAILABLE, "password", sentence)
         }
     };
-    let mut response = again(site, email, next, vec![FieldError { field, sentence }], status);
+    let mut response = again(site, email, next, vec![FieldError::new(field, sentence)], status);
     if let SignInError::TooMany { retry_after } = error {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
     }
@@ -172,7 +183,7 @@ async fn enter(
     now: Timestamp,
 ) -> Result<Response, Refusal> {
     session::begin(session, tenant, slug.clone(), user, now).await?;
-    let next = if next.is_empty() { Links::of(slug.clone()).activity() } else { next.to_owned() };
+    let next = if next.is_empty() { Links::of(slug.clone()).home() } else { next.to_owned() };
     Ok(Redirect::to(&next).into_response())
 }
 
@@ -200,7 +211,7 @@ pub(super) async fn choices(
     Extension(nonce): Extension<Nonce>,
     session: Session,
 ) -> Result<Html<String>, Refusal> {
-    let site = dashboard.site(&nonce);
+    let site = dashboard.site(&nonce, Zone::UTC);
     let people = waiting(&session, site.now).await?;
     let choices = people
         .into_iter()

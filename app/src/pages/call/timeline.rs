@@ -7,7 +7,7 @@ use model::call::{CallStory, Verdict};
 use crate::icon::Icon;
 use crate::pieces::call_row::{Amount, Moment};
 use crate::text;
-use crate::wording::{self, Sign, Tone};
+use crate::wording::{self, Clock, Sign, Tone};
 
 /// The steps, top to bottom.
 #[component]
@@ -15,16 +15,16 @@ pub fn Timeline(
     /// The call.
     story: CallStory,
     /// The present.
-    now: Timestamp,
+    clock: Clock,
 ) -> impl IntoView {
     let decided = wording::verdict(story.row.verdict);
     view! {
         <ol class="timeline">
-            {step(Tone::Quiet, "arrow", "Received", Some(at(story.row.received_at, now)), received(&story))}
+            {step(Tone::Quiet, "arrow", "Received", Some(at(story.row.received_at, clock)), received(&story))}
             {step(decided.tone, decided.icon, decided.word, None, decision(&story))}
-            {recorded(&story, now)}
+            {recorded(&story, clock)}
             {executed(&story)}
-            {settled(&story, now)}
+            {settled(&story, clock)}
             {amended(&story)}
         </ol>
     }
@@ -51,9 +51,9 @@ fn step(
 }
 
 /// An instant to the millisecond.
-fn at(at: Timestamp, now: Timestamp) -> AnyView {
+fn at(at: Timestamp, clock: Clock) -> AnyView {
     view! {
-        <Moment at=at now=now />
+        <Moment at=at clock=clock />
         <span class="millis">{at.format("%.3f").to_string()}</span>
     }
     .into_any()
@@ -98,14 +98,14 @@ fn decision(story: &CallStory) -> AnyView {
     .into_any()
 }
 
-fn recorded(story: &CallStory, now: Timestamp) -> AnyView {
+fn recorded(story: &CallStory, clock: Clock) -> AnyView {
     let (title, said) = match story.row.verdict {
         Verdict::Permit => ("Admitted", "Written down, durably, before anything was sent."),
         Verdict::Hold => ("Recorded", "Written down. Nothing was sent: a person has to approve it first."),
         Verdict::Deny => ("Recorded", "Written down. Nothing was sent."),
     };
     let when =
-        view! { {at(story.recorded_at, now)} {after(story.row.received_at, story.recorded_at)} }.into_any();
+        view! { {at(story.recorded_at, clock)} {after(story.row.received_at, story.recorded_at)} }.into_any();
     step(Tone::Quiet, "check", title, Some(when), view! { <p>{said}</p> }.into_any())
 }
 
@@ -142,7 +142,7 @@ fn executed(story: &CallStory) -> Option<AnyView> {
     Some(step(Tone::Quiet, "activity", "Executed", Some(when.into_any()), share.into_any()))
 }
 
-fn settled(story: &CallStory, now: Timestamp) -> Option<AnyView> {
+fn settled(story: &CallStory, clock: Clock) -> Option<AnyView> {
     let (outcome, settled_at) = (story.row.outcome?, story.settled_at?);
     let Sign { tone, icon, word } = wording::outcome(outcome);
     let failure = story.failure.as_ref().map(|failure| {
@@ -153,7 +153,7 @@ fn settled(story: &CallStory, now: Timestamp) -> Option<AnyView> {
         .charge
         .map(|money| view! { <p class="note">"Settled with a charge of " <Amount money=money /> "."</p> });
     let said = view! { <p>{wording::outcome_meaning(outcome)}</p> {failure} {charge} };
-    let when = view! { {at(settled_at, now)} {after(story.row.received_at, settled_at)} };
+    let when = view! { {at(settled_at, clock)} {after(story.row.received_at, settled_at)} };
     Some(step(tone, icon, word, Some(when.into_any()), said.into_any()))
 }
 

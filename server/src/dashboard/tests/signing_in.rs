@@ -30,7 +30,7 @@ async fn one_signs_in_looks_and_signs_out() {
     assert!(
         page.text.contains("No agent has called yet") && page.text.contains("http://127.0.0.1:8081/mcp_")
     );
-    assert_eq!(browser.get("/").await.leads_to(), "/t/acme/activity");
+    assert_eq!(browser.get("/").await.leads_to(), "/t/acme");
     assert_eq!(browser.get("/t/acme").await.leads_to(), "/t/acme/activity");
     assert_eq!(browser.get("/sign-in").await.leads_to(), "/");
 
@@ -128,7 +128,7 @@ async fn somebody_of_two_organizations_chooses() {
     let elsewhere = browser.post("/sign-in/organization", &[("organization", "gamma")]).await;
     assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
     let chosen = browser.post("/sign-in/organization", &[("organization", "beta")]).await;
-    assert_eq!(chosen.leads_to(), "/t/beta/activity");
+    assert_eq!(chosen.leads_to(), "/t/beta");
     assert!(browser.get("/t/beta/activity").await.text.contains("Auditor"));
     assert_eq!(browser.get("/t/acme/activity").await.status, StatusCode::NOT_FOUND);
     // A link that led here says which one is meant.

@@ -1,0 +1,1 @@
+//! An agent: how to connect it, its keys, what it may do.

@@ -1,0 +1,1 @@
+//! The catalog: modules, tools, the wizard, trying a tool.

@@ -1,0 +1,1 @@
+//! Signing up, verifying, setting a new password, accepting an invitation.

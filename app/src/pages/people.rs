@@ -1,0 +1,1 @@
+//! Units, people, invitations, one's own account.
