@@ -255,7 +255,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtextextended('gate:' || p_tenant, 0));
     -- 2. a new statement, a new snapshot
     SELECT g.epoch, g.token INTO STRICT e, k FROM gates g WHERE g.tenant_id = p_tenant;
-    -- 3. now() is older than the wait
+    -- 3. now() is older than the wait. The transaction has its number before it reads the clock, so that whoever sees every
+    --    lower number ended knows that no call from before that time is still to come (money_marks in migration 12).
+    PERFORM pg_current_xact_id();
     t := clock_timestamp();
     IF NOT EXISTS (SELECT FROM nodes n WHERE n.id = p_node AND n.lease_until > t) THEN
         RAISE EXCEPTION 'node % holds no lease', p_node USING ERRCODE = 'object_not_in_prerequisite_state';

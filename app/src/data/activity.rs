@@ -99,6 +99,7 @@ fn filter(query: &ActivityQuery, now: Timestamp) -> Filter {
         tool: query.tool.clone(),
         verdict: query.verdict,
         outcome: query.outcome,
+        ..Filter::default()
     }
 }
 

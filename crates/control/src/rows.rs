@@ -42,6 +42,16 @@ pub(crate) fn grantee(
     }
 }
 
+/// A statement that was given up for its time as a sentence for whoever asked.
+pub(crate) fn too_slow(error: sqlx::Error) -> Error {
+    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+        Some("57014") => {
+            Error::refused("too_slow", "there are too many calls to go through: give a shorter time")
+        }
+        _ => error.into(),
+    }
+}
+
 /// The smallest UUIDv7 of an instant, as `uuid_floor` of migration 4 makes it: ids in a time are a range, so
 /// that only its partitions are read.
 pub(crate) fn uuid_floor(at: model::Timestamp) -> Uuid {

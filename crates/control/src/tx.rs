@@ -40,9 +40,13 @@ impl TenantTx {
 
     async fn open(control: &Control, actor: Actor, begin: &'static str) -> Result<Self, Error> {
         let mut tx = begun(control, begin).await?;
-        sqlx::query!("SELECT set_config('app.tenant_id', $1, true)", actor.tenant().uuid().to_string())
-            .fetch_one(&mut *tx)
-            .await?;
+        // Statements with optional filters are planned for the values at hand, never once for all.
+        sqlx::query!(
+            "SELECT set_config('app.tenant_id', $1, true) AS tenant, set_config('plan_cache_mode', 'force_custom_plan', true) AS plans",
+            actor.tenant().uuid().to_string()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         Ok(Self { tx, actor, ambient: control.ambient().clone() })
     }
 

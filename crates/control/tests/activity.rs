@@ -166,7 +166,7 @@ async fn every_call_is_on_exactly_one_page_whichever_way_one_turns() {
         let (from, to, agent, module, tool, verdict, outcome, limit) =
             filters.new_tree(&mut runner).unwrap().current();
         let tool = tool.map(str::to_owned);
-        let filter = Filter { from, to, agent, module, tool, verdict, outcome };
+        let filter = Filter { from, to, agent, module, tool, verdict, outcome, ..Filter::default() };
         // What should be found, said once more in plain words.
         let expected: Vec<CallId> = all
             .iter()

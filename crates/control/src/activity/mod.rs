@@ -6,7 +6,7 @@ mod store;
 mod story;
 
 use model::call::{CallRow, Outcome, Verdict};
-use model::{AgentId, CallId, ModuleId, Timestamp};
+use model::{AgentId, CallId, ModuleId, Timestamp, ToolId, UnitId, UserId};
 use uuid::Uuid;
 
 use crate::authority::Deed;
@@ -30,6 +30,23 @@ pub struct Filter {
     pub agent: Option<AgentId>,
     /// Of a tool of this module.
     pub module: Option<ModuleId>,
+    /// Of exactly this tool.
+    pub tool_id: Option<ToolId>,
+    /// By an agent that sat in this unit or below at the time.
+    pub unit: Option<UnitId>,
+    /// By an agent whose home was this very unit at the time.
+    pub team: Option<UnitId>,
+    /// By an agent in this department at the time: the topmost department above it.
+    pub department: Option<UnitId>,
+    /// By an agent that this person owned, or on behalf of this person.
+    pub person: Option<UserId>,
+    /// Whose charge counts for this person: on whose behalf it was, else who owned the agent. As Money counts.
+    pub charged: Option<UserId>,
+    /// Of this protocol session.
+    pub session: Option<String>,
+    /// Where the tool's name, the client's name or the reason contains this; case does not matter. Content is sealed and
+    /// never searched.
+    pub text: Option<String>,
     /// Whose tool's name, as it was asked for, contains this; case does not matter.
     pub tool: Option<String>,
     /// Decided so.

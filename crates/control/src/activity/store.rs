@@ -10,15 +10,6 @@ use super::{Choices, Filter, Range, RejectionRow, Sight};
 use crate::tx::TenantTx;
 use crate::{Error, rows as read};
 
-fn too_slow(error: sqlx::Error) -> Error {
-    match error.as_database_error().and_then(|error| error.code()).as_deref() {
-        Some("57014") => {
-            Error::refused("too_slow", "there are too many calls to go through: give a shorter time")
-        }
-        _ => error.into(),
-    }
-}
-
 /// The ids of the newest calls in a range, newest first.
 pub(super) async fn newest(
     tx: &mut TenantTx,
@@ -27,42 +18,35 @@ pub(super) async fn newest(
     range: Range,
     limit: i64,
 ) -> Result<Vec<Uuid>, Error> {
-    let tenant = tx.tenant_uuid();
-    sqlx::query_scalar!(
-        "SELECT c.id FROM calls c
-         WHERE c.tenant_id = $1 AND c.id >= $2 AND c.id < $3
-           AND ($4 OR c.owner_id = $5 OR c.on_behalf_of = $5 OR c.unit_path && $6::uuid[])
-           AND ($7::uuid IS NULL OR c.agent_id = $7)
-           AND ($8::uuid IS NULL OR c.module_id = $8)
-           AND ($9::text IS NULL OR strpos(lower(c.tool_name), lower($9)) > 0)
-           AND ($10::text IS NULL OR c.verdict = $10)
-           AND ($11::text IS NULL OR EXISTS (
-               SELECT FROM settlements s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id AND s.outcome = $11))
-         ORDER BY c.id DESC LIMIT $12",
-        tenant,
-        range.from,
-        range.to,
-        sight.all,
-        sight.person,
-        &sight.units,
-        filter.agent.map(|agent| agent.uuid()),
-        filter.module.map(|module| module.uuid()),
-        filter.tool.as_deref(),
-        filter.verdict.map(|verdict| verdict.word()),
-        filter.outcome.map(|outcome| outcome.word()),
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
-    .map_err(too_slow)
+    ids(tx, sight, filter, range, End::Newest, limit).await
 }
 
-/// The ids of the oldest calls in a range, newest first. The same question as [`newest`], from the other end.
+/// The ids of the oldest calls in a range, oldest first.
 pub(super) async fn oldest(
     tx: &mut TenantTx,
     sight: &Sight,
     filter: &Filter,
     range: Range,
+    limit: i64,
+) -> Result<Vec<Uuid>, Error> {
+    ids(tx, sight, filter, range, End::Oldest, limit).await
+}
+
+/// From which end of a range calls are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Newest,
+    Oldest,
+}
+
+/// One statement for all filters and both ends. It relies on plans made for the values at hand (`plan_cache_mode`, set
+/// where reading transactions begin): only then what is not asked for falls away, and the order is one of the index.
+async fn ids(
+    tx: &mut TenantTx,
+    sight: &Sight,
+    filter: &Filter,
+    range: Range,
+    end: End,
     limit: i64,
 ) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant_uuid();
@@ -72,11 +56,23 @@ pub(super) async fn oldest(
            AND ($4 OR c.owner_id = $5 OR c.on_behalf_of = $5 OR c.unit_path && $6::uuid[])
            AND ($7::uuid IS NULL OR c.agent_id = $7)
            AND ($8::uuid IS NULL OR c.module_id = $8)
-           AND ($9::text IS NULL OR strpos(lower(c.tool_name), lower($9)) > 0)
-           AND ($10::text IS NULL OR c.verdict = $10)
-           AND ($11::text IS NULL OR EXISTS (
-               SELECT FROM settlements s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id AND s.outcome = $11))
-         ORDER BY c.id LIMIT $12",
+           AND ($9::uuid IS NULL OR c.tool_id = $9)
+           AND ($10::text IS NULL OR strpos(lower(c.tool_name), lower($10)) > 0)
+           AND ($11::text IS NULL OR c.verdict = $11)
+           AND ($12::text IS NULL OR EXISTS (
+               SELECT FROM settlements s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id AND s.outcome = $12))
+           AND ($13::uuid IS NULL OR c.unit_path @> ARRAY[$13])
+           AND ($14::uuid IS NULL OR c.unit_path[cardinality(c.unit_path)] = $14)
+           AND ($15::uuid IS NULL OR c.unit_path @> ARRAY[$15] AND $15 = (
+               SELECT u.id FROM unnest(c.unit_path) WITH ORDINALITY AS p (id, depth)
+               JOIN units u ON u.tenant_id = $1 AND u.id = p.id AND u.kind = 'department' ORDER BY p.depth LIMIT 1))
+           AND ($16::uuid IS NULL OR c.owner_id = $16 OR c.on_behalf_of = $16)
+           AND ($17::uuid IS NULL OR coalesce(c.on_behalf_of, c.owner_id) = $17)
+           AND ($18::text IS NULL OR c.session = $18)
+           AND ($19::text IS NULL OR strpos(lower(c.tool_name), lower($19)) > 0
+                OR strpos(lower(c.client_name), lower($19)) > 0 OR strpos(lower(c.reason ->> 'sentence'), lower($19)) > 0)
+         ORDER BY CASE WHEN $20 THEN c.id END DESC, CASE WHEN NOT $20 THEN c.id END
+         LIMIT $21",
         tenant,
         range.from,
         range.to,
@@ -85,14 +81,23 @@ pub(super) async fn oldest(
         &sight.units,
         filter.agent.map(|agent| agent.uuid()),
         filter.module.map(|module| module.uuid()),
+        filter.tool_id.map(|tool| tool.uuid()),
         filter.tool.as_deref(),
         filter.verdict.map(|verdict| verdict.word()),
         filter.outcome.map(|outcome| outcome.word()),
+        filter.unit.map(|unit| unit.uuid()),
+        filter.team.map(|unit| unit.uuid()),
+        filter.department.map(|unit| unit.uuid()),
+        filter.person.map(|user| user.uuid()),
+        filter.charged.map(|user| user.uuid()),
+        filter.session.as_deref(),
+        filter.text.as_deref(),
+        end == End::Newest,
         limit,
     )
     .fetch_all(tx.conn())
     .await
-    .map_err(too_slow)
+    .map_err(read::too_slow)
 }
 
 /// Lines of Activity, newest first. Names are those of now; ids are those of then.
