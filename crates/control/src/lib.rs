@@ -15,6 +15,7 @@ mod error;
 mod given;
 pub mod grants;
 pub mod ledger;
+pub mod mail;
 pub mod modules;
 pub mod native;
 pub mod nodes;
@@ -45,6 +46,7 @@ pub struct Control {
     vault: Arc<vault::Vault>,
     pulse: pulse::Pulse,
     opened: Arc<modules::connections::Opened>,
+    sends_mail: bool,
 }
 
 impl std::fmt::Debug for Control {
@@ -62,7 +64,19 @@ impl Control {
             vault: Arc::new(vault::Vault::new(master_keys)),
             pulse: pulse::Pulse::default(),
             opened: Arc::default(),
+            sends_mail: false,
         }
+    }
+
+    /// The same, in an installation that sends mail.
+    #[must_use]
+    pub fn sending_mail(self) -> Self {
+        Self { sends_mail: true, ..self }
+    }
+
+    /// Whether the installation sends mail. Where it does not, what goes by mail alone cannot be done.
+    pub fn sends_mail(&self) -> bool {
+        self.sends_mail
     }
 
     /// Time and randomness.
@@ -73,6 +87,10 @@ impl Control {
     /// Tells when something was recorded for a tenant on this node.
     pub fn pulse(&self) -> &pulse::Pulse {
         &self.pulse
+    }
+
+    pub(crate) fn vault(&self) -> &vault::Vault {
+        &self.vault
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

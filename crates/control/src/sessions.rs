@@ -1,15 +1,68 @@
 //! Browser sessions in PostgreSQL, for `tower-sessions`. Found by their random id before a tenant is known;
 //! only the SHA-256 of the id is stored, so that who reads the table cannot take over a session.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
-use model::Timestamp;
+use ipnet::IpNet;
+use model::people::Slug;
+use model::{TenantId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tower_sessions_core::session::{Id, Record};
 use tower_sessions_core::session_store::{Error, Result};
 use tower_sessions_core::{ExpiredDeletion, SessionStore};
 
 use crate::Control;
+use crate::sign_in::Stamp;
+
+/// Under which name a session keeps who is signed in.
+pub const WHO: &str = "who";
+
+/// The person of a session: ids alone. Name, roles and standing are asked for at each request, so that what was taken away
+/// is gone at the next click.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Who {
+    /// The organization.
+    pub tenant: TenantId,
+    /// The person.
+    pub user: UserId,
+    /// The organization's short name, which never changes.
+    pub slug: Slug,
+    /// Of the password with which it was begun: with another password the session is over.
+    pub stamp: Stamp,
+    /// When they signed in.
+    pub since: Timestamp,
+    /// When they were last seen, to within some minutes.
+    pub seen: Timestamp,
+    /// With what: the browser's own words, cut.
+    #[serde(default)]
+    pub user_agent: Option<String>,
+    /// From where.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+}
+
+/// Ends all sessions of a person in one organization, at the latest with their next click, but for `keep` (as the store
+/// names it, see [`hashed`]). Returns how many. Live pages notice too.
+pub(crate) async fn end_all(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    user: UserId,
+    keep: Option<&[u8]>,
+) -> std::result::Result<u64, crate::Error> {
+    let ended = sqlx::query!(
+        "DELETE FROM sessions WHERE tenant = $1 AND user_id = $2 AND id IS DISTINCT FROM $3",
+        tenant.uuid(),
+        user.uuid(),
+        keep,
+    )
+    .execute(conn)
+    .await?;
+    Ok(ended.rows_affected())
+}
 
 /// What one session may hold, in bytes. It holds who is signed in; content has no place here.
 const LARGEST: usize = 16 * 1024;
@@ -27,7 +80,8 @@ impl Store {
     }
 }
 
-fn hashed(id: &Id) -> Vec<u8> {
+/// A session's id as it is stored.
+pub fn hashed(id: &Id) -> Vec<u8> {
     Sha256::digest(id.0.to_le_bytes()).to_vec()
 }
 
@@ -40,6 +94,11 @@ fn encoded(record: &Record) -> Result<Vec<u8>> {
         )));
     }
     Ok(data)
+}
+
+/// Whose session it is, as columns: what the session holds, so that both say the same.
+fn owner(record: &Record) -> Option<Who> {
+    serde_json::from_value(record.data.get(WHO)?.clone()).ok()
 }
 
 fn expiry(record: &Record) -> Result<Timestamp> {
@@ -57,11 +116,19 @@ fn backend(error: sqlx::Error) -> Error {
 impl SessionStore for Store {
     async fn create(&self, record: &mut Record) -> Result<()> {
         loop {
+            let who = owner(record);
             let made = sqlx::query!(
-                "INSERT INTO sessions (id, data, expires_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO sessions (id, data, expires_at, tenant, user_id, since, seen, user_agent, address)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, left($8, 300), $9) ON CONFLICT (id) DO NOTHING",
                 hashed(&record.id),
                 encoded(record)?,
                 expiry(record)?,
+                who.as_ref().map(|who| who.tenant.uuid()),
+                who.as_ref().map(|who| who.user.uuid()),
+                who.as_ref().map(|who| who.since),
+                who.as_ref().map(|who| who.seen),
+                who.as_ref().and_then(|who| who.user_agent.as_deref()),
+                who.as_ref().and_then(|who| who.address.map(IpNet::from)),
             )
             .execute(self.control.pool())
             .await
@@ -75,11 +142,20 @@ impl SessionStore for Store {
 
     /// A session that was ended meanwhile stays ended: saving one that is not there makes none.
     async fn save(&self, record: &Record) -> Result<()> {
+        let who = owner(record);
         sqlx::query!(
-            "UPDATE sessions SET data = $2, expires_at = $3 WHERE id = $1",
+            "UPDATE sessions SET data = $2, expires_at = $3, tenant = $4, user_id = $5, since = $6, seen = $7,
+                    user_agent = left($8, 300), address = $9
+             WHERE id = $1",
             hashed(&record.id),
             encoded(record)?,
             expiry(record)?,
+            who.as_ref().map(|who| who.tenant.uuid()),
+            who.as_ref().map(|who| who.user.uuid()),
+            who.as_ref().map(|who| who.since),
+            who.as_ref().map(|who| who.seen),
+            who.as_ref().and_then(|who| who.user_agent.as_deref()),
+            who.as_ref().and_then(|who| who.address.map(IpNet::from)),
         )
         .execute(self.control.pool())
         .await

@@ -11,6 +11,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::actor::HeldRole;
+use crate::sessions::Who;
 use crate::tenants::TenantHead;
 use crate::{Actor, Control, Error, given, passwords, rows};
 
@@ -22,6 +23,18 @@ const FROM_ADDRESS_FOR_EMAIL: i32 = 10;
 const FOR_EMAIL: i32 = 50;
 /// Failures from one address for any mail address.
 const FROM_ADDRESS: i32 = 100;
+
+/// Tells one password of a person from the next, without being one: part of the SHA-256 of its stored hash. A session keeps
+/// the stamp with which it was begun, and is over when the person's is another.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Stamp(String);
+
+impl Stamp {
+    /// Of the stored hash of a password; of nothing, where somebody does not sign in by password.
+    pub(crate) fn of(hash: Option<&str>) -> Self {
+        Self(hex::encode(Sha256::digest(hash.unwrap_or_default())).chars().take(32).collect())
+    }
+}
 
 /// Somebody whose password was right, in one organization.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +49,8 @@ pub struct SignedIn {
     pub tenant_name: String,
     /// The person's name.
     pub user_name: String,
+    /// Of the password that was right.
+    pub stamp: Stamp,
 }
 
 /// Why nobody was signed in.
@@ -97,8 +112,10 @@ pub async fn sign_in(
     }
     let mut signed_in = Vec::new();
     for row in candidates {
+        let stamp = Stamp::of(Some(&row.password_hash));
         if passwords::verify(password, row.password_hash).await.map_err(busy)? {
             signed_in.push(SignedIn {
+                stamp,
                 user: row.user_id.into(),
                 tenant: row.tenant.into(),
                 slug: rows::word("tenant", &row.slug)?,
@@ -131,6 +148,8 @@ pub struct Present {
     pub tenant: TenantHead,
     /// In which they are told times: their own choice, or the organization's.
     pub zone: Zone,
+    /// Of the password that they have now.
+    pub stamp: Stamp,
 }
 
 /// Who a signed-in person is now: asked at each request, so that what was taken away is gone. None:
@@ -138,7 +157,7 @@ pub struct Present {
 pub async fn present(control: &Control, tenant: TenantId, user: UserId) -> Result<Option<Present>, Error> {
     let mut tx = Actor::worker(tenant).read(control).await?;
     let found = sqlx::query!(
-        r#"SELECT u.name, u.time_zone AS own_zone, r.role AS "role?", r.unit_id AS "unit_id?",
+        r#"SELECT u.name, u.time_zone AS own_zone, u.password_hash, r.role AS "role?", r.unit_id AS "unit_id?",
                   t.slug, t.name AS tenant_name, t.mcp_id, t.standing, t.currency, t.time_zone
            FROM users u
            JOIN tenants t ON t.tenant_id = u.tenant_id AND t.standing = 'active'
@@ -166,7 +185,13 @@ pub async fn present(control: &Control, tenant: TenantId, user: UserId) -> Resul
         zone: rows::zone(&row.time_zone),
     };
     let zone = row.own_zone.as_deref().map_or(head.zone, rows::zone);
-    Ok(Some(Present { actor: Actor::user(tenant, user, &row.name, roles), tenant: head, zone }))
+    let stamp = Stamp::of(row.password_hash.as_deref());
+    Ok(Some(Present { actor: Actor::user(tenant, user, &row.name, roles), tenant: head, zone, stamp }))
+}
+
+/// [`present`] for a session: none also when the password is another one since it was begun.
+pub async fn holder(control: &Control, who: &Who) -> Result<Option<Present>, Error> {
+    Ok(present(control, who.tenant, who.user).await?.filter(|present| present.stamp == who.stamp))
 }
 
 /// The actor of [`present`].

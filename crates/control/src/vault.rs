@@ -4,6 +4,9 @@
 //! what it is, so that a row copied to another place does not open.
 //!
 //! Form of a sealed value: 1 byte format (1), 4 bytes key version (big endian), 24 bytes nonce, ciphertext with tag.
+//!
+//! What belongs to no tenant yet is sealed by the master key itself: 1 byte format (2), 16 bytes id of the master key,
+//! 24 bytes nonce, ciphertext with tag.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +25,9 @@ use crate::{Control, Error};
 
 const FORMAT: u8 = 1;
 const HEADER: usize = 1 + 4 + 24;
+const STORED_FORMAT: u8 = 2;
+const MASTER_ID: usize = 16;
+const STORED_HEADER: usize = 1 + MASTER_ID + 24;
 
 /// The keys of the installation: the first seals, all can open.
 pub struct MasterKeys {
@@ -48,7 +54,7 @@ impl MasterKeys {
             let mut bytes =
                 base64::engine::general_purpose::STANDARD.decode(text.trim()).map_err(|_| NotAMasterKey)?;
             let cipher = XChaCha20Poly1305::new_from_slice(&bytes).map_err(|_| NotAMasterKey)?;
-            let id = hex::encode(Sha256::digest(&bytes)).chars().take(16).collect();
+            let id = hex::encode(Sha256::digest(&bytes)).chars().take(MASTER_ID).collect();
             bytes.zeroize();
             keys.push((id, cipher));
         }
@@ -85,6 +91,27 @@ impl About {
         first.copy_from_slice(tenant.uuid().as_bytes());
         second.copy_from_slice(id.as_bytes());
         bound
+    }
+}
+
+/// What a value is that the master key seals, because it belongs to no tenant yet; part of what it is bound to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stored {
+    /// A mail in the outbox.
+    Mail(Uuid),
+    /// A sign-up that waits for its address to be proved, by the hash of its token.
+    SignUp([u8; 32]),
+    /// An asked-for password reset, by the hash of its token.
+    Reset([u8; 32]),
+}
+
+impl Stored {
+    fn bind(self) -> Vec<u8> {
+        match self {
+            Self::Mail(id) => [b"mail\n".as_slice(), id.as_bytes()].concat(),
+            Self::SignUp(hash) => [b"sign_up\n".as_slice(), &hash].concat(),
+            Self::Reset(hash) => [b"reset\n".as_slice(), &hash].concat(),
+        }
     }
 }
 
@@ -185,6 +212,34 @@ impl Vault {
     }
 }
 
+impl Vault {
+    /// Seals with the newest master key.
+    pub(crate) fn seal_stored(
+        &self,
+        ambient: &Ambient,
+        what: Stored,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, Unsealable> {
+        let (master_id, cipher) = self.master.keys.first().ok_or(Unsealable)?;
+        let nonce = ambient.bytes::<24>();
+        let sealed = cipher
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: &what.bind() })
+            .map_err(|_| Unsealable)?;
+        Ok([&[STORED_FORMAT], master_id.as_bytes(), nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed about the same thing, by whichever master key.
+    pub(crate) fn open_stored(&self, what: Stored, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+        let (header, body) = sealed.split_at_checked(STORED_HEADER).ok_or(Unsealable)?;
+        let (id, nonce) = header.split_at_checked(1 + MASTER_ID).ok_or(Unsealable)?;
+        let [STORED_FORMAT, id @ ..] = id else { return Err(Unsealable) };
+        let mut masters = self.master.keys.iter();
+        let (_, master) = masters.find(|(known, _)| known.as_bytes() == id).ok_or(Unsealable)?;
+        let plain = master.decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: &what.bind() });
+        plain.map(Zeroizing::new).map_err(|_| Unsealable)
+    }
+}
+
 /// Whether the master keys open a tenant's data keys, for whoever looks after the installation.
 pub async fn opens(control: &Control, tenant: TenantId) -> Result<(), Error> {
     control.keys(tenant).await.map(drop)
@@ -275,6 +330,33 @@ mod tests {
             assert_eq!(both.open(About::Arguments(call), &bad), Err(Unsealable), "byte {at}");
         }
         assert_eq!(both.open(About::Arguments(call), &old[..10]), Err(Unsealable));
+    }
+
+    #[test]
+    fn what_the_master_key_seals_opens_with_that_key_alone_and_as_what_it_was() {
+        let ambient = Ambient::new(Arc::new(Counter(0.into())), Arc::new(Counter(0.into())));
+        let key = |byte: u8| {
+            use base64::Engine as _;
+            base64::engine::general_purpose::STANDARD.encode([byte; 32])
+        };
+        let vault = |keys: &[u8]| {
+            let keys: Vec<_> = keys.iter().map(|byte| key(*byte)).collect();
+            Vault::new(MasterKeys::from_base64(keys.iter().map(String::as_str)).unwrap())
+        };
+        let what = Stored::SignUp([7; 32]);
+        let sealed = vault(&[1]).seal_stored(&ambient, what, b"somebody").unwrap();
+        // The key was rotated meanwhile.
+        assert_eq!(*vault(&[2, 1]).open_stored(what, &sealed).unwrap(), b"somebody");
+        assert!(vault(&[2]).open_stored(what, &sealed).is_err());
+        assert!(vault(&[1]).open_stored(Stored::Reset([7; 32]), &sealed).is_err());
+        assert!(vault(&[1]).open_stored(Stored::SignUp([8; 32]), &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut bad = sealed.clone();
+            bad[at] ^= 1;
+            assert!(vault(&[1]).open_stored(what, &bad).is_err(), "byte {at}");
+        }
+        assert!(vault(&[1]).open_stored(what, &sealed[..20]).is_err());
+        assert!(Vault::new(MasterKeys::none()).seal_stored(&ambient, what, b"x").is_err());
     }
 
     #[test]

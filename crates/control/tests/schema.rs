@@ -12,6 +12,9 @@ const NOBODYS: &[(&str, &str)] = &[
     ("sessions", "found by a random id before a tenant is known"),
     ("throttles", "keys are hashes; counts failed sign-ins before a tenant is known"),
     ("nodes", "processes of the installation"),
+    ("mails", "mails go to people who are in no tenant yet; sealed, and emptied once sent"),
+    ("sign_ups", "no tenant exists before the address is verified; sealed, found by the hash of a token"),
+    ("resets", "for every account of an address, in whichever tenants; sealed, found by the hash of a token"),
 ];
 
 const LEDGER: &[&str] =

@@ -134,6 +134,8 @@ ids! {
     DealId = "deal";
     /// A call, mail, meeting or note with a contact in the native CRM.
     InteractionId = "intr";
+    /// A mail in the outbox.
+    MailId = "mail";
 }
 
 #[cfg(test)]

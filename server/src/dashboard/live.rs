@@ -19,6 +19,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use control::actor::Actor;
+use control::sessions::Who;
 use futures::{Stream, StreamExt as _, stream};
 use http::{HeaderName, HeaderValue};
 use model::call::CallRow;
@@ -30,7 +31,7 @@ use tower_sessions::session::Id;
 
 use super::Dashboard;
 use super::refusal::Refusal;
-use super::session::{self, Person, Who};
+use super::session::{self, Person};
 
 /// A sign of life, so that proxies keep the connection and both ends notice a break.
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -1,8 +1,10 @@
 //! Who is signed in: what a session holds, and the person at each request.
 //!
-//! A session holds ids alone. Name, roles and standing are asked for at each request, so that what was taken away is
-//! gone at the next click.
+//! A session holds ids alone. Name, roles, standing and password are asked for at each request, so that what was taken away
+//! is gone at the next click, and another password ends the sessions of the one before.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use app::document::{Notice, Visit};
@@ -10,14 +12,14 @@ use app::links::Links;
 use axum::extract::{FromRequestParts, Path};
 use chrono::TimeDelta;
 use control::actor::Actor;
-use control::sessions::Store;
-use control::sign_in::Present;
-use http::header::ACCEPT;
+use control::sessions::{Store, WHO, Who};
+use control::sign_in::{Present, Stamp};
+use http::header::{ACCEPT, USER_AGENT};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use model::people::Slug;
 use model::{TenantId, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::Duration;
 use tower_sessions::session::Id;
@@ -27,9 +29,7 @@ use super::Dashboard;
 use super::headers::Nonce;
 use super::refusal::Refusal;
 
-/// Under which name a session keeps who is signed in.
-const WHO: &str = "who";
-/// Under which name it keeps what the next page is to say.
+/// Under which name a session keeps what the next page is to say.
 pub(super) const NOTICE: &str = "notice";
 /// A session that is not used ends after this.
 const IDLE: Duration = Duration::hours(12);
@@ -38,17 +38,33 @@ const LONGEST: TimeDelta = TimeDelta::days(7);
 /// How often use is written down.
 const TOUCH: TimeDelta = TimeDelta::minutes(10);
 
-/// The person of a session.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct Who {
+/// From where and with what somebody begins a session, to be shown to them later.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) address: Option<IpAddr>,
+    user_agent: Option<String>,
+}
+
+impl FromRequestParts<Dashboard> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, dashboard: &Dashboard) -> Result<Self, Infallible> {
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|words| words.to_str().ok());
+        Ok(Self {
+            address: gateway::caller_address(parts, &dashboard.gateway),
+            user_agent: user_agent.map(|words| words.chars().take(200).collect()),
+        })
+    }
+}
+
+/// Who begins a session: they have just shown who they are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Shown {
     pub(super) tenant: TenantId,
-    pub(super) user: UserId,
-    /// The organization's short name, which never changes.
     pub(super) slug: Slug,
-    /// When they signed in.
-    since: Timestamp,
-    /// When they were last seen, to within [`TOUCH`].
-    seen: Timestamp,
+    pub(super) user: UserId,
+    /// Of the password they gave, or that they have just set; see [`control::sign_in::Present`].
+    pub(super) stamp: Stamp,
 }
 
 /// The cookie: `__Host-` where the origin is `https`, which binds it to this host, to `/` and to TLS.
@@ -65,13 +81,15 @@ pub(super) fn layer(sessions: Store, secure: bool) -> SessionManagerLayer<Store>
 /// Begins a session under a new id, so that an id that somebody else set or saw is worth nothing.
 pub(super) async fn begin(
     session: &Session,
-    tenant: TenantId,
-    slug: Slug,
-    user: UserId,
+    shown: Shown,
+    caller: Caller,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     renew(session).await?;
-    Ok(session.insert(WHO, Who { tenant, user, slug, since: now, seen: now }).await?)
+    let Shown { tenant, slug, user, stamp } = shown;
+    let Caller { address, user_agent } = caller;
+    let who = Who { tenant, user, slug, stamp, since: now, seen: now, user_agent, address };
+    Ok(session.insert(WHO, who).await?)
 }
 
 /// Forgets what the session holds and gives it a new id.
@@ -92,10 +110,13 @@ pub(super) async fn still(dashboard: &Dashboard, id: Id, was: &Who) -> Result<Op
     let sessions = Arc::clone(&dashboard.sessions);
     let now = dashboard.control.ambient().now();
     let who = who(&Session::new(Some(id), sessions, None), now).await?;
-    if who.is_none_or(|who| (who.tenant, who.user) != (was.tenant, was.user)) {
-        return Ok(None);
+    match who.filter(|who| (who.tenant, who.user) == (was.tenant, was.user)) {
+        Some(who) => {
+            let present = control::sign_in::holder(&dashboard.control, &who).await?;
+            Ok(present.map(|present| present.actor))
+        }
+        None => Ok(None),
     }
-    Ok(control::sign_in::actor(&dashboard.control, was.tenant, was.user).await?)
 }
 
 /// A signed-in person at a page of their organization. Anybody else is sent to sign in; in another organization than
@@ -127,7 +148,7 @@ impl FromRequestParts<Dashboard> for Person {
         };
         let sign_in = || Refusal::SignIn { next: next() };
         let who = who(&session, now).await?.ok_or_else(sign_in)?;
-        let Some(present) = control::sign_in::present(control, who.tenant, who.user).await? else {
+        let Some(present) = control::sign_in::holder(control, &who).await? else {
             session.flush().await?;
             return Err(Refusal::SignIn { next: None });
         };
@@ -142,7 +163,7 @@ impl FromRequestParts<Dashboard> for Person {
         };
         let Path(InTenant { tenant: slug }) =
             Path::from_request_parts(parts, dashboard).await.map_err(|_| Refusal::NotFound)?;
-        let Present { actor, tenant, zone } = present;
+        let Present { actor, tenant, zone, .. } = present;
         if slug != tenant.slug.as_str() {
             return Err(Refusal::NotFound);
         }

@@ -9,7 +9,7 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Extension, FromRequest as _, Query, Request, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::TimeDelta;
-use control::sign_in::{SignInError, SignedIn};
+use control::sign_in::{SignInError, SignedIn, Stamp};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use model::people::Slug;
@@ -22,7 +22,7 @@ use super::Dashboard;
 use super::headers::Nonce;
 use super::refusal::Refusal;
 use super::routes::Routes;
-use super::session::{self, AGAIN, local};
+use super::session::{self, AGAIN, Caller, local};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -74,6 +74,7 @@ struct Chosen {
     slug: Slug,
     organization: String,
     person: String,
+    stamp: Stamp,
 }
 
 /// The form. Who is signed in already goes on.
@@ -97,11 +98,11 @@ pub(super) async fn sign_in(
     State(dashboard): State<Dashboard>,
     Extension(nonce): Extension<Nonce>,
     session: Session,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (parts, body) = request.into_parts();
-    let from = gateway::caller_address(&parts, &dashboard.gateway);
-    let sent = Form::<Sent>::from_request(Request::from_parts(parts, body), &()).await;
+    let from = caller.address;
+    let sent = Form::<Sent>::from_request(request, &()).await;
     let Form(sent) = sent.map_err(|_: FormRejection| Refusal::Unreadable)?;
     let site = dashboard.site(&nonce, Zone::UTC);
     let next = local(&sent.next).unwrap_or_default().to_owned();
@@ -116,14 +117,14 @@ pub(super) async fn sign_in(
     };
     match people.as_slice() {
         [] => Ok(refused(&site, sent.email, next, &SignInError::WrongCredentials)),
-        [one] => enter(&session, one.tenant, one.user, &one.slug, &next, site.now).await,
+        [one] => enter(&session, one.into(), caller, &next, site.now).await,
         several => {
             // A link that led here says which organization was meant.
             let meant = several
                 .iter()
                 .find(|it| next.starts_with(&format!("{}/", Links::of(it.slug.clone()).home())));
             if let Some(one) = meant {
-                return enter(&session, one.tenant, one.user, &one.slug, &next, site.now).await;
+                return enter(&session, one.into(), caller, &next, site.now).await;
             }
             session::renew(&session).await?;
             let people = several.iter().map(Chosen::from).collect();
@@ -176,15 +177,26 @@ fn refused(site: &Site, email: String, next: String, error: &SignInError) -> Res
 /// Begins the session and goes on.
 async fn enter(
     session: &Session,
-    tenant: TenantId,
-    user: UserId,
-    slug: &Slug,
+    shown: session::Shown,
+    caller: Caller,
     next: &str,
     now: Timestamp,
 ) -> Result<Response, Refusal> {
-    session::begin(session, tenant, slug.clone(), user, now).await?;
-    let next = if next.is_empty() { Links::of(slug.clone()).home() } else { next.to_owned() };
+    let home = Links::of(shown.slug.clone()).home();
+    session::begin(session, shown, caller, now).await?;
+    let next = if next.is_empty() { home } else { next.to_owned() };
     Ok(Redirect::to(&next).into_response())
+}
+
+impl From<&SignedIn> for session::Shown {
+    fn from(person: &SignedIn) -> Self {
+        Self {
+            tenant: person.tenant,
+            slug: person.slug.clone(),
+            user: person.user,
+            stamp: person.stamp.clone(),
+        }
+    }
 }
 
 impl From<&SignedIn> for Chosen {
@@ -195,6 +207,7 @@ impl From<&SignedIn> for Chosen {
             slug: person.slug.clone(),
             organization: person.tenant_name.clone(),
             person: person.user_name.clone(),
+            stamp: person.stamp.clone(),
         }
     }
 }
@@ -229,13 +242,15 @@ pub(super) struct Organization {
 pub(super) async fn choose(
     State(dashboard): State<Dashboard>,
     session: Session,
+    caller: Caller,
     sent: Result<Form<Organization>, FormRejection>,
 ) -> Result<Response, Refusal> {
     let Form(Organization { organization }) = sent.map_err(|_| Refusal::Unreadable)?;
     let now = dashboard.control.ambient().now();
     let people = waiting(&session, now).await?;
     let one = people.into_iter().find(|it| it.slug.as_str() == organization).ok_or(Refusal::NotFound)?;
-    enter(&session, one.tenant, one.user, &one.slug, "", now).await
+    let shown = session::Shown { tenant: one.tenant, slug: one.slug, user: one.user, stamp: one.stamp };
+    enter(&session, shown, caller, "", now).await
 }
 
 /// Ends the session.

@@ -19,7 +19,7 @@ pub(super) async fn start(State(dashboard): State<Dashboard>, session: Session) 
 pub(super) async fn own_place(dashboard: &Dashboard, session: &Session) -> Result<Option<String>, Refusal> {
     let control = &dashboard.control;
     let Some(who) = session::who(session, control.ambient().now()).await? else { return Ok(None) };
-    if control::sign_in::actor(control, who.tenant, who.user).await?.is_none() {
+    if control::sign_in::holder(control, &who).await?.is_none() {
         return Ok(None);
     }
     Ok(Some(Links::of(who.slug).home()))

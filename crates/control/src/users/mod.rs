@@ -10,8 +10,9 @@ use serde_json::json;
 
 use crate::actor::HeldRole;
 use crate::authority::{self, Deed};
+use crate::mail::{self, Letter, To};
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error, given, passwords, units};
+use crate::{Actor, Control, Error, given, passwords, sessions, units};
 
 pub use roles::{give_role, take_role};
 pub(crate) use store::one;
@@ -124,8 +125,8 @@ async fn stand(control: &Control, actor: &Actor, user: UserId, standing: Standin
     tx.commit().await
 }
 
-/// Gives a person a new password: at least 12 characters. It decides who signs in and not what may be called,
-/// so the epoch stays.
+/// Gives a person a new password: at least 12 characters. Their sessions end, and they are told by mail. It decides who
+/// signs in and not what may be called, so the epoch stays.
 pub async fn set_password(
     control: &Control,
     actor: &Actor,
@@ -142,9 +143,30 @@ pub async fn set_password(
     if roles::is_owner(&mut tx, user).await? {
         tx.authorize(Deed::ChangeOwners, &format!("owner “{}” that you may change", person.name))?;
     }
-    store::set_password(&mut tx, user, &hash).await?;
+    replace_password(control, &mut tx, &person, &hash, None).await?;
     tx.audit("user.set_password", "user", user, &person.name, json!({})).await?;
     tx.commit().await
+}
+
+/// Puts a new password in the place of the old one, ends the person's sessions but for `keep` (see [`sessions::hashed`]),
+/// and tells them by mail.
+pub(crate) async fn replace_password(
+    control: &Control,
+    tx: &mut TenantTx,
+    person: &UserView,
+    hash: &str,
+    keep: Option<&[u8]>,
+) -> Result<(), Error> {
+    store::set_password(tx, person.id, hash).await?;
+    let (tenant, at) = (tx.tenant(), tx.now());
+    sessions::end_all(tx.conn(), tenant, person.id, keep).await?;
+    if control.sends_mail() {
+        let organization = store::organization(tx).await?;
+        let letter = Letter::PasswordChanged { person: person.name.clone(), organization, at };
+        let to = To::address(&person.email).named(&person.name);
+        mail::post(control, tx.conn(), to, letter).await?;
+    }
+    Ok(())
 }
 
 /// Moves a person to another home unit.

@@ -136,6 +136,14 @@ pub(super) async fn set_password(tx: &mut TenantTx, user: UserId, hash: &str) ->
     Ok(())
 }
 
+/// The organization's name.
+pub(super) async fn organization(tx: &mut TenantTx) -> Result<String, Error> {
+    let tenant = tx.tenant_uuid();
+    Ok(sqlx::query_scalar!("SELECT name FROM tenants WHERE tenant_id = $1", tenant)
+        .fetch_one(tx.conn())
+        .await?)
+}
+
 pub(super) async fn set_home(tx: &mut TenantTx, user: UserId, unit: UnitId) -> Result<(), Error> {
     let tenant = tx.tenant_uuid();
     sqlx::query!(
