@@ -1,5 +1,5 @@
-//! What is done in the background: settling what dead nodes left, making partitions, clearing away old sessions and
-//! failed sign-ins.
+//! What is done in the background: settling what dead nodes left, summing up what calls cost, making partitions, clearing
+//! away old sessions and failed sign-ins.
 //! Harmless when several processes do it at once.
 
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use control::Control;
 use control::ledger::{partitions, reconcile};
+use control::money::rollup;
 use control::sessions::Store;
 use futures::future::BoxFuture;
 use model::NodeId;
@@ -17,6 +18,8 @@ use crate::Failure;
 use crate::say::one_line;
 
 const SETTLE: Duration = Duration::from_secs(5);
+/// What is not summed up yet is read call by call, so this only bounds how much that is.
+const SUM: Duration = Duration::from_secs(20);
 const PARTITIONS: Duration = Duration::from_secs(24 * 3600);
 const SESSIONS: Duration = Duration::from_secs(3600);
 /// After a failure, whatever was to be done is tried again this soon.
@@ -28,13 +31,20 @@ pub(crate) async fn run(
     node: impl Fn() -> NodeId + Send + Sync + 'static,
     stop: CancellationToken,
 ) {
-    let (settling, parting, clearing) = (control.clone(), control.clone(), control);
+    let (settling, summing, parting, clearing) = (control.clone(), control.clone(), control.clone(), control);
     let node = Arc::new(node);
     tokio::join!(
         every("settling calls of nodes that are gone", SETTLE, &stop, move || {
             let (control, node) = (settling.clone(), node.clone());
             Box::pin(async move {
                 reconcile::interrupt_orphans(&control, node()).await?;
+                Ok(())
+            })
+        }),
+        every("summing up what calls cost", SUM, &stop, move || {
+            let control = summing.clone();
+            Box::pin(async move {
+                rollup::advance(&control).await?;
                 Ok(())
             })
         }),

@@ -17,6 +17,7 @@ pub mod grants;
 pub mod ledger;
 pub mod mail;
 pub mod modules;
+pub mod money;
 pub mod native;
 pub mod nodes;
 mod passwords;

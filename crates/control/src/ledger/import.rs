@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use super::flush::Admission;
 use super::settle::Settling;
 use crate::vault::About;
-use crate::{Control, Error};
+use crate::{Control, Error, money};
 
 /// Most calls in one statement.
 const GROUP: usize = 500;
@@ -36,6 +36,8 @@ pub async fn import(
     sqlx::query!("SELECT set_config('app.tenant_id', $1, true)", tenant.uuid().to_string())
         .fetch_one(&mut *tx)
         .await?;
+    // These calls lie below what has been summed up.
+    money::rollup::begin_anew(&mut tx, tenant.uuid()).await?;
     let mut written = 0;
     for group in past.chunks(GROUP) {
         let mut admissions = Vec::with_capacity(group.len());

@@ -1,0 +1,411 @@
+//! Reading spend: sums below the mark, the ledger above it.
+
+use std::collections::HashMap;
+
+use chrono::{Datelike as _, Months, NaiveDate, NaiveTime};
+use uuid::Uuid;
+
+use super::{Answer, Dimension, LONGEST, Named, Period, Question, Row, Sight, Subject, Sums, first_of_month};
+use crate::tx::TenantTx;
+use crate::{Error, rows};
+
+/// Up to where the sums go; the least id where there are none.
+pub(super) async fn mark(tx: &mut TenantTx) -> Result<Uuid, Error> {
+    let tenant = tx.tenant_uuid();
+    let below = sqlx::query_scalar!("SELECT below FROM money_marks WHERE tenant_id = $1", tenant)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(below.unwrap_or(Uuid::nil()))
+}
+
+/// A period as ranges of kept sums: its whole months as months, the rest as days.
+#[derive(Default)]
+struct Ranges {
+    grains: Vec<String>,
+    from: Vec<NaiveDate>,
+    until: Vec<NaiveDate>,
+    before: Vec<bool>,
+}
+
+impl Ranges {
+    fn add(&mut self, period: Period, before: bool, by_day: bool) {
+        // The first of a month at or after the beginning, and at or before the end.
+        let first = match period.from.day() {
+            1 => period.from,
+            _ => first_of_month(period.from).checked_add_months(Months::new(1)).unwrap_or(period.until),
+        };
+        let last = first_of_month(period.until);
+        if by_day || first >= last {
+            return self.push("day", period.from, period.until, before);
+        }
+        self.push("day", period.from, first, before);
+        self.push("month", first, last, before);
+        self.push("day", last, period.until, before);
+    }
+
+    fn push(&mut self, grain: &str, from: NaiveDate, until: NaiveDate, before: bool) {
+        if from < until {
+            self.grains.push(grain.to_owned());
+            self.from.push(from);
+            self.until.push(until);
+            self.before.push(before);
+        }
+    }
+}
+
+/// The least id of a day.
+fn floor(day: NaiveDate) -> Uuid {
+    rows::uuid_floor(day.and_time(NaiveTime::MIN).and_utc())
+}
+
+pub(super) async fn answer(
+    tx: &mut TenantTx,
+    sight: &Sight,
+    question: &Question,
+    mark: Uuid,
+) -> Result<Answer, Error> {
+    let tenant = tx.tenant_uuid();
+    let dimension = |at: usize| question.by.get(at).copied();
+    let (first, second) = (dimension(0), dimension(1));
+    let by = |it: Dimension| question.by.contains(&it);
+    let time = question.by.iter().copied().find(|it| matches!(it, Dimension::Day | Dimension::Month));
+    let mut ranges = Ranges::default();
+    ranges.add(question.period, false, by(Dimension::Day));
+    if let Some(before) = question.before {
+        ranges.add(before, true, by(Dimension::Day));
+    }
+    let (from, until) = (floor(question.period.from), floor(question.period.until));
+    // An empty range where nothing is compared.
+    let (before_from, before_until) =
+        question.before.map_or((from, from), |before| (floor(before.from), floor(before.until)));
+    let filter = &question.filter;
+    let rows = sqlx::query!(
+        r#"WITH asked AS (
+               SELECT * FROM unnest($2::text[], $3::date[], $4::date[], $5::bool[]) AS r (grain, since, until, before)
+           ), kept AS (
+               SELECT s.line, r.before,
+                      CASE $6 WHEN 'day' THEN s.since WHEN 'month' THEN date_trunc('month', s.since::timestamp)::date END AS time,
+                      sum(s.calls) AS calls, sum(s.permitted) AS permitted, sum(s.denied) AS denied, sum(s.failed) AS failed,
+                      sum(s.amount) AS amount
+               FROM asked r
+               JOIN money_sums s ON s.tenant_id = $1 AND s.grain = r.grain AND s.since >= r.since AND s.since < r.until
+               GROUP BY 1, 2, 3
+           ), fresh AS (
+               SELECT c.agent_id, c.owner_id, c.on_behalf_of, c.unit_path, c.module_id, c.tool_id,
+                      coalesce(h.currency, c.currency) AS currency, NOT (c.id >= $7 AND c.id < $8) AS before,
+                      CASE $6 WHEN 'day' THEN date_trunc('day', uuid_time(c.id) AT TIME ZONE 'UTC')::date
+                              WHEN 'month' THEN date_trunc('month', uuid_time(c.id) AT TIME ZONE 'UTC')::date END AS time,
+                      count(*) AS calls, count(*) FILTER (WHERE c.verdict = 'permit') AS permitted,
+                      count(*) FILTER (WHERE c.verdict = 'deny') AS denied,
+                      count(*) FILTER (WHERE e.outcome <> 'succeeded') AS failed, coalesce(sum(h.amount), 0) AS amount
+               FROM calls c
+               LEFT JOIN settlements e ON e.tenant_id = c.tenant_id AND e.call_id = c.id AND e.call_id >= $11
+               LEFT JOIN charges h ON h.tenant_id = c.tenant_id AND h.call_id = c.id AND h.call_id >= $11
+               WHERE c.tenant_id = $1 AND c.id >= $11 AND (c.id >= $7 AND c.id < $8 OR c.id >= $9 AND c.id < $10)
+               GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+           ), both_parts AS (
+               SELECT l.agent_id, l.owner_id, l.on_behalf_of, l.unit_path, l.department_id, l.module_id, l.tool_id, l.currency,
+                      k.before, k.time, k.calls, k.permitted, k.denied, k.failed, k.amount
+               FROM kept k JOIN money_lines l ON l.tenant_id = $1 AND l.id = k.line
+               UNION ALL
+               SELECT f.agent_id, f.owner_id, f.on_behalf_of, f.unit_path,
+                      (SELECT u.id FROM unnest(f.unit_path) WITH ORDINALITY AS p (id, depth)
+                       JOIN units u ON u.tenant_id = $1 AND u.id = p.id AND u.kind = 'department' ORDER BY p.depth LIMIT 1),
+                      f.module_id, f.tool_id, f.currency,
+                      f.before, f.time, f.calls, f.permitted, f.denied, f.failed, f.amount
+               FROM fresh f
+           ), keyed AS (
+               SELECT CASE $12
+                          WHEN 'department' THEN b.department_id
+                          WHEN 'unit' THEN coalesce(b.unit_path[coalesce(array_position(b.unit_path, $14), 0) + 1], $14)
+                          WHEN 'team' THEN b.unit_path[cardinality(b.unit_path)]
+                          WHEN 'user' THEN coalesce(b.on_behalf_of, b.owner_id)
+                          WHEN 'agent' THEN b.agent_id
+                          WHEN 'module' THEN b.module_id
+                          WHEN 'tool' THEN b.tool_id END AS one,
+                      CASE $13
+                          WHEN 'department' THEN b.department_id
+                          WHEN 'unit' THEN coalesce(b.unit_path[coalesce(array_position(b.unit_path, $14), 0) + 1], $14)
+                          WHEN 'team' THEN b.unit_path[cardinality(b.unit_path)]
+                          WHEN 'user' THEN coalesce(b.on_behalf_of, b.owner_id)
+                          WHEN 'agent' THEN b.agent_id
+                          WHEN 'module' THEN b.module_id
+                          WHEN 'tool' THEN b.tool_id END AS two,
+                      b.time, b.before, b.calls, b.permitted, b.denied, b.failed, b.amount
+               FROM both_parts b
+               WHERE b.currency = $15
+                 AND ($16 OR b.owner_id = $17 OR b.on_behalf_of = $17 OR b.unit_path && $18::uuid[])
+                 AND ($14::uuid IS NULL OR b.unit_path @> ARRAY[$14])
+                 AND ($19::uuid IS NULL OR b.unit_path[cardinality(b.unit_path)] = $19)
+                 AND ($20::uuid IS NULL OR b.department_id = $20)
+                 AND ($21::uuid IS NULL OR coalesce(b.on_behalf_of, b.owner_id) = $21)
+                 AND ($22::uuid IS NULL OR b.agent_id = $22)
+                 AND ($23::uuid IS NULL OR b.module_id = $23)
+                 AND ($24::uuid IS NULL OR b.tool_id = $24)
+           ), chosen AS (
+               SELECT k.one, k.two = ANY ($26::uuid[]) OR cardinality($26::uuid[]) = 0 AS apart,
+                      CASE WHEN k.two = ANY ($26::uuid[]) OR cardinality($26::uuid[]) = 0 THEN k.two END AS two,
+                      k.time, k.before, k.calls, k.permitted, k.denied, k.failed, k.amount
+               FROM keyed k
+               WHERE cardinality($25::uuid[]) = 0 OR k.one = ANY ($25::uuid[])
+           ), grouped AS (
+               SELECT one, two, coalesce(apart, false) AS apart, time,
+                      coalesce(sum(calls) FILTER (WHERE NOT before), 0) AS calls,
+                      coalesce(sum(permitted) FILTER (WHERE NOT before), 0) AS permitted,
+                      coalesce(sum(denied) FILTER (WHERE NOT before), 0) AS denied,
+                      coalesce(sum(failed) FILTER (WHERE NOT before), 0) AS failed,
+                      coalesce(sum(amount) FILTER (WHERE NOT before), 0) AS amount,
+                      coalesce(sum(calls) FILTER (WHERE before), 0) AS calls_before,
+                      coalesce(sum(permitted) FILTER (WHERE before), 0) AS permitted_before,
+                      coalesce(sum(denied) FILTER (WHERE before), 0) AS denied_before,
+                      coalesce(sum(failed) FILTER (WHERE before), 0) AS failed_before,
+                      coalesce(sum(amount) FILTER (WHERE before), 0) AS amount_before
+               FROM chosen
+               GROUP BY 1, 2, 3, 4
+           )
+           SELECT one, two, apart AS "apart!", time, calls::bigint AS "calls!", permitted::bigint AS "permitted!",
+                  denied::bigint AS "denied!", failed::bigint AS "failed!", amount AS "amount!",
+                  calls_before::bigint AS "calls_before!", permitted_before::bigint AS "permitted_before!",
+                  denied_before::bigint AS "denied_before!", failed_before::bigint AS "failed_before!",
+                  amount_before AS "amount_before!", count(*) OVER () AS "count!",
+                  (sum(calls) OVER ())::bigint AS "all_calls!", (sum(permitted) OVER ())::bigint AS "all_permitted!",
+                  (sum(denied) OVER ())::bigint AS "all_denied!", (sum(failed) OVER ())::bigint AS "all_failed!",
+                  sum(amount) OVER () AS "all_amount!", (sum(calls_before) OVER ())::bigint AS "all_calls_before!",
+                  (sum(permitted_before) OVER ())::bigint AS "all_permitted_before!",
+                  (sum(denied_before) OVER ())::bigint AS "all_denied_before!",
+                  (sum(failed_before) OVER ())::bigint AS "all_failed_before!",
+                  sum(amount_before) OVER () AS "all_amount_before!"
+           FROM grouped
+           ORDER BY CASE WHEN $27 = 'time' THEN time END,
+                    CASE $27 WHEN 'amount' THEN amount WHEN 'change' THEN abs(amount - amount_before) END DESC NULLS LAST,
+                    calls DESC, one, two, time
+           OFFSET $28 LIMIT $29"#,
+        tenant,
+        &ranges.grains,
+        &ranges.from,
+        &ranges.until,
+        &ranges.before,
+        time.map_or("", |time| time.word()),
+        from,
+        until,
+        before_from,
+        before_until,
+        mark,
+        first.map_or("", |it| it.word()),
+        second.map_or("", |it| it.word()),
+        filter.unit.map(|unit| unit.uuid()),
+        question.currency.code(),
+        sight.all,
+        sight.person,
+        &sight.units,
+        filter.team.map(|unit| unit.uuid()),
+        filter.department.map(|unit| unit.uuid()),
+        filter.user.map(|user| user.uuid()),
+        filter.agent.map(|agent| agent.uuid()),
+        filter.module.map(|module| module.uuid()),
+        filter.tool.map(|tool| tool.uuid()),
+        &question.only,
+        &question.beside,
+        question.order.word(),
+        i64::from(question.offset),
+        i64::from(question.limit.clamp(1, LONGEST)),
+    )
+    .fetch_all(tx.conn())
+    .await
+    .map_err(rows::too_slow)?;
+
+    let count = |number: i64| number.unsigned_abs();
+    let mut answer = Answer::default();
+    let mut told = Vec::with_capacity(rows.len());
+    for row in rows {
+        answer.count = count(row.count);
+        answer.total = Sums {
+            calls: count(row.all_calls),
+            permitted: count(row.all_permitted),
+            denied: count(row.all_denied),
+            failed: count(row.all_failed),
+            amount: row.all_amount.normalize(),
+        };
+        answer.total_before = Sums {
+            calls: count(row.all_calls_before),
+            permitted: count(row.all_permitted_before),
+            denied: count(row.all_denied_before),
+            failed: count(row.all_failed_before),
+            amount: row.all_amount_before.normalize(),
+        };
+        let about = [(first, row.one, true), (second, row.two, row.apart)]
+            .into_iter()
+            .filter_map(|(dimension, id, apart)| Some((dimension?, id, apart)))
+            .map(|(dimension, id, apart)| subject(dimension, id, row.time, apart))
+            .collect::<Vec<_>>();
+        let now = Sums {
+            calls: count(row.calls),
+            permitted: count(row.permitted),
+            denied: count(row.denied),
+            failed: count(row.failed),
+            amount: row.amount.normalize(),
+        };
+        let before = Sums {
+            calls: count(row.calls_before),
+            permitted: count(row.permitted_before),
+            denied: count(row.denied_before),
+            failed: count(row.failed_before),
+            amount: row.amount_before.normalize(),
+        };
+        told.push((about, now, before));
+    }
+    let mut names = Vec::new();
+    for (at, dimension) in question.by.iter().enumerate() {
+        let ids: Vec<Uuid> = told.iter().filter_map(|(about, ..)| about.get(at)?.uuid()).collect();
+        names.push(self::names(tx, *dimension, &ids).await?);
+    }
+    answer.rows = told
+        .into_iter()
+        .map(|(about, now, before)| Row {
+            about: about
+                .into_iter()
+                .enumerate()
+                .map(|(at, subject)| {
+                    let known = subject.uuid().and_then(|id| names.get(at)?.get(&id).cloned());
+                    known.unwrap_or_else(|| unnamed(subject))
+                })
+                .collect(),
+            now,
+            before,
+        })
+        .collect();
+    Ok(answer)
+}
+
+fn subject(dimension: Dimension, id: Option<Uuid>, time: Option<NaiveDate>, apart: bool) -> Subject {
+    if matches!(dimension, Dimension::Day | Dimension::Month) {
+        return time.map_or(Subject::None, Subject::Day);
+    }
+    match id {
+        None if !apart => Subject::Others,
+        None => Subject::None,
+        Some(id) => of(dimension, id),
+    }
+}
+
+fn of(dimension: Dimension, id: Uuid) -> Subject {
+    match dimension {
+        Dimension::Department | Dimension::Unit | Dimension::Team => Subject::Unit(id.into()),
+        Dimension::User => Subject::User(id.into()),
+        Dimension::Agent => Subject::Agent(id.into()),
+        Dimension::Module => Subject::Module(id.into()),
+        Dimension::Tool => Subject::Tool(id.into()),
+        Dimension::Day | Dimension::Month => Subject::None,
+    }
+}
+
+/// Nothing is ever deleted, so everything has a name; a page must not fail should something not have one.
+fn unnamed(subject: Subject) -> Named {
+    let name = if subject.uuid().is_some() { "(unknown)" } else { "" };
+    Named { subject, name: name.to_owned(), key: None }
+}
+
+/// The present names of some of a dimension.
+pub(super) async fn names(
+    tx: &mut TenantTx,
+    dimension: Dimension,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Named>, Error> {
+    let tenant = tx.tenant_uuid();
+    let mut out = HashMap::new();
+    if ids.is_empty() {
+        return Ok(out);
+    }
+    let mut put = |id: Uuid, name: String, key: Option<String>| {
+        out.insert(id, Named { subject: of(dimension, id), name, key });
+    };
+    match dimension {
+        Dimension::Department | Dimension::Unit | Dimension::Team => {
+            let found = sqlx::query!(
+                "SELECT id, name FROM units WHERE tenant_id = $1 AND id = ANY ($2)",
+                tenant,
+                ids
+            )
+            .fetch_all(tx.conn())
+            .await?;
+            found.into_iter().for_each(|row| put(row.id, row.name, None));
+        }
+        Dimension::User => {
+            let found = sqlx::query!(
+                "SELECT id, name FROM users WHERE tenant_id = $1 AND id = ANY ($2)",
+                tenant,
+                ids
+            )
+            .fetch_all(tx.conn())
+            .await?;
+            found.into_iter().for_each(|row| put(row.id, row.name, None));
+        }
+        Dimension::Agent => {
+            let found = sqlx::query!(
+                "SELECT id, name FROM agents WHERE tenant_id = $1 AND id = ANY ($2)",
+                tenant,
+                ids
+            )
+            .fetch_all(tx.conn())
+            .await?;
+            found.into_iter().for_each(|row| put(row.id, row.name, None));
+        }
+        Dimension::Module => {
+            let found = sqlx::query!(
+                "SELECT id, title, name FROM modules WHERE tenant_id = $1 AND id = ANY ($2)",
+                tenant,
+                ids
+            )
+            .fetch_all(tx.conn())
+            .await?;
+            found.into_iter().for_each(|row| put(row.id, row.title, Some(row.name)));
+        }
+        Dimension::Tool => {
+            let found = sqlx::query!(
+                r#"SELECT t.id, m.name || '.' || t.name AS "name!" FROM tools t
+                   JOIN modules m ON m.tenant_id = t.tenant_id AND m.id = t.module_id
+                   WHERE t.tenant_id = $1 AND t.id = ANY ($2)"#,
+                tenant,
+                ids
+            )
+            .fetch_all(tx.conn())
+            .await?;
+            found.into_iter().for_each(|row| put(row.id, row.name, None));
+        }
+        Dimension::Day | Dimension::Month => {}
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_months_are_read_as_months_and_every_day_once() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (from, last) in [
+            ("2026-01-01", "2026-12-31"),
+            ("2026-01-15", "2026-03-20"),
+            ("2026-01-31", "2026-02-01"),
+            ("2026-02-01", "2026-02-28"),
+            ("2026-02-02", "2026-02-03"),
+            ("2026-02-15", "2026-03-31"),
+            ("2026-02-01", "2026-03-01"),
+        ] {
+            let period = Period::of(day(from), day(last)).unwrap();
+            let mut ranges = Ranges::default();
+            ranges.add(period, false, false);
+            let mut next = period.from;
+            for (at, grain) in ranges.grains.iter().enumerate() {
+                assert_eq!(ranges.from[at], next, "{period:?}");
+                next = ranges.until[at];
+                assert!(grain == "day" || ranges.from[at].day() == 1 && next.day() == 1, "{period:?}");
+            }
+            assert_eq!(next, period.until);
+        }
+        let mut ranges = Ranges::default();
+        ranges.add(Period::of(day("2026-01-15"), day("2026-03-20")).unwrap(), false, false);
+        assert_eq!(ranges.grains, ["day", "month", "day"]);
+    }
+}
