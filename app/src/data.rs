@@ -12,6 +12,7 @@ pub mod settings;
 
 use control::actor::Actor;
 use control::authority::{Deed, may};
+use control::crm::Sight;
 
 use crate::links::Place;
 use crate::wording;
@@ -30,12 +31,13 @@ pub fn roles(actor: &Actor) -> Vec<String> {
 }
 
 /// The places that a person finds something at, in the order of the rail.
-pub fn places(actor: &Actor) -> Vec<Place> {
+pub fn places(actor: &Actor, crm: &Sight) -> Vec<Place> {
     let all = [
         (Place::Home, true),
         // Everyone has calls of their own agents, people they work with, and what they cost.
         (Place::Activity, true),
         (Place::Catalog, may(actor, Deed::ReadCatalog)),
+        (Place::Crm, crm.opens()),
         (Place::Grants, may(actor, Deed::ReadGrants)),
         (Place::People, true),
         (Place::Money, may(actor, Deed::ReadMoney)),

@@ -15,7 +15,7 @@ use model::access::{Grantee, PermissionKey};
 use model::call::{Attribution, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing, UnitKind};
-use model::{Ambient, ConnectionId, Currency, McpId, Money, TenantId, key};
+use model::{Ambient, CallId, ConnectionId, Currency, McpId, Money, TenantId, key};
 use policy::{
     AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
     UserFact,
@@ -186,6 +186,7 @@ impl NativeModules for NothingNative {
     async fn call(
         &self,
         _: &Attribution,
+        _: CallId,
         module: &str,
         _: &str,
         _: Bytes,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use control::{Control, directory, ledger};
 use gateway::{Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{Ambient, ConnectionId, McpId, TenantId};
+use model::{Ambient, CallId, ConnectionId, McpId, TenantId};
 use policy::Directory;
 use secrecy::SecretString;
 
@@ -149,11 +149,12 @@ impl seams::NativeModules for NativeModules {
     async fn call(
         &self,
         who: &Attribution,
+        call: CallId,
         module: &str,
         tool: &str,
         arguments: Bytes,
     ) -> Result<seams::NativeAnswer, seams::NativeFailure> {
-        match control::native::call(&self.control, who, module, tool, &arguments).await {
+        match control::native::call(&self.control, who, call, module, tool, &arguments).await {
             Ok((result, is_error)) => Ok(seams::NativeAnswer { result: result.into(), is_error }),
             Err(error) => {
                 tracing::error!(tenant = %who.tenant, module, tool, error = &error as &dyn std::error::Error, "a built-in module failed");

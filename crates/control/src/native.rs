@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::CallId;
 use model::call::Attribution;
 
 use crate::{Control, Error, crm};
@@ -27,7 +28,7 @@ pub fn find(name: &str) -> Option<&'static Native> {
     MODULES.iter().find(|module| module.name == name)
 }
 
-/// Runs a tool of a native module for a principal whose call was admitted. Answers the JSON text of an MCP
+/// Runs a tool of a native module for a principal whose call was admitted under this id. Answers the JSON text of an MCP
 /// `CallToolResult` and whether it says `isError`: wrong arguments are such results, since the agent can mend
 /// them.
 ///
@@ -36,12 +37,13 @@ pub fn find(name: &str) -> Option<&'static Native> {
 pub async fn call(
     control: &Control,
     who: &Attribution,
+    call: CallId,
     module: &str,
     tool: &str,
     arguments: &[u8],
 ) -> Result<(Vec<u8>, bool), Error> {
     match module {
-        "crm" => crm::call(control, Arc::new(who.clone()), tool, arguments).await,
+        "crm" => crm::call(control, Arc::new(who.clone()), call, tool, arguments).await,
         _ => Err(Error::not_found(format!("built-in module `{module}`"))),
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::actor::HeldRole;
 use crate::sessions::Who;
 use crate::tenants::TenantHead;
-use crate::{Actor, Control, Error, given, passwords, rows};
+use crate::{Actor, Control, Error, crm, given, passwords, rows};
 
 /// Failures are counted for this long from the first one.
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
@@ -150,6 +150,8 @@ pub struct Present {
     pub zone: Zone,
     /// Of the password that they have now.
     pub stamp: Stamp,
+    /// What they may do with the CRM.
+    pub crm: crm::Sight,
 }
 
 /// Who a signed-in person is now: asked at each request, so that what was taken away is gone. None:
@@ -186,7 +188,9 @@ pub async fn present(control: &Control, tenant: TenantId, user: UserId) -> Resul
     };
     let zone = row.own_zone.as_deref().map_or(head.zone, rows::zone);
     let stamp = Stamp::of(row.password_hash.as_deref());
-    Ok(Some(Present { actor: Actor::user(tenant, user, &row.name, roles), tenant: head, zone, stamp }))
+    let actor = Actor::user(tenant, user, &row.name, roles);
+    let crm = crm::sight_of(&mut tx, &actor).await?;
+    Ok(Some(Present { actor, tenant: head, zone, stamp, crm }))
 }
 
 /// [`present`] for a session: none also when the password is another one since it was begun.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{ConnectionId, McpId, TenantId};
+use model::{CallId, ConnectionId, McpId, TenantId};
 use policy::Directory;
 use secrecy::SecretString;
 
@@ -72,10 +72,12 @@ pub struct NativeFailure {
 /// Modules that are built in, as one more kind of upstream.
 #[async_trait]
 pub trait NativeModules: Send + Sync + 'static {
-    /// Runs a tool of a native module for a principal. `arguments` is the JSON text of an object.
+    /// Runs a tool of a native module for a principal, in a call that is on record. `arguments` is the JSON text of an
+    /// object.
     async fn call(
         &self,
         who: &Attribution,
+        call: CallId,
         module: &str,
         tool: &str,
         arguments: Bytes,

@@ -6,6 +6,7 @@ pub mod access;
 pub mod ambient;
 pub mod call;
 pub mod catalog;
+pub mod crm;
 pub mod id;
 pub mod key;
 pub mod money;

@@ -163,7 +163,7 @@ impl FromRequestParts<Dashboard> for Person {
         };
         let Path(InTenant { tenant: slug }) =
             Path::from_request_parts(parts, dashboard).await.map_err(|_| Refusal::NotFound)?;
-        let Present { actor, tenant, zone, .. } = present;
+        let Present { actor, tenant, zone, crm, .. } = present;
         if slug != tenant.slug.as_str() {
             return Err(Refusal::NotFound);
         }
@@ -177,7 +177,7 @@ impl FromRequestParts<Dashboard> for Person {
             person: actor.name().to_owned(),
             roles: app::data::roles(&actor),
             deeds: control::authority::deeds(&actor),
-            places: app::data::places(&actor),
+            places: app::data::places(&actor, &crm),
             notice,
         };
         Ok(Self { links: Links::of(tenant.slug), actor, visit, who, session })

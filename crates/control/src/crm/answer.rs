@@ -23,13 +23,20 @@ impl Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        Self::Broken(error)
-    }
-}
-
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Broken(error.into())
+        match error {
+            Error::Invalid { field, sentence } => Self::Sentence(format!("`{field}`: {sentence}.")),
+            Error::Refused { sentence, .. } => Self::Sentence(format!("{sentence}.")),
+            Error::NotFound { what } => {
+                let lists = match what.split(' ').next() {
+                    Some("company") => "list_companies",
+                    Some("contact") => "list_contacts",
+                    Some("deal") => "list_deals",
+                    _ => "list_interactions",
+                };
+                Self::Sentence(format!("There is no {what}: {lists} shows those there are."))
+            }
+            broken => Self::Broken(broken),
+        }
     }
 }
 

@@ -1,188 +1,297 @@
 //! Companies.
 
-use model::CompanyId;
+use model::crm::{Company, Line, Records};
+use model::{CompanyId, Timestamp};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::answer::{Fault, filled, time};
-use super::arguments::{Arguments, Cursor};
+use super::record::{
+    self, Bounds, Consequence, Filter, Key, Mark, Record, Sort, Start, changed_by, line, lines,
+};
+use crate::Error;
 use crate::tx::TenantTx;
 
-pub(super) async fn list(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let (search, limit, cursor) = (given.maybe_text("search", 200)?, given.limit()?, given.cursor()?);
-    given.end()?;
-    let tenant = tx.tenant_uuid();
-    let (after, after_id) = cursor.map(|Cursor(name, id)| (name, id)).unzip();
-    let mut rows = sqlx::query!(
-        r#"SELECT id, name, website, industry, created_at, updated_at, lower(name) AS "sort!" FROM crm_companies
-           WHERE tenant_id = $1
-             AND ($2::text IS NULL OR strpos(lower(name), lower($2)) > 0 OR strpos(lower(website), lower($2)) > 0
-                  OR strpos(lower(industry), lower($2)) > 0)
-             AND ($3::text IS NULL OR (lower(name), id) > ($3, $4::uuid))
-           ORDER BY lower(name), id LIMIT $5"#,
-        tenant,
-        search,
-        after,
-        after_id,
-        i64::try_from(limit).unwrap_or(0) + 1,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| Cursor(row.sort.clone(), row.id).write());
-    let companies: Vec<Value> = rows
-        .into_iter()
-        .map(|row| {
-            filled(json!({
-                "id": CompanyId::from(row.id), "name": row.name, "website": row.website, "industry": row.industry,
-                "created_at": time(row.created_at), "updated_at": time(row.updated_at),
-            }))
-        })
-        .collect();
-    Ok(filled(json!({ "companies": companies, "next_cursor": next })))
-}
+impl Record for Company {
+    type Id = CompanyId;
+    const RECORDS: Records = Records::Companies;
+    const FIELDS: &'static [&'static str] = &["external_id", "name", "website", "industry", "notes"];
+    const KEYS: &'static [Key] = &[Key::Domain, Key::Name];
 
-pub(super) async fn get(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: CompanyId = given.id("id")?;
-    given.end()?;
-    let mut company = one(tx, id).await?;
-    let inside = inside(tx, id).await?;
-    if let Some(members) = company.as_object_mut() {
-        members.insert("contacts".to_owned(), inside.contacts.into());
-        members.insert("deals".to_owned(), inside.deals.into());
+    fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
+        match field {
+            "external_id" => self.external_id = line(text, 200)?,
+            "name" => self.name = line(text, 200)?.unwrap_or_default(),
+            "website" => self.website = line(text, 500)?,
+            "industry" => self.industry = line(text, 120)?,
+            "notes" => self.notes = lines(text, 10_000)?,
+            _ => {}
+        }
+        Ok(())
     }
-    Ok(json!({ "company": company }))
-}
 
-pub(super) async fn create(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let name = given.text("name", 200)?;
-    let (website, industry) = (given.maybe_text("website", 500)?, given.maybe_text("industry", 120)?);
-    let notes = given.maybe_text("notes", 10_000)?;
-    given.end()?;
-    let (id, tenant, now): (CompanyId, _, _) = (tx.id(), tx.tenant_uuid(), tx.now());
-    sqlx::query!(
-        "INSERT INTO crm_companies (tenant_id, id, name, website, industry, notes, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
-        tenant,
-        id.uuid(),
-        name,
-        website,
-        industry,
-        notes,
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(json!({ "company": one(tx, id).await? }))
-}
-
-pub(super) async fn update(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: CompanyId = given.id("id")?;
-    let name = given.maybe_text("name", 200)?;
-    let (website, industry) = (given.patch_text("website", 500)?, given.patch_text("industry", 120)?);
-    let notes = given.patch_text("notes", 10_000)?;
-    given.end()?;
-    if name.is_none() && !website.changes() && !industry.changes() && !notes.changes() {
-        return Err(Fault::say(
-            "Nothing to change: give at least one of `name`, `website`, `industry`, `notes`.",
-        ));
+    fn get(&self, field: &str) -> String {
+        let text = match field {
+            "external_id" => &self.external_id,
+            "name" => return self.name.clone(),
+            "website" => &self.website,
+            "industry" => &self.industry,
+            "notes" => &self.notes,
+            _ => &None,
+        };
+        text.clone().unwrap_or_default()
     }
-    let (tenant, now) = (tx.tenant_uuid(), tx.now());
-    sqlx::query!(
-        "UPDATE crm_companies SET name = coalesce($3, name), website = CASE WHEN $4 THEN $5 ELSE website END,
-                industry = CASE WHEN $6 THEN $7 ELSE industry END, notes = CASE WHEN $8 THEN $9 ELSE notes END,
-                updated_at = $10
-         WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        id.uuid(),
-        name,
-        website.changes(),
-        website.value(),
-        industry.changes(),
-        industry.value(),
-        notes.changes(),
-        notes.value(),
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(json!({ "company": one(tx, id).await? }))
-}
 
-pub(super) async fn delete(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: CompanyId = given.id("id")?;
-    given.end()?;
-    let tenant = tx.tenant_uuid();
-    // Locked, so that nobody adds a contact or a deal between the question and the deletion.
-    let name = sqlx::query_scalar!(
-        "SELECT name FROM crm_companies WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
-        tenant,
-        id.uuid()
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| missing(id))?;
-    let inside = inside(tx, id).await?;
-    if inside.contacts + inside.deals > 0 {
-        return Err(Fault::say(format!(
-            "“{name}” has {} contacts and {} deals and was not deleted: delete those first, or move the contacts to another company.",
-            inside.contacts, inside.deals
-        )));
+    fn check(&self, _: Timestamp) -> Result<(), (&'static str, String)> {
+        if self.name.is_empty() { Err(("name", "give its name".to_owned())) } else { Ok(()) }
     }
-    sqlx::query!("DELETE FROM crm_companies WHERE tenant_id = $1 AND id = $2", tenant, id.uuid())
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn parent(&self) -> Option<(Records, Uuid)> {
+        None
+    }
+
+    async fn insert(tx: &mut TenantTx, rows: &[(Uuid, Self)], mark: &Mark) -> Result<(), Error> {
+        let (tenant, now) = (tx.tenant_uuid(), tx.now());
+        sqlx::query!(
+            "INSERT INTO crm_companies (tenant_id, id, external_id, name, website, domain, industry, notes, created_at,
+                                        updated_at, changed_kind, changed_by, changed_name, changed_call)
+             SELECT $1, r.id, r.external_id, r.name, r.website, r.domain, r.industry, r.notes, $3, $3, $4, $5, $6, $7
+             FROM jsonb_to_recordset($2) AS r (id uuid, external_id text, name text, website text, domain text,
+                                               industry text, notes text)",
+            tenant,
+            as_json(rows),
+            now,
+            mark.kind,
+            mark.id,
+            mark.name,
+            mark.call,
+        )
         .execute(tx.conn())
         .await?;
-    Ok(json!({ "deleted": id }))
+        Ok(())
+    }
+
+    async fn update(tx: &mut TenantTx, rows: &[(Uuid, Self)], mark: &Mark) -> Result<(), Error> {
+        let (tenant, now) = (tx.tenant_uuid(), tx.now());
+        sqlx::query!(
+            "UPDATE crm_companies c
+             SET external_id = r.external_id, name = r.name, website = r.website, domain = r.domain, industry = r.industry,
+                 notes = r.notes, updated_at = $3, changed_kind = $4, changed_by = $5, changed_name = $6, changed_call = $7
+             FROM jsonb_to_recordset($2) AS r (id uuid, external_id text, name text, website text, domain text,
+                                               industry text, notes text)
+             WHERE c.tenant_id = $1 AND c.id = r.id",
+            tenant,
+            as_json(rows),
+            now,
+            mark.kind,
+            mark.id,
+            mark.name,
+            mark.call,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    async fn matching(tx: &mut TenantTx, key: Key, values: &[String]) -> Result<Vec<(Uuid, Self)>, Error> {
+        let tenant = tx.tenant_uuid();
+        let found = sqlx::query!(
+            "SELECT id, external_id, name, website, industry, notes FROM crm_companies
+             WHERE tenant_id = $1
+               AND ($2 = 'id' AND id = ANY ($4) OR $2 = 'external_id' AND external_id = ANY ($3)
+                    OR $2 = 'website' AND domain = ANY ($3) OR $2 = 'name' AND sort_name = ANY ($3))
+             ORDER BY id FOR NO KEY UPDATE",
+            tenant,
+            key.word(),
+            values,
+            &record::uuids(values),
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        Ok(found
+            .into_iter()
+            .map(|row| {
+                let company = Self {
+                    external_id: row.external_id,
+                    name: row.name,
+                    website: row.website,
+                    industry: row.industry,
+                    notes: row.notes,
+                };
+                (row.id, company)
+            })
+            .collect())
+    }
+
+    async fn list(
+        tx: &mut TenantTx,
+        filter: &Filter,
+        start: &Start,
+        most: usize,
+    ) -> Result<Vec<Line<Self>>, Error> {
+        let (tenant, most) = (tx.tenant_uuid(), i64::try_from(most).unwrap_or(i64::MAX));
+        let Bounds { text, text_id, id, offset } = start.bounds();
+        macro_rules! in_order {
+            ($order:literal) => {
+                sqlx::query_as!(
+                    Row,
+                    "SELECT id, external_id, name, website, industry, notes, created_at, updated_at, changed_kind, changed_by,
+                            changed_name, changed_call
+                     FROM crm_companies
+                     WHERE tenant_id = $1
+                       AND ($2::text IS NULL OR strpos(search, lower($2)) > 0)
+                       AND ($3::text IS NULL OR (sort_name, id) > (lower($3), $4::uuid))
+                       AND ($5::uuid IS NULL OR id > $5)
+                     ORDER BY " + $order + " OFFSET $6 LIMIT $7",
+                    tenant,
+                    filter.search,
+                    text,
+                    text_id,
+                    id,
+                    offset,
+                    most,
+                )
+                .fetch_all(tx.conn())
+                .await?
+            };
+        }
+        let rows = match (start, filter.sort) {
+            (Start::Id(_), _) => in_order!("id"),
+            (_, Some(Sort::Changed)) => in_order!("updated_at DESC, id DESC"),
+            (_, Some(Sort::Newest)) => in_order!("id DESC"),
+            _ => in_order!("sort_name, id"),
+        };
+        Ok(rows.into_iter().map(Row::line).collect())
+    }
+
+    async fn find(tx: &mut TenantTx, id: Uuid) -> Result<Option<Line<Self>>, Error> {
+        let tenant = tx.tenant_uuid();
+        let row = sqlx::query_as!(
+            Row,
+            "SELECT id, external_id, name, website, industry, notes, created_at, updated_at, changed_kind, changed_by,
+                    changed_name, changed_call
+             FROM crm_companies WHERE tenant_id = $1 AND id = $2",
+            tenant,
+            id,
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        Ok(row.map(Row::line))
+    }
+
+    async fn consequence(tx: &mut TenantTx, id: Uuid) -> Result<Option<Consequence>, Error> {
+        let tenant = tx.tenant_uuid();
+        // Locked, so that nobody adds a contact or a deal between the question and the deletion.
+        let name = sqlx::query_scalar!(
+            "SELECT name FROM crm_companies WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+            tenant,
+            id
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        let Some(name) = name else { return Ok(None) };
+        let (contacts, deals) = inside(tx, id).await?;
+        Ok(Some(Consequence { name, contacts, deals, interactions: 0 }))
+    }
+
+    async fn delete(tx: &mut TenantTx, id: Uuid) -> Result<(), Error> {
+        let tenant = tx.tenant_uuid();
+        sqlx::query!("DELETE FROM crm_companies WHERE tenant_id = $1 AND id = $2", tenant, id)
+            .execute(tx.conn())
+            .await?;
+        Ok(())
+    }
 }
 
-/// Makes sure that a company is there, and stays until the transaction ends.
-pub(super) async fn hold(tx: &mut TenantTx, id: CompanyId) -> Result<(), Fault> {
+/// How many contacts and deals a company has.
+pub(super) async fn inside(tx: &mut TenantTx, id: Uuid) -> Result<(u64, u64), Error> {
     let tenant = tx.tenant_uuid();
-    sqlx::query_scalar!(
-        "SELECT id FROM crm_companies WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
-        tenant,
-        id.uuid()
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .map(|_| ())
-    .ok_or_else(|| missing(id))
-}
-
-fn missing(id: CompanyId) -> Fault {
-    Fault::say(format!("There is no company {id}: list_companies shows those there are."))
-}
-
-struct Inside {
-    contacts: i64,
-    deals: i64,
-}
-
-async fn inside(tx: &mut TenantTx, id: CompanyId) -> Result<Inside, Fault> {
-    let tenant = tx.tenant_uuid();
-    Ok(sqlx::query_as!(
-        Inside,
+    let row = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM crm_contacts WHERE tenant_id = $1 AND company_id = $2) AS "contacts!",
                   (SELECT count(*) FROM crm_deals WHERE tenant_id = $1 AND company_id = $2) AS "deals!""#,
         tenant,
-        id.uuid(),
+        id,
     )
     .fetch_one(tx.conn())
-    .await?)
+    .await?;
+    Ok((row.contacts.unsigned_abs(), row.deals.unsigned_abs()))
 }
 
-async fn one(tx: &mut TenantTx, id: CompanyId) -> Result<Value, Fault> {
-    let tenant = tx.tenant_uuid();
-    let row = sqlx::query!(
-        "SELECT name, website, industry, notes, created_at, updated_at FROM crm_companies WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        id.uuid(),
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| missing(id))?;
-    Ok(filled(json!({
-        "id": id, "name": row.name, "website": row.website, "industry": row.industry, "notes": row.notes,
-        "created_at": time(row.created_at), "updated_at": time(row.updated_at),
-    })))
+/// A company as the database has it.
+struct Row {
+    id: Uuid,
+    external_id: Option<String>,
+    name: String,
+    website: Option<String>,
+    industry: Option<String>,
+    notes: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    changed_kind: String,
+    changed_by: Option<Uuid>,
+    changed_name: String,
+    changed_call: Option<Uuid>,
+}
+
+impl Row {
+    fn line(self) -> Line<Company> {
+        Line {
+            id: self.id,
+            record: Company {
+                external_id: self.external_id,
+                name: self.name,
+                website: self.website,
+                industry: self.industry,
+                notes: self.notes,
+            },
+            company: None,
+            contact: None,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            changed_by: changed_by(&self.changed_kind, self.changed_by, self.changed_name, self.changed_call),
+        }
+    }
+}
+
+fn as_json(rows: &[(Uuid, Company)]) -> Value {
+    let row = |(id, company): &(Uuid, Company)| {
+        json!({
+            "id": id, "external_id": company.external_id, "name": company.name, "website": company.website,
+            "domain": company.website.as_deref().and_then(domain), "industry": company.industry, "notes": company.notes,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+/// The host of a website, in lower case and without `www.`: `https://www.Acme.example/shop` and `acme.example` are one.
+pub(super) fn domain(website: &str) -> Option<String> {
+    let website = website.trim();
+    let after = website.split_once("://").map_or(website, |(_, after)| after);
+    let host = after.split(['/', '?', '#']).next().unwrap_or(after);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = host.split(':').next().unwrap_or(host).trim_end_matches('.').to_lowercase();
+    let host = host.strip_prefix("www.").unwrap_or(&host);
+    (!host.is_empty()).then(|| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_website_is_found_by_its_host_however_it_is_written() {
+        for text in [
+            "acme.example",
+            "https://www.Acme.example/shop?x",
+            "HTTP://ACME.EXAMPLE:8080.",
+            " www.acme.example ",
+        ] {
+            assert_eq!(domain(text).as_deref(), Some("acme.example"), "{text}");
+        }
+        assert_eq!(domain("https://"), None);
+        assert_eq!(domain(""), None);
+    }
 }

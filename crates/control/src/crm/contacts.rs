@@ -1,205 +1,290 @@
 //! Contacts: people, with or without a company.
 
-use model::{CompanyId, ContactId};
+use model::crm::{Contact, Line, Records};
+use model::{ContactId, Timestamp};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::answer::{Fault, filled, time};
-use super::arguments::{Arguments, Cursor, Patch};
-use super::companies;
+use super::record::{
+    self, Bounds, Consequence, Filter, Key, Mark, Record, Sort, Start, changed_by, line, lines,
+};
+use crate::Error;
 use crate::tx::TenantTx;
 
-pub(super) async fn list(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let (search, company) = (given.maybe_text("search", 200)?, given.maybe_id::<CompanyId>("company_id")?);
-    let (limit, cursor) = (given.limit()?, given.cursor()?);
-    given.end()?;
-    let tenant = tx.tenant_uuid();
-    let (after, after_id) = cursor.map(|Cursor(name, id)| (name, id)).unzip();
-    let mut rows = sqlx::query!(
-        r#"SELECT c.id, c.company_id, o.name AS "company_name?", c.name, c.email, c.phone, c.job_title, c.created_at,
-                  c.updated_at, lower(c.name) AS "sort!"
-           FROM crm_contacts c
-           LEFT JOIN crm_companies o ON o.tenant_id = c.tenant_id AND o.id = c.company_id
-           WHERE c.tenant_id = $1
-             AND ($2::text IS NULL OR strpos(lower(c.name), lower($2)) > 0 OR strpos(lower(c.email), lower($2)) > 0
-                  OR strpos(lower(c.job_title), lower($2)) > 0)
-             AND ($3::uuid IS NULL OR c.company_id = $3)
-             AND ($4::text IS NULL OR (lower(c.name), c.id) > ($4, $5::uuid))
-           ORDER BY lower(c.name), c.id LIMIT $6"#,
-        tenant,
-        search,
-        company.map(|company| company.uuid()),
-        after,
-        after_id,
-        i64::try_from(limit).unwrap_or(0) + 1,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| Cursor(row.sort.clone(), row.id).write());
-    let contacts: Vec<Value> = rows
-        .into_iter()
-        .map(|row| {
-            filled(json!({
-                "id": ContactId::from(row.id), "company_id": row.company_id.map(CompanyId::from),
-                "company_name": row.company_name, "name": row.name, "email": row.email, "phone": row.phone,
-                "job_title": row.job_title, "created_at": time(row.created_at), "updated_at": time(row.updated_at),
-            }))
-        })
-        .collect();
-    Ok(filled(json!({ "contacts": contacts, "next_cursor": next })))
+impl Record for Contact {
+    type Id = ContactId;
+    const RECORDS: Records = Records::Contacts;
+    const FIELDS: &'static [&'static str] =
+        &["external_id", "name", "company_id", "email", "phone", "job_title", "notes"];
+    const KEYS: &'static [Key] = &[Key::Email, Key::Name];
+
+    fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
+        match field {
+            "external_id" => self.external_id = line(text, 200)?,
+            "name" => self.name = line(text, 200)?.unwrap_or_default(),
+            "company_id" => self.company = record::id(text)?,
+            "email" => self.email = line(text, 254)?,
+            "phone" => self.phone = line(text, 60)?,
+            "job_title" => self.job_title = line(text, 200)?,
+            "notes" => self.notes = lines(text, 10_000)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn get(&self, field: &str) -> String {
+        let text = match field {
+            "external_id" => &self.external_id,
+            "name" => return self.name.clone(),
+            "company_id" => return self.company.map(|id| id.to_string()).unwrap_or_default(),
+            "email" => &self.email,
+            "phone" => &self.phone,
+            "job_title" => &self.job_title,
+            "notes" => &self.notes,
+            _ => &None,
+        };
+        text.clone().unwrap_or_default()
+    }
+
+    fn check(&self, _: Timestamp) -> Result<(), (&'static str, String)> {
+        if self.name.is_empty() { Err(("name", "give their name".to_owned())) } else { Ok(()) }
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn parent(&self) -> Option<(Records, Uuid)> {
+        self.company.map(|company| (Records::Companies, company.uuid()))
+    }
+
+    async fn insert(tx: &mut TenantTx, rows: &[(Uuid, Self)], mark: &Mark) -> Result<(), Error> {
+        let (tenant, now) = (tx.tenant_uuid(), tx.now());
+        sqlx::query!(
+            "INSERT INTO crm_contacts (tenant_id, id, external_id, name, company_id, email, phone, job_title, notes,
+                                       created_at, updated_at, changed_kind, changed_by, changed_name, changed_call)
+             SELECT $1, r.id, r.external_id, r.name, r.company_id, r.email, r.phone, r.job_title, r.notes, $3, $3, $4, $5,
+                    $6, $7
+             FROM jsonb_to_recordset($2) AS r (id uuid, external_id text, name text, company_id uuid, email text,
+                                               phone text, job_title text, notes text)",
+            tenant,
+            as_json(rows),
+            now,
+            mark.kind,
+            mark.id,
+            mark.name,
+            mark.call,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    async fn update(tx: &mut TenantTx, rows: &[(Uuid, Self)], mark: &Mark) -> Result<(), Error> {
+        let (tenant, now) = (tx.tenant_uuid(), tx.now());
+        sqlx::query!(
+            "UPDATE crm_contacts c
+             SET external_id = r.external_id, name = r.name, company_id = r.company_id, email = r.email, phone = r.phone,
+                 job_title = r.job_title, notes = r.notes, updated_at = $3, changed_kind = $4, changed_by = $5,
+                 changed_name = $6, changed_call = $7
+             FROM jsonb_to_recordset($2) AS r (id uuid, external_id text, name text, company_id uuid, email text,
+                                               phone text, job_title text, notes text)
+             WHERE c.tenant_id = $1 AND c.id = r.id",
+            tenant,
+            as_json(rows),
+            now,
+            mark.kind,
+            mark.id,
+            mark.name,
+            mark.call,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    async fn matching(tx: &mut TenantTx, key: Key, values: &[String]) -> Result<Vec<(Uuid, Self)>, Error> {
+        let tenant = tx.tenant_uuid();
+        let found = sqlx::query!(
+            "SELECT id, external_id, name, company_id, email, phone, job_title, notes FROM crm_contacts
+             WHERE tenant_id = $1
+               AND ($2 = 'id' AND id = ANY ($4) OR $2 = 'external_id' AND external_id = ANY ($3)
+                    OR $2 = 'email' AND mail_key = ANY ($3) OR $2 = 'name' AND sort_name = ANY ($3))
+             ORDER BY id FOR NO KEY UPDATE",
+            tenant,
+            key.word(),
+            values,
+            &record::uuids(values),
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        Ok(found
+            .into_iter()
+            .map(|row| {
+                let contact = Self {
+                    external_id: row.external_id,
+                    name: row.name,
+                    company: row.company_id.map(Into::into),
+                    email: row.email,
+                    phone: row.phone,
+                    job_title: row.job_title,
+                    notes: row.notes,
+                };
+                (row.id, contact)
+            })
+            .collect())
+    }
+
+    async fn list(
+        tx: &mut TenantTx,
+        filter: &Filter,
+        start: &Start,
+        most: usize,
+    ) -> Result<Vec<Line<Self>>, Error> {
+        let (tenant, most) = (tx.tenant_uuid(), i64::try_from(most).unwrap_or(i64::MAX));
+        let Bounds { text, text_id, id, offset } = start.bounds();
+        macro_rules! in_order {
+            ($order:literal) => {
+                sqlx::query_as!(
+                    Row,
+                    r#"SELECT c.id, c.external_id, c.name, c.company_id, o.name AS "company_name?", c.email, c.phone,
+                              c.job_title, c.notes, c.created_at, c.updated_at, c.changed_kind, c.changed_by, c.changed_name,
+                              c.changed_call
+                       FROM crm_contacts c
+                       LEFT JOIN crm_companies o ON o.tenant_id = c.tenant_id AND o.id = c.company_id
+                       WHERE c.tenant_id = $1
+                         AND ($2::text IS NULL OR strpos(c.search, lower($2)) > 0)
+                         AND ($3::uuid IS NULL OR c.company_id = $3)
+                         AND ($4::text IS NULL OR (c.sort_name, c.id) > (lower($4), $5::uuid))
+                         AND ($6::uuid IS NULL OR c.id > $6)
+                       ORDER BY "# + $order + " OFFSET $7 LIMIT $8",
+                    tenant,
+                    filter.search,
+                    filter.company.map(|company| company.uuid()),
+                    text,
+                    text_id,
+                    id,
+                    offset,
+                    most,
+                )
+                .fetch_all(tx.conn())
+                .await?
+            };
+        }
+        let rows = match (start, filter.sort) {
+            (Start::Id(_), _) => in_order!("c.id"),
+            (_, Some(Sort::Changed)) => in_order!("c.updated_at DESC, c.id DESC"),
+            (_, Some(Sort::Newest)) => in_order!("c.id DESC"),
+            _ => in_order!("c.sort_name, c.id"),
+        };
+        Ok(rows.into_iter().map(Row::line).collect())
+    }
+
+    async fn find(tx: &mut TenantTx, id: Uuid) -> Result<Option<Line<Self>>, Error> {
+        let tenant = tx.tenant_uuid();
+        let row = sqlx::query_as!(
+            Row,
+            r#"SELECT c.id, c.external_id, c.name, c.company_id, o.name AS "company_name?", c.email, c.phone, c.job_title,
+                      c.notes, c.created_at, c.updated_at, c.changed_kind, c.changed_by, c.changed_name, c.changed_call
+               FROM crm_contacts c
+               LEFT JOIN crm_companies o ON o.tenant_id = c.tenant_id AND o.id = c.company_id
+               WHERE c.tenant_id = $1 AND c.id = $2"#,
+            tenant,
+            id,
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        Ok(row.map(Row::line))
+    }
+
+    async fn consequence(tx: &mut TenantTx, id: Uuid) -> Result<Option<Consequence>, Error> {
+        let tenant = tx.tenant_uuid();
+        // Locked, so that nothing is put on record with the person between the question and the deletion.
+        let name = sqlx::query_scalar!(
+            "SELECT name FROM crm_contacts WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+            tenant,
+            id
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        let Some(name) = name else { return Ok(None) };
+        let interactions = interactions(tx, id).await?;
+        Ok(Some(Consequence { name, contacts: 0, deals: 0, interactions }))
+    }
+
+    async fn delete(tx: &mut TenantTx, id: Uuid) -> Result<(), Error> {
+        let tenant = tx.tenant_uuid();
+        sqlx::query!("DELETE FROM crm_interactions WHERE tenant_id = $1 AND contact_id = $2", tenant, id)
+            .execute(tx.conn())
+            .await?;
+        sqlx::query!("DELETE FROM crm_contacts WHERE tenant_id = $1 AND id = $2", tenant, id)
+            .execute(tx.conn())
+            .await?;
+        Ok(())
+    }
 }
 
-pub(super) async fn get(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: ContactId = given.id("id")?;
-    given.end()?;
-    let mut contact = one(tx, id).await?;
+/// How many interactions there were with a contact.
+pub(super) async fn interactions(tx: &mut TenantTx, id: Uuid) -> Result<u64, Error> {
     let tenant = tx.tenant_uuid();
-    let interactions = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "interactions!" FROM crm_interactions WHERE tenant_id = $1 AND contact_id = $2"#,
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM crm_interactions WHERE tenant_id = $1 AND contact_id = $2"#,
         tenant,
-        id.uuid(),
+        id,
     )
     .fetch_one(tx.conn())
     .await?;
-    if let Some(members) = contact.as_object_mut() {
-        members.insert("interactions".to_owned(), interactions.into());
+    Ok(count.unsigned_abs())
+}
+
+/// A contact as the database has it.
+struct Row {
+    id: Uuid,
+    external_id: Option<String>,
+    name: String,
+    company_id: Option<Uuid>,
+    company_name: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    job_title: Option<String>,
+    notes: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    changed_kind: String,
+    changed_by: Option<Uuid>,
+    changed_name: String,
+    changed_call: Option<Uuid>,
+}
+
+impl Row {
+    fn line(self) -> Line<Contact> {
+        Line {
+            id: self.id,
+            record: Contact {
+                external_id: self.external_id,
+                name: self.name,
+                company: self.company_id.map(Into::into),
+                email: self.email,
+                phone: self.phone,
+                job_title: self.job_title,
+                notes: self.notes,
+            },
+            company: self.company_id.map(Into::into).zip(self.company_name),
+            contact: None,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            changed_by: changed_by(&self.changed_kind, self.changed_by, self.changed_name, self.changed_call),
+        }
     }
-    Ok(json!({ "contact": contact }))
 }
 
-pub(super) async fn create(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let (name, company) = (given.text("name", 200)?, given.maybe_id::<CompanyId>("company_id")?);
-    let (email, phone) = (given.maybe_text("email", 254)?, given.maybe_text("phone", 60)?);
-    let (job_title, notes) = (given.maybe_text("job_title", 200)?, given.maybe_text("notes", 10_000)?);
-    given.end()?;
-    if let Some(company) = company {
-        companies::hold(tx, company).await?;
-    }
-    let (id, tenant, now): (ContactId, _, _) = (tx.id(), tx.tenant_uuid(), tx.now());
-    sqlx::query!(
-        "INSERT INTO crm_contacts (tenant_id, id, company_id, name, email, phone, job_title, notes, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
-        tenant,
-        id.uuid(),
-        company.map(|company| company.uuid()),
-        name,
-        email,
-        phone,
-        job_title,
-        notes,
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(json!({ "contact": one(tx, id).await? }))
-}
-
-pub(super) async fn update(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: ContactId = given.id("id")?;
-    let (name, company) = (given.maybe_text("name", 200)?, given.patch_id::<CompanyId>("company_id")?);
-    let (email, phone) = (given.patch_text("email", 254)?, given.patch_text("phone", 60)?);
-    let (job_title, notes) = (given.patch_text("job_title", 200)?, given.patch_text("notes", 10_000)?);
-    given.end()?;
-    let changes = name.is_some()
-        || company.changes()
-        || [&email, &phone, &job_title, &notes].iter().any(|patch| patch.changes());
-    if !changes {
-        return Err(Fault::say(
-            "Nothing to change: give at least one of `name`, `company_id`, `email`, `phone`, `job_title`, `notes`.",
-        ));
-    }
-    if let Patch::Set(company) = &company {
-        companies::hold(tx, *company).await?;
-    }
-    let (tenant, now) = (tx.tenant_uuid(), tx.now());
-    sqlx::query!(
-        "UPDATE crm_contacts SET name = coalesce($3, name), company_id = CASE WHEN $4 THEN $5 ELSE company_id END,
-                email = CASE WHEN $6 THEN $7 ELSE email END, phone = CASE WHEN $8 THEN $9 ELSE phone END,
-                job_title = CASE WHEN $10 THEN $11 ELSE job_title END, notes = CASE WHEN $12 THEN $13 ELSE notes END,
-                updated_at = $14
-         WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        id.uuid(),
-        name,
-        company.changes(),
-        company.value().map(|company| company.uuid()),
-        email.changes(),
-        email.value(),
-        phone.changes(),
-        phone.value(),
-        job_title.changes(),
-        job_title.value(),
-        notes.changes(),
-        notes.value(),
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(json!({ "contact": one(tx, id).await? }))
-}
-
-pub(super) async fn delete(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: ContactId = given.id("id")?;
-    given.end()?;
-    let tenant = tx.tenant_uuid();
-    // Locked, so that nothing is put on record with the person between the two deletions.
-    sqlx::query_scalar!(
-        "SELECT id FROM crm_contacts WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
-        tenant,
-        id.uuid()
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| missing(id))?;
-    let interactions = sqlx::query!(
-        "DELETE FROM crm_interactions WHERE tenant_id = $1 AND contact_id = $2",
-        tenant,
-        id.uuid()
-    )
-    .execute(tx.conn())
-    .await?
-    .rows_affected();
-    sqlx::query!("DELETE FROM crm_contacts WHERE tenant_id = $1 AND id = $2", tenant, id.uuid())
-        .execute(tx.conn())
-        .await?;
-    Ok(json!({ "deleted": id, "interactions_deleted": interactions }))
-}
-
-/// Makes sure that a contact is there, and stays until the transaction ends. Answers the name.
-pub(super) async fn hold(tx: &mut TenantTx, id: ContactId) -> Result<String, Fault> {
-    let tenant = tx.tenant_uuid();
-    sqlx::query_scalar!(
-        "SELECT name FROM crm_contacts WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
-        tenant,
-        id.uuid()
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| missing(id))
-}
-
-fn missing(id: ContactId) -> Fault {
-    Fault::say(format!("There is no contact {id}: list_contacts shows those there are."))
-}
-
-async fn one(tx: &mut TenantTx, id: ContactId) -> Result<Value, Fault> {
-    let tenant = tx.tenant_uuid();
-    let row = sqlx::query!(
-        r#"SELECT c.company_id, o.name AS "company_name?", c.name, c.email, c.phone, c.job_title, c.notes, c.created_at,
-                  c.updated_at
-           FROM crm_contacts c
-           LEFT JOIN crm_companies o ON o.tenant_id = c.tenant_id AND o.id = c.company_id
-           WHERE c.tenant_id = $1 AND c.id = $2"#,
-        tenant,
-        id.uuid(),
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| missing(id))?;
-    Ok(filled(json!({
-        "id": id, "company_id": row.company_id.map(CompanyId::from), "company_name": row.company_name, "name": row.name,
-        "email": row.email, "phone": row.phone, "job_title": row.job_title, "notes": row.notes,
-        "created_at": time(row.created_at), "updated_at": time(row.updated_at),
-    })))
+fn as_json(rows: &[(Uuid, Contact)]) -> Value {
+    let row = |(id, contact): &(Uuid, Contact)| {
+        json!({
+            "id": id, "external_id": contact.external_id, "name": contact.name,
+            "company_id": contact.company.map(|company| company.uuid()), "email": contact.email, "phone": contact.phone,
+            "job_title": contact.job_title, "notes": contact.notes,
+        })
+    };
+    rows.iter().map(row).collect()
 }

@@ -1,213 +1,320 @@
 //! Deals with companies.
 
 use chrono::NaiveDate;
-use model::{CompanyId, Currency, DealId, Timestamp, words};
+use model::crm::{Deal, Line, Records, Stage, StageTotal};
+use model::{Currency, DealId, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Fault, filled, time};
-use super::arguments::{Arguments, Cursor, Patch};
-use super::companies;
+use super::record::{self, Bounds, Consequence, Filter, Key, Mark, Record, Sort, Start, changed_by, line};
 use crate::tx::TenantTx;
+use crate::{Error, rows};
 
-words! {
-    /// Where a deal stands.
-    Stage {
-        /// Somebody may be interested.
-        Lead = "lead",
-        /// Somebody is.
-        Qualified = "qualified",
-        /// They have a proposal.
-        Proposal = "proposal",
-        /// It is being negotiated.
-        Negotiation = "negotiation",
-        /// Made.
-        Won = "won",
-        /// Not made.
-        Lost = "lost",
+impl Record for Deal {
+    type Id = DealId;
+    const RECORDS: Records = Records::Deals;
+    const FIELDS: &'static [&'static str] =
+        &["external_id", "name", "company_id", "stage", "amount", "currency", "close_on"];
+    const KEYS: &'static [Key] = &[Key::Name];
+
+    fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
+        match field {
+            "external_id" => self.external_id = line(text, 200)?,
+            "name" => self.name = line(text, 200)?.unwrap_or_default(),
+            "company_id" => self.company = record::id(text)?,
+            "stage" => self.stage = record::word(text)?.unwrap_or(Stage::Lead),
+            "amount" => self.amount = record::amount(text)?,
+            "currency" => self.currency = record::word(text)?,
+            "close_on" => self.close_on = record::day(text)?,
+            _ => {}
+        }
+        Ok(())
     }
+
+    fn get(&self, field: &str) -> String {
+        match field {
+            "external_id" => self.external_id.clone().unwrap_or_default(),
+            "name" => self.name.clone(),
+            "company_id" => self.company.map(|id| id.to_string()).unwrap_or_default(),
+            "stage" => self.stage.word().to_owned(),
+            "amount" => self.amount.map(|amount| amount.normalize().to_string()).unwrap_or_default(),
+            "currency" => self.currency.map(|currency| currency.to_string()).unwrap_or_default(),
+            "close_on" => self.close_on.map(|day| day.to_string()).unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
+    fn check(&self, _: Timestamp) -> Result<(), (&'static str, String)> {
+        if self.name.is_empty() {
+            return Err(("name", "say what it is about".to_owned()));
+        }
+        if self.company.is_none() {
+            return Err(("company_id", "say with which company it is".to_owned()));
+        }
+        match (self.amount, self.currency) {
+            (Some(_), None) => Err(("currency", "give the currency of the amount, such as EUR".to_owned())),
+            (None, Some(_)) => Err(("currency", "give an amount with the currency, or neither".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn parent(&self) -> Option<(Records, Uuid)> {
+        self.company.map(|company| (Records::Companies, company.uuid()))
+    }
+
+    async fn insert(tx: &mut TenantTx, rows: &[(Uuid, Self)], mark: &Mark) -> Result<(), Error> {
+        let (tenant, now) = (tx.tenant_uuid(), tx.now());
+        sqlx::query!(
+            "INSERT INTO crm_deals (tenant_id, id, external_id, name, company_id, stage, amount, currency, close_on,
+                                    created_at, updated_at, changed_kind, changed_by, changed_name, changed_call)
+             SELECT $1, r.id, r.external_id, r.name, r.company_id, r.stage, r.amount, r.currency, r.close_on, $3, $3, $4,
+                    $5, $6, $7
+             FROM jsonb_to_recordset($2) AS r (id uuid, external_id text, name text, company_id uuid, stage text,
+                                               amount numeric, currency text, close_on date)",
+            tenant,
+            as_json(rows),
+            now,
+            mark.kind,
+            mark.id,
+            mark.name,
+            mark.call,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    async fn update(tx: &mut TenantTx, rows: &[(Uuid, Self)], mark: &Mark) -> Result<(), Error> {
+        let (tenant, now) = (tx.tenant_uuid(), tx.now());
+        sqlx::query!(
+            "UPDATE crm_deals d
+             SET external_id = r.external_id, name = r.name, company_id = r.company_id, stage = r.stage, amount = r.amount,
+                 currency = r.currency, close_on = r.close_on, updated_at = $3, changed_kind = $4, changed_by = $5,
+                 changed_name = $6, changed_call = $7
+             FROM jsonb_to_recordset($2) AS r (id uuid, external_id text, name text, company_id uuid, stage text,
+                                               amount numeric, currency text, close_on date)
+             WHERE d.tenant_id = $1 AND d.id = r.id",
+            tenant,
+            as_json(rows),
+            now,
+            mark.kind,
+            mark.id,
+            mark.name,
+            mark.call,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    async fn matching(tx: &mut TenantTx, key: Key, values: &[String]) -> Result<Vec<(Uuid, Self)>, Error> {
+        let tenant = tx.tenant_uuid();
+        let found = sqlx::query!(
+            "SELECT id, external_id, name, company_id, stage, amount, currency, close_on FROM crm_deals
+             WHERE tenant_id = $1
+               AND ($2 = 'id' AND id = ANY ($4) OR $2 = 'external_id' AND external_id = ANY ($3)
+                    OR $2 = 'name' AND sort_name = ANY ($3))
+             ORDER BY id FOR NO KEY UPDATE",
+            tenant,
+            key.word(),
+            values,
+            &record::uuids(values),
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        found
+            .into_iter()
+            .map(|row| {
+                let deal = Self {
+                    external_id: row.external_id,
+                    name: row.name,
+                    company: Some(row.company_id.into()),
+                    stage: rows::word("a deal", &row.stage)?,
+                    amount: row.amount,
+                    currency: currency(row.currency)?,
+                    close_on: row.close_on,
+                };
+                Ok((row.id, deal))
+            })
+            .collect()
+    }
+
+    async fn list(
+        tx: &mut TenantTx,
+        filter: &Filter,
+        start: &Start,
+        most: usize,
+    ) -> Result<Vec<Line<Self>>, Error> {
+        let (tenant, most) = (tx.tenant_uuid(), i64::try_from(most).unwrap_or(i64::MAX));
+        let Bounds { text_id, id, offset, .. } = start.bounds();
+        macro_rules! in_order {
+            ($order:literal) => {
+                sqlx::query_as!(
+                    Row,
+                    "SELECT d.id, d.external_id, d.name, d.company_id, c.name AS company_name, d.stage, d.amount, d.currency,
+                            d.close_on, d.created_at, d.updated_at, d.changed_kind, d.changed_by, d.changed_name,
+                            d.changed_call
+                     FROM crm_deals d
+                     JOIN crm_companies c ON c.tenant_id = d.tenant_id AND c.id = d.company_id
+                     WHERE d.tenant_id = $1
+                       AND ($2::text IS NULL OR strpos(d.search, lower($2)) > 0)
+                       AND ($3::uuid IS NULL OR d.company_id = $3)
+                       AND ($4::text IS NULL OR d.stage = $4)
+                       AND ($5::uuid IS NULL OR d.id < $5)
+                       AND ($6::uuid IS NULL OR d.id > $6)
+                     ORDER BY " + $order + " OFFSET $7 LIMIT $8",
+                    tenant,
+                    filter.search,
+                    filter.company.map(|company| company.uuid()),
+                    filter.stage.map(|stage| stage.word()),
+                    text_id,
+                    id,
+                    offset,
+                    most,
+                )
+                .fetch_all(tx.conn())
+                .await?
+            };
+        }
+        let rows = match (start, filter.sort) {
+            (Start::Id(_), _) => in_order!("d.id"),
+            (_, Some(Sort::Changed)) => in_order!("d.updated_at DESC, d.id DESC"),
+            (_, Some(Sort::Name)) => in_order!("d.sort_name, d.id"),
+            (_, Some(Sort::Amount)) => in_order!("d.currency NULLS LAST, d.amount DESC, d.id DESC"),
+            (_, Some(Sort::Closing)) => in_order!("d.close_on NULLS LAST, d.id DESC"),
+            _ => in_order!("d.id DESC"),
+        };
+        rows.into_iter().map(Row::line).collect()
+    }
+
+    async fn find(tx: &mut TenantTx, id: Uuid) -> Result<Option<Line<Self>>, Error> {
+        let tenant = tx.tenant_uuid();
+        let row = sqlx::query_as!(
+            Row,
+            "SELECT d.id, d.external_id, d.name, d.company_id, c.name AS company_name, d.stage, d.amount, d.currency,
+                    d.close_on, d.created_at, d.updated_at, d.changed_kind, d.changed_by, d.changed_name, d.changed_call
+             FROM crm_deals d
+             JOIN crm_companies c ON c.tenant_id = d.tenant_id AND c.id = d.company_id
+             WHERE d.tenant_id = $1 AND d.id = $2",
+            tenant,
+            id,
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        row.map(Row::line).transpose()
+    }
+
+    async fn consequence(tx: &mut TenantTx, id: Uuid) -> Result<Option<Consequence>, Error> {
+        let tenant = tx.tenant_uuid();
+        let name = sqlx::query_scalar!(
+            "SELECT name FROM crm_deals WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+            tenant,
+            id
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        Ok(name.map(|name| Consequence { name, ..Consequence::default() }))
+    }
+
+    async fn delete(tx: &mut TenantTx, id: Uuid) -> Result<(), Error> {
+        let tenant = tx.tenant_uuid();
+        sqlx::query!("DELETE FROM crm_deals WHERE tenant_id = $1 AND id = $2", tenant, id)
+            .execute(tx.conn())
+            .await?;
+        Ok(())
+    }
+}
+
+/// What the deals of a filter come to, by stage and currency.
+pub(super) async fn totals(tx: &mut TenantTx, filter: &Filter) -> Result<Vec<StageTotal>, Error> {
+    let tenant = tx.tenant_uuid();
+    let rows = sqlx::query!(
+        r#"SELECT stage, currency, count(*) AS "deals!", coalesce(sum(amount), 0) AS "amount!" FROM crm_deals
+           WHERE tenant_id = $1
+             AND ($2::text IS NULL OR strpos(search, lower($2)) > 0)
+             AND ($3::uuid IS NULL OR company_id = $3)
+             AND ($4::text IS NULL OR stage = $4)
+           GROUP BY stage, currency ORDER BY currency NULLS LAST"#,
+        tenant,
+        filter.search,
+        filter.company.map(|company| company.uuid()),
+        filter.stage.map(|stage| stage.word()),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut totals = rows
+        .into_iter()
+        .map(|row| {
+            Ok(StageTotal {
+                stage: rows::word("a deal", &row.stage)?,
+                currency: currency(row.currency)?,
+                deals: row.deals.unsigned_abs(),
+                amount: row.amount.normalize(),
+            })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    totals.sort_by_key(|total| total.stage);
+    Ok(totals)
+}
+
+fn currency(text: Option<String>) -> Result<Option<Currency>, Error> {
+    text.map(|text| rows::word("a deal", &text)).transpose()
 }
 
 /// A deal as the database has it.
 struct Row {
     id: Uuid,
+    external_id: Option<String>,
+    name: String,
     company_id: Uuid,
     company_name: String,
-    name: String,
     stage: String,
     amount: Option<Decimal>,
     currency: Option<String>,
     close_on: Option<NaiveDate>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    changed_kind: String,
+    changed_by: Option<Uuid>,
+    changed_name: String,
+    changed_call: Option<Uuid>,
 }
 
-impl From<Row> for Value {
-    fn from(row: Row) -> Value {
-        // At most 14 digits, which a JSON number keeps.
-        let amount =
-            row.amount.and_then(|amount| amount.normalize().to_string().parse::<serde_json::Number>().ok());
-        filled(json!({
-            "id": DealId::from(row.id), "company_id": CompanyId::from(row.company_id), "company_name": row.company_name,
-            "name": row.name, "stage": row.stage, "amount": amount, "currency": row.currency, "close_on": row.close_on,
-            "created_at": time(row.created_at), "updated_at": time(row.updated_at),
-        }))
+impl Row {
+    fn line(self) -> Result<Line<Deal>, Error> {
+        Ok(Line {
+            id: self.id,
+            record: Deal {
+                external_id: self.external_id,
+                name: self.name,
+                company: Some(self.company_id.into()),
+                stage: rows::word("a deal", &self.stage)?,
+                amount: self.amount.map(|amount| amount.normalize()),
+                currency: currency(self.currency)?,
+                close_on: self.close_on,
+            },
+            company: Some((self.company_id.into(), self.company_name)),
+            contact: None,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            changed_by: changed_by(&self.changed_kind, self.changed_by, self.changed_name, self.changed_call),
+        })
     }
 }
 
-pub(super) async fn list(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let (search, company) = (given.maybe_text("search", 200)?, given.maybe_id::<CompanyId>("company_id")?);
-    let stage = given.maybe_word::<Stage>("stage")?;
-    let (limit, cursor) = (given.limit()?, given.cursor()?);
-    given.end()?;
-    let tenant = tx.tenant_uuid();
-    let mut rows = sqlx::query_as!(
-        Row,
-        "SELECT d.id, d.company_id, c.name AS company_name, d.name, d.stage, d.amount, d.currency, d.close_on, d.created_at,
-                d.updated_at
-         FROM crm_deals d
-         JOIN crm_companies c ON c.tenant_id = d.tenant_id AND c.id = d.company_id
-         WHERE d.tenant_id = $1
-           AND ($2::text IS NULL OR strpos(lower(d.name), lower($2)) > 0)
-           AND ($3::uuid IS NULL OR d.company_id = $3)
-           AND ($4::text IS NULL OR d.stage = $4)
-           AND ($5::uuid IS NULL OR d.id < $5)
-         ORDER BY d.id DESC LIMIT $6",
-        tenant,
-        search,
-        company.map(|company| company.uuid()),
-        stage.map(|stage| stage.word()),
-        cursor.map(|Cursor(_, id)| id),
-        i64::try_from(limit).unwrap_or(0) + 1,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| Cursor(String::new(), row.id).write());
-    let deals: Vec<Value> = rows.into_iter().map(Value::from).collect();
-    Ok(filled(json!({ "deals": deals, "next_cursor": next })))
-}
-
-pub(super) async fn get(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: DealId = given.id("id")?;
-    given.end()?;
-    Ok(json!({ "deal": Value::from(one(tx, id).await?) }))
-}
-
-pub(super) async fn create(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let (company, name): (CompanyId, _) = (given.id("company_id")?, given.text("name", 200)?);
-    let stage = given.maybe_word("stage")?.unwrap_or(Stage::Lead);
-    let (amount, currency) =
-        (given.patch_amount("amount")?.value(), given.maybe_word::<Currency>("currency")?);
-    let close_on = given.patch_date("close_on")?.value();
-    given.end()?;
-    if amount.is_some() != currency.is_some() {
-        return Err(Fault::say("`amount` and `currency` go together: give both or neither."));
-    }
-    companies::hold(tx, company).await?;
-    let (id, tenant, now): (DealId, _, _) = (tx.id(), tx.tenant_uuid(), tx.now());
-    sqlx::query!(
-        "INSERT INTO crm_deals (tenant_id, id, company_id, name, stage, amount, currency, close_on, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
-        tenant,
-        id.uuid(),
-        company.uuid(),
-        name,
-        stage.word(),
-        amount,
-        currency.as_ref().map(Currency::code),
-        close_on,
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(json!({ "deal": Value::from(one(tx, id).await?) }))
-}
-
-pub(super) async fn update(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: DealId = given.id("id")?;
-    let (name, stage) = (given.maybe_text("name", 200)?, given.maybe_word::<Stage>("stage")?);
-    let (amount, currency) = (given.patch_amount("amount")?, given.maybe_word::<Currency>("currency")?);
-    let close_on = given.patch_date("close_on")?;
-    given.end()?;
-    let changes =
-        name.is_some() || stage.is_some() || amount.changes() || currency.is_some() || close_on.changes();
-    if !changes {
-        return Err(Fault::say(
-            "Nothing to change: give at least one of `name`, `stage`, `amount`, `currency`, `close_on`.",
-        ));
-    }
-    let tenant = tx.tenant_uuid();
-    let was = sqlx::query!(
-        "SELECT amount, currency FROM crm_deals WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
-        tenant,
-        id.uuid()
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| missing(id))?;
-    let amount = match amount {
-        Patch::Keep => was.amount,
-        Patch::Clear => None,
-        Patch::Set(amount) => Some(amount),
+fn as_json(rows: &[(Uuid, Deal)]) -> Value {
+    let row = |(id, deal): &(Uuid, Deal)| {
+        json!({
+            "id": id, "external_id": deal.external_id, "name": deal.name,
+            "company_id": deal.company.map(|company| company.uuid()), "stage": deal.stage,
+            // As text: its digits and not a float.
+            "amount": deal.amount.map(|amount| amount.to_string()), "currency": deal.currency, "close_on": deal.close_on,
+        })
     };
-    let currency =
-        currency.map(|currency| currency.code().to_owned()).or(was.currency.filter(|_| amount.is_some()));
-    if amount.is_some() != currency.is_some() {
-        return Err(Fault::say(
-            "`amount` and `currency` go together: the deal would have one without the other.",
-        ));
-    }
-    let now = tx.now();
-    sqlx::query!(
-        "UPDATE crm_deals SET name = coalesce($3, name), stage = coalesce($4, stage), amount = $5, currency = $6,
-                close_on = CASE WHEN $7 THEN $8 ELSE close_on END, updated_at = $9
-         WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        id.uuid(),
-        name,
-        stage.map(|stage| stage.word()),
-        amount,
-        currency,
-        close_on.changes(),
-        close_on.value(),
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(json!({ "deal": Value::from(one(tx, id).await?) }))
-}
-
-pub(super) async fn delete(tx: &mut TenantTx, given: &mut Arguments) -> Result<Value, Fault> {
-    let id: DealId = given.id("id")?;
-    given.end()?;
-    let tenant = tx.tenant_uuid();
-    let gone = sqlx::query!("DELETE FROM crm_deals WHERE tenant_id = $1 AND id = $2", tenant, id.uuid())
-        .execute(tx.conn())
-        .await?
-        .rows_affected();
-    if gone == 0 { Err(missing(id)) } else { Ok(json!({ "deleted": id })) }
-}
-
-fn missing(id: DealId) -> Fault {
-    Fault::say(format!("There is no deal {id}: list_deals shows those there are."))
-}
-
-async fn one(tx: &mut TenantTx, id: DealId) -> Result<Row, Fault> {
-    let tenant = tx.tenant_uuid();
-    sqlx::query_as!(
-        Row,
-        "SELECT d.id, d.company_id, c.name AS company_name, d.name, d.stage, d.amount, d.currency, d.close_on, d.created_at,
-                d.updated_at
-         FROM crm_deals d
-         JOIN crm_companies c ON c.tenant_id = d.tenant_id AND c.id = d.company_id
-         WHERE d.tenant_id = $1 AND d.id = $2",
-        tenant,
-        id.uuid(),
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| missing(id))
+    rows.iter().map(row).collect()
 }

@@ -1,24 +1,37 @@
 //! The native CRM: companies, contacts, deals and interactions, so that the product is useful with nothing
 //! else.
 //!
-//! What the tools promise to agents is in `definitions.json`. Whether an agent may use one was decided
-//! before; here it reaches the rows of its own tenant and no others.
+//! Agents come through tools (`definitions.json` is what those promise), where policy has decided before; people come
+//! through the verbs here, which ask what they hold. Both work on the same records (`record.rs`): named fields that are read
+//! from text. Whoever it is reaches the rows of their own tenant and no others.
 
+mod access;
 mod answer;
 mod arguments;
 mod companies;
 mod contacts;
 mod deals;
 mod interactions;
+mod people;
+mod record;
+mod refer;
+mod store;
+mod tools;
 
 use std::sync::Arc;
 
+use model::CallId;
 use model::call::Attribution;
 
 use crate::native::Native;
 use crate::{Actor, Control, Error};
 use answer::Fault;
 use arguments::Arguments;
+
+pub(crate) use access::sight_of;
+pub use access::{InCatalog, Sight, sight};
+pub use people::{Around, Listing, consequence, create, delete, find, list, names, totals, update};
+pub use record::{Consequence, Filter, Given, Key, Record, Sort};
 
 /// What the CRM offers.
 pub const MODULE: Native = Native {
@@ -33,17 +46,19 @@ pub const MODULE: Native = Native {
     tools: include_str!("definitions.json"),
 };
 
-/// Runs a tool. Answers the JSON text of an MCP `CallToolResult` and whether it says `isError`.
+/// Runs a tool in a call that was admitted. Answers the JSON text of an MCP `CallToolResult` and whether it says
+/// `isError`.
 ///
 /// # Errors
 /// When there is no such tool, or the database fails.
 pub async fn call(
     control: &Control,
     who: Arc<Attribution>,
+    call: CallId,
     tool: &str,
     arguments: &[u8],
 ) -> Result<(Vec<u8>, bool), Error> {
-    match run(control, who, tool, arguments).await {
+    match run(control, who, call, tool, arguments).await {
         Ok(structured) => Ok((answer::result(&structured), false)),
         Err(Fault::Sentence(sentence)) => Ok((answer::error(&sentence), true)),
         Err(Fault::Broken(error)) => Err(error),
@@ -53,33 +68,14 @@ pub async fn call(
 async fn run(
     control: &Control,
     who: Arc<Attribution>,
+    call: CallId,
     tool: &str,
     arguments: &[u8],
 ) -> Result<serde_json::Value, Fault> {
     let mut given = Arguments::read(arguments)?;
     let mut tx = Actor::agent(who).write(control).await?;
     tx.bound_time().await?;
-    let structured = match tool {
-        "list_companies" => companies::list(&mut tx, &mut given).await?,
-        "get_company" => companies::get(&mut tx, &mut given).await?,
-        "create_company" => companies::create(&mut tx, &mut given).await?,
-        "update_company" => companies::update(&mut tx, &mut given).await?,
-        "delete_company" => companies::delete(&mut tx, &mut given).await?,
-        "list_contacts" => contacts::list(&mut tx, &mut given).await?,
-        "get_contact" => contacts::get(&mut tx, &mut given).await?,
-        "create_contact" => contacts::create(&mut tx, &mut given).await?,
-        "update_contact" => contacts::update(&mut tx, &mut given).await?,
-        "delete_contact" => contacts::delete(&mut tx, &mut given).await?,
-        "list_deals" => deals::list(&mut tx, &mut given).await?,
-        "get_deal" => deals::get(&mut tx, &mut given).await?,
-        "create_deal" => deals::create(&mut tx, &mut given).await?,
-        "update_deal" => deals::update(&mut tx, &mut given).await?,
-        "delete_deal" => deals::delete(&mut tx, &mut given).await?,
-        "log_interaction" => interactions::log(&mut tx, &mut given).await?,
-        "list_interactions" => interactions::list(&mut tx, &mut given).await?,
-        "delete_interaction" => interactions::delete(&mut tx, &mut given).await?,
-        _ => return Err(Error::not_found(format!("tool `{tool}` in the CRM")).into()),
-    };
+    let structured = tools::run(&mut tx, call, tool, &mut given).await?;
     tx.commit().await?;
     Ok(structured)
 }

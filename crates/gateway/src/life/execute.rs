@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use model::CallId;
 use model::catalog::ModuleKind;
 use policy::{Permit, Tool};
 use tokio::time::Instant;
@@ -28,7 +29,7 @@ pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
     let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
     unsettled.sent_from(Instant::now());
     let result = match permit.tool().kind {
-        ModuleKind::Native => native(house, &permit, arguments, &sending, deadline).await,
+        ModuleKind::Native => native(house, &permit, unsettled.call(), arguments, &sending, deadline).await,
         ModuleKind::Mcp => remote(house, &permit, &arguments, &sending, deadline).await,
     };
     Executed { unsettled, result }
@@ -37,6 +38,7 @@ pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
 async fn native(
     house: &House,
     permit: &Permit,
+    call: CallId,
     arguments: Bytes,
     sending: &Sending,
     deadline: Instant,
@@ -46,7 +48,7 @@ async fn native(
         return Err(Failed::of(&Trouble::TooLate, tool, sending));
     }
     let who = &permit.principal().attribution;
-    let called = house.plugs.native.call(who, &tool.module_name, &tool.name, arguments);
+    let called = house.plugs.native.call(who, call, &tool.module_name, &tool.name, arguments);
     match tokio::time::timeout_at(deadline, called).await {
         Ok(Ok(answer)) => Ok(answer.result),
         Ok(Err(NativeFailure { sentence })) => Err(Failed::native(sentence)),

@@ -19,7 +19,7 @@ use model::ambient::{Clock, Entropy};
 use model::call::{Attribution, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing, UnitKind};
-use model::{Ambient, ConnectionId, Currency, GrantId, McpId, Money, RateId, TenantId, Timestamp};
+use model::{Ambient, CallId, ConnectionId, Currency, GrantId, McpId, Money, RateId, TenantId, Timestamp};
 use parking_lot::Mutex;
 use policy::{
     AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
@@ -112,6 +112,7 @@ impl NativeModules for Native {
     async fn call(
         &self,
         who: &Attribution,
+        _: CallId,
         module: &str,
         tool: &str,
         arguments: Bytes,
