@@ -20,7 +20,7 @@ use std::time::Instant;
 use model::access::Grantee;
 use model::call::Digest;
 use model::people::Role;
-use policy::{Decision, Directory, Principal, Tool};
+use policy::{Decision, Directory, GrantFact, Principal, Tool, consequence};
 
 use world::{World, at};
 
@@ -127,6 +127,23 @@ fn main() {
     let begin = Instant::now();
     drop(black_box(Directory::build(world.facts.clone(), at(1)).unwrap()));
     println!("{:<64} {:>12.2} ms", "build, again", begin.elapsed().as_secs_f64() * 1e3);
+
+    for (what, key, grantee) in [
+        ("a module to everybody", "module7", Grantee::Unit(world.facts.units[0].id)),
+        ("a key to one unit", "module8:read", Grantee::Unit(world.facts.units[7].id)),
+        ("a key to one agent", "module8:read", Grantee::Agent(world.facts.agents[7].id)),
+    ] {
+        let mut after = world.facts.grants.clone();
+        let id = after[0].id;
+        after.push(GrantFact { id, key: key.parse().unwrap(), grantee, expires_at: None });
+        let begin = Instant::now();
+        let told = consequence(&world.facts, &after, at(1)).unwrap();
+        println!(
+            "{:<64} {:>12.2} ms",
+            format!("foretell {what}: {} agents, {} people", told.agents.len(), told.people.len()),
+            begin.elapsed().as_secs_f64() * 1e3
+        );
+    }
 
     measure("authenticate, the first time", AGENTS, |n| {
         black_box(directory.authenticate(&hash(n, true), None, at(0)).unwrap());

@@ -39,6 +39,19 @@ pub(crate) struct Catalog {
     samples: Vec<EntityUid>,
 }
 
+/// Tools that policies cannot tell apart.
+#[derive(Debug)]
+pub(crate) struct Kind<'a> {
+    /// One of them, to ask about.
+    pub(crate) sample: &'a EntityUid,
+    /// The key they ask for.
+    pub(crate) key: &'a PermissionKey,
+    /// Whether they take calls at all.
+    pub(crate) callable: bool,
+    /// How many there are.
+    pub(crate) tools: usize,
+}
+
 /// A tool and its kind, a place in `samples`. Tools of one module with one key and one standing are of one
 /// kind: they differ in nothing that policies read.
 #[derive(Debug)]
@@ -84,6 +97,19 @@ impl Catalog {
     /// The keys that tools ask for.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &PermissionKey> {
         self.tools.values().map(|shelved| &shelved.tool.key)
+    }
+
+    /// Each kind of tools.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind<'_>> {
+        let mut kinds: BTreeMap<usize, Kind<'_>> = BTreeMap::new();
+        for Shelved { tool, kind } in self.tools.values() {
+            let Some(sample) = self.samples.get(*kind) else { continue };
+            let live =
+                self.module_of(tool).is_some_and(|module| module.fact.standing == ModuleStanding::Live);
+            let callable = live && tool.standing == ToolStanding::Approved;
+            kinds.entry(*kind).or_insert(Kind { sample, key: &tool.key, callable, tools: 0 }).tools += 1;
+        }
+        kinds.into_values()
     }
 
     /// A tool's module.

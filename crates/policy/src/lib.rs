@@ -43,6 +43,7 @@
 //! `decide` refuses what has ended by its own `now`.
 
 mod catalog;
+mod consequence;
 mod decide;
 mod decision;
 mod directory;
@@ -63,6 +64,7 @@ extern crate self as policy;
 #[path = "../tests/world/mod.rs"]
 mod world;
 
+pub use consequence::{AgentShift, Consequence, PersonShift, Way, consequence};
 pub use decision::{Decision, Permit, Refusal};
 pub use directory::{BuildError, Directory, Principal, Tool, Unauthenticated};
 pub use facts::*;
