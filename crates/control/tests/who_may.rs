@@ -123,6 +123,11 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     grants::give(control, operator, &permission, Grantee::Agent(agent), None).await.ok();
     attempt!("grant.revoke key", grants::revoke_key(control, actor, &permission, Grantee::Agent(agent)));
     attempt!("grant.revoke", grants::revoke(control, actor, grant));
+    let give = grants::change::Give { key: permission.clone(), grantee: Grantee::Agent(agent), until: None };
+    let change = grants::change::Change { gives: vec![give], revokes: vec![] };
+    attempt!("grant.preview", grants::preview::preview(control, actor, change.clone()));
+    attempt!("grant.change", grants::change::change(control, actor, change, None));
+    attempt!("grant.cell", grants::matrix::cell(control, actor, &permission, Grantee::Agent(agent)));
     attempt!("activity.list own", activity::list(control, actor, &Filter::default(), page, 1));
     attempt!("activity.rejections", activity::rejections(control, actor, 1));
     tried

@@ -1,4 +1,13 @@
 //! Grants: permission keys given to units, roles, people and agents, and revoked.
+//!
+//! One at a time here; several at once, with their consequence told first, in [`change`]; read as a matrix in
+//! [`matrix`], as a list in [`listing`].
+
+pub mod change;
+pub mod listing;
+pub mod matrix;
+pub mod pick;
+pub mod preview;
 
 use model::access::{GrantView, Grantee, PermissionKey};
 use model::{GrantId, Timestamp};
@@ -54,7 +63,20 @@ pub async fn give(
     expires_at: Option<Timestamp>,
 ) -> Result<GrantId, Error> {
     let mut tx = actor.change(control, Deed::ChangeGrants, "grant").await?;
-    let whom = in_words(&mut tx, grantee).await?;
+    let (id, _) = put(&mut tx, key, grantee, expires_at).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Gives a permission key inside a transaction that holds the gate. Says also what the grantee had before: until when
+/// it was given; the outer none: nothing.
+async fn put(
+    tx: &mut TenantTx,
+    key: &PermissionKey,
+    grantee: Grantee,
+    expires_at: Option<Timestamp>,
+) -> Result<(GrantId, Option<Option<Timestamp>>), Error> {
+    let whom = in_words(tx, grantee).await?;
     let expires_at = given::end("expires_at", expires_at, tx.now())?;
     let tenant = tx.tenant_uuid();
     let known = sqlx::query_scalar!(
@@ -67,7 +89,7 @@ pub async fn give(
     if !known {
         return Err(Error::not_found(format!("permission key `{key}`")));
     }
-    let was = delete(&mut tx, key, grantee).await?;
+    let was = delete(tx, key, grantee).await?;
     if was.as_ref().is_some_and(|until| *until == expires_at) {
         return Err(Error::refused("already_given", format!("{whom} has `{key}` already")));
     }
@@ -93,8 +115,7 @@ pub async fn give(
         "key": key, "grantee": grantee, "expires_at": expires_at, "replaced": was.is_some(),
     });
     tx.audit("grant.give", "grant", id, &format!("`{key}` for {whom}"), detail).await?;
-    tx.commit().await?;
-    Ok(id)
+    Ok((id, was))
 }
 
 /// Revokes a grant by its id.
@@ -114,7 +135,8 @@ pub async fn revoke(control: &Control, actor: &Actor, grant: GrantId) -> Result<
     .ok_or_else(|| Error::not_found("such grant"))?;
     let key: PermissionKey = rows::word("grant", &row.permission_key)?;
     let grantee = rows::grantee(row.unit_id, row.role.as_deref(), row.user_id, row.agent_id)?;
-    revoked(tx, grant.to_string(), &key, grantee).await
+    revoked(&mut tx, grant.to_string(), &key, grantee).await?;
+    tx.commit().await
 }
 
 /// Revokes a key from a grantee.
@@ -128,18 +150,24 @@ pub async fn revoke_key(
     grantee: Grantee,
 ) -> Result<(), Error> {
     let mut tx = actor.change(control, Deed::ChangeGrants, "grant").await?;
-    let whom = in_words(&mut tx, grantee).await?;
-    match delete(&mut tx, key, grantee).await? {
-        None => Err(Error::not_found(format!("grant of `{key}` to {whom}"))),
-        Some(_) => revoked(tx, format!("{key} {whom}"), key, grantee).await,
-    }
+    take(&mut tx, key, grantee).await?;
+    tx.commit().await
 }
 
-async fn revoked(mut tx: TenantTx, id: String, key: &PermissionKey, grantee: Grantee) -> Result<(), Error> {
-    let whom = in_words(&mut tx, grantee).await?;
+/// Revokes a key from a grantee inside a transaction that holds the gate. Says until when it was given.
+async fn take(tx: &mut TenantTx, key: &PermissionKey, grantee: Grantee) -> Result<Option<Timestamp>, Error> {
+    let whom = in_words(tx, grantee).await?;
+    let Some(until) = delete(tx, key, grantee).await? else {
+        return Err(Error::not_found(format!("grant of `{key}` to {whom}")));
+    };
+    revoked(tx, format!("{key} {whom}"), key, grantee).await?;
+    Ok(until)
+}
+
+async fn revoked(tx: &mut TenantTx, id: String, key: &PermissionKey, grantee: Grantee) -> Result<(), Error> {
+    let whom = in_words(tx, grantee).await?;
     let detail = json!({ "key": key, "grantee": grantee });
-    tx.audit("grant.revoke", "grant", id, &format!("`{key}` for {whom}"), detail).await?;
-    tx.commit().await
+    tx.audit("grant.revoke", "grant", id, &format!("`{key}` for {whom}"), detail).await
 }
 
 /// Deletes a grant and says until when it was given. None: there was none.
