@@ -126,6 +126,8 @@ ids! {
     AuditEventId = "evt";
     /// One process that serves calls.
     NodeId = "node";
+    /// A filter of Activity that somebody keeps under a name.
+    SavedFilterId = "filt";
     /// A company in the native CRM.
     CompanyId = "comp";
     /// A contact in the native CRM.

@@ -1,9 +1,13 @@
 //! Activity: the calls of a tenant, as people read them. Reads the ledger and changes nothing.
 
+mod export;
 mod follow;
+pub mod saved;
+mod session;
 mod sight;
 mod store;
 mod story;
+mod why;
 
 use model::call::{CallRow, Outcome, Verdict};
 use model::{AgentId, CallId, ModuleId, Timestamp, ToolId, UnitId, UserId};
@@ -11,10 +15,13 @@ use uuid::Uuid;
 
 use crate::authority::Deed;
 use crate::{Actor, Control, Error, rows};
-use sight::Sight;
+pub(crate) use sight::Sight;
 
+pub use export::{EXPORT, export};
 pub use follow::follow;
+pub use session::{SESSION_PAGE, Session, SessionHead, session};
 pub use story::story;
+pub use why::{Change, Source, Why, why};
 
 /// Most rows of one page.
 const LONGEST: u16 = 200;

@@ -9,19 +9,19 @@ use crate::{Actor, Error};
 
 /// What an actor may see.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Sight {
+pub(crate) struct Sight {
     /// Every call of the tenant.
-    pub(super) all: bool,
+    pub(crate) all: bool,
     /// Calls of agents that this person owns, or that acted for them.
-    pub(super) person: Option<Uuid>,
+    pub(crate) person: Option<Uuid>,
     /// Calls of agents in these units or below.
-    pub(super) units: Vec<Uuid>,
+    pub(crate) units: Vec<Uuid>,
     content_of_all: bool,
     content_of_units: Vec<Uuid>,
 }
 
 impl Sight {
-    pub(super) fn of(actor: &Actor) -> Result<Self, Error> {
+    pub(crate) fn of(actor: &Actor) -> Result<Self, Error> {
         if matches!(actor.who(), Who::Agent(_)) {
             return Err(Error::not_found("activity that an agent may see"));
         }
@@ -39,7 +39,7 @@ impl Sight {
     }
 
     /// Whether arguments and results may be seen, of a call that may be seen.
-    pub(super) fn shows_content(&self, owner: Uuid, on_behalf_of: Option<Uuid>, unit_path: &[Uuid]) -> bool {
+    pub(crate) fn shows_content(&self, owner: Uuid, on_behalf_of: Option<Uuid>, unit_path: &[Uuid]) -> bool {
         self.content_of_all
             || self.person.is_some_and(|person| person == owner || on_behalf_of == Some(person))
             || unit_path.iter().any(|unit| self.content_of_units.contains(unit))
