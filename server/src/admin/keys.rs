@@ -86,7 +86,7 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
             credentials::revoke(control, &actor, line.view.id).await?;
             Ok(Answer::said(
                 format!(
-                    "Key “{}” ({}…) of agent “{}” no longer works: the next request with it is refused.",
+                    "Key “{}” ({}…) of agent “{}” no longer works: its next call is refused.",
                     line.view.name, line.view.prefix, line.agent_name
                 ),
                 json!({ "id": line.view.id, "prefix": line.view.prefix, "agent": line.agent_name, "revoked": true }),

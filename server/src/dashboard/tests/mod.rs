@@ -1,5 +1,6 @@
 //! The dashboard as a browser meets it, over a database of its own.
 
+mod attack;
 mod seeing;
 mod signing_in;
 mod watching;
