@@ -24,9 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Run one suite alone.
+    /// Run the suites of one kind alone.
     #[arg(long)]
     only: Option<Suite>,
+    /// Run the suites whose names begin so, such as `browser-people`.
+    #[arg(conflicts_with = "only")]
+    suites: Vec<String>,
     /// Try the optimized server.
     #[arg(long)]
     release: bool,
@@ -41,11 +44,12 @@ pub(crate) enum Suite {
 
 impl Suite {
     /// The names of its files less their ending; none means all.
-    fn files(self, folder: &Path) -> Result<Vec<String>> {
+    fn names(self) -> Result<Vec<String>> {
+        let folder = root().join("e2e");
         if self == Self::All {
             return Ok(Vec::new());
         }
-        let entries = fs::read_dir(folder).map_err(at("reading", folder))?.flatten();
+        let entries = fs::read_dir(&folder).map_err(at("reading", &folder))?.flatten();
         let names = entries
             .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".test.mjs")?.to_owned()));
         Ok(names.filter(|name| name.starts_with("browser") == (self == Self::Browser)).collect())
@@ -53,7 +57,12 @@ impl Suite {
 }
 
 pub(crate) fn command(arguments: &Arguments) -> Result<()> {
-    let (closing, outcome) = run(arguments.only.unwrap_or(Suite::All), arguments.release);
+    let mut closing = Vec::new();
+    let names = match arguments.only {
+        Some(suite) => suite.names()?,
+        None => arguments.suites.clone(),
+    };
+    let outcome = try_run(&names, arguments.release, &mut closing);
     for line in closing {
         println!("{line}");
     }
@@ -63,11 +72,20 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
 /// Runs suites and returns the lines with which they closed.
 pub(crate) fn run(suite: Suite, release: bool) -> (Vec<String>, Result<()>) {
     let mut closing = Vec::new();
-    let outcome = try_run(suite, release, &mut closing);
+    let outcome = suite.names().and_then(|names| try_run(&names, release, &mut closing));
     (closing, outcome)
 }
 
-fn try_run(suite: Suite, release: bool, closing: &mut Vec<String>) -> Result<()> {
+/// Takes pictures of every page, light and dark, wide and on a phone.
+pub(crate) fn screenshots() -> Result<()> {
+    let outcome = try_run(&["browser-every-page".to_owned()], false, &mut Vec::new());
+    let folder = target().join("screenshots");
+    say(format_args!("pictures are in {}: open index-light.html and index-dark.html", folder.display()));
+    outcome
+}
+
+/// Runs the suites whose names begin with one of these; all of them where there are none.
+fn try_run(names: &[String], release: bool, closing: &mut Vec<String>) -> Result<()> {
     let folder = root().join("e2e");
     postgres::programs()?;
     let node = node::ready(&folder)?;
@@ -78,13 +96,13 @@ fn try_run(suite: Suite, release: bool, closing: &mut Vec<String>) -> Result<()>
     let folders = std::iter::once(bin).chain(std::env::split_paths(&path));
     command.env("PATH", std::env::join_paths(folders).unwrap_or(path));
     let requirements = folder.join("requirements.txt");
-    if requirements.exists() && suite != Suite::Browser {
+    if requirements.exists() {
         command.env("WORKINGAGENTS_PYTHON", python::ready(&requirements, &target().join("venv"))?);
     }
-    if suite != Suite::Protocol {
+    if names.is_empty() || names.iter().any(|name| name.starts_with("browser")) {
         command.env(browser::FORCED, browser::ready()?);
     }
-    command.args(suite.files(&folder)?);
+    command.args(names);
     build::everything(&build::Arguments { release })?;
 
     let mut server = step("starting the server", || Server::start(release))?;

@@ -39,6 +39,8 @@ enum Command {
     Test(test::Arguments),
     /// Run real MCP clients and a browser against a real server.
     E2e(e2e::Arguments),
+    /// Take pictures of every page, to be looked at.
+    Screenshots,
     /// Measure throughput and latency, optimized.
     Bench(bench::Arguments),
     /// Record what the database says about the checked queries.
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::everything(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::E2e(arguments) => e2e::command(&arguments),
+        Command::Screenshots => e2e::screenshots(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Sqlx(arguments) => queries::record(&arguments),
         Command::Deny => dependencies::check(),

@@ -1,0 +1,105 @@
+// Every kind of page there is, found by following links: it answers, the browser has nothing to complain about, axe
+// finds nothing serious in either colour scheme, nothing is wider than a phone, nothing jumps. Pictures of each are left in
+// target/screenshots (`cargo xtask screenshots` runs this alone).
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+
+import { AxeBuilder } from '@axe-core/playwright';
+
+import { PHONE, PICTURES, WIDE, launch, stranger, visit } from './chromium.mjs';
+import { everyPage } from './every-page.mjs';
+import { ready } from './world.mjs';
+
+let browser;
+let pages;
+
+before(async () => {
+  browser = await launch();
+  const page = await visit(browser);
+  pages = await everyPage(page);
+  await page.context().close();
+});
+after(() => browser?.close());
+
+/** What axe calls serious or worse. */
+async function serious(page, name) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, impact, help, nodes }) => `${name}: ${id} (${impact}): ${help}: ${nodes[0].html.slice(0, 200)}`);
+}
+
+/** What is wrong with the page as it stands in the window. */
+const faults = (page) =>
+  page.evaluate(async () => {
+    const wrong = [];
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth > clientWidth) {
+      const wide = [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > clientWidth + 0.5);
+      wrong.push(`${scrollWidth} px wide in a window of ${clientWidth}: ${wide.at(-1)?.outerHTML.slice(0, 300)}`);
+    }
+    const headings = document.querySelectorAll('h1').length;
+    if (headings !== 1) wrong.push(`${headings} first headings`);
+    if (document.title.trim() === '') wrong.push('no title');
+    const ids = [...document.querySelectorAll('[id]')].map((node) => node.id);
+    const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+    if (twice.length > 0) wrong.push(`ids that are there twice: ${[...new Set(twice)].join(', ')}`);
+    const shift = await new Promise((resolve) => {
+      let sum = 0;
+      new PerformanceObserver((list) => list.getEntries().forEach((entry) => (sum += entry.value))).observe({ type: 'layout-shift', buffered: true });
+      setTimeout(() => resolve(sum), 50);
+    });
+    if (shift > 0.01) wrong.push(`the layout shifts by ${shift.toFixed(3)}`);
+    return wrong;
+  });
+
+const firstByte = (page) =>
+  page.evaluate(() => {
+    const [navigation] = performance.getEntriesByType('navigation');
+    return navigation.responseStart - navigation.requestStart;
+  });
+
+describe('every page', () => {
+  test('there are pages, and each that is linked to is there', () => {
+    assert.ok(pages.length > 5, `${pages.length} pages`);
+    assert.deepEqual(pages.filter(({ status }) => status !== 200).map(({ url, status }) => `${url}: ${status}`), []);
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    test(`is fit for everybody in ${colorScheme}`, async () => {
+      const signedIn = await visit(browser, { colorScheme });
+      const nobody = await stranger(browser, { colorScheme });
+      const outside = ['sign-in', 'sign-up', 'forgot'].map((name) => ({ name, url: `${ready.url}/${name}`, page: nobody }));
+      const wrong = [];
+      const waits = [];
+      for (const { name, url, page = signedIn } of [...pages, ...outside]) {
+        for (const [size, suffix] of [[WIDE, ''], [PHONE, '-phone']]) {
+          await page.setViewportSize(size);
+          await page.goto(url);
+          waits.push([await firstByte(page), name]);
+          wrong.push(...(await faults(page)).map((fault) => `${name}${suffix}: ${fault}`));
+          wrong.push(...(await serious(page, `${name}${suffix}`)));
+          await page.screenshot({ path: `${PICTURES}${name}-${colorScheme}${suffix}.png`, fullPage: true });
+        }
+      }
+      wrong.push(...signedIn.complaints, ...nobody.complaints);
+      waits.sort(([one], [other]) => one - other);
+      const at = (share) => waits[Math.floor((waits.length - 1) * share)];
+      console.log(`first byte of ${waits.length} pages: median ${at(0.5)[0].toFixed(1)} ms, slowest ${at(1)[0].toFixed(1)} ms (${at(1)[1]})`);
+      writeFileSync(`${PICTURES}index-${colorScheme}.html`, gallery(colorScheme));
+      assert.deepEqual(wrong, []);
+      await signedIn.context().close();
+      await nobody.context().close();
+    });
+  }
+});
+
+/** All pictures of a colour scheme on one page, to look at them one by one. */
+function gallery(colorScheme) {
+  const names = [...pages.map(({ name }) => name), 'sign-in', 'sign-up', 'forgot'];
+  const figures = names.map(
+    (name) => `<h2>${name}</h2><img src="${name}-${colorScheme}.png" width="900"> <img src="${name}-${colorScheme}-phone.png" width="280">`,
+  );
+  return `<!doctype html><meta charset="utf-8"><title>${colorScheme}</title>${figures.join('\n')}`;
+}
