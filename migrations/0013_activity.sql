@@ -32,7 +32,6 @@ GRANT SELECT, INSERT ON first_steps_hidden TO workingagents_app;
 
 -- What ends soon is asked for at each visit of the front page.
 CREATE INDEX credentials_by_end ON credentials (tenant_id, expires_at) WHERE revoked_at IS NULL AND expires_at IS NOT NULL;
-CREATE INDEX grants_by_end ON grants (tenant_id, expires_at) WHERE expires_at IS NOT NULL;
 -- Few tools wait to be looked at, of thousands.
 CREATE INDEX tools_to_review ON tools (tenant_id, module_id) WHERE standing IN ('proposed', 'drifted');
 
