@@ -112,6 +112,25 @@ impl Catalog {
         kinds.into_values()
     }
 
+    /// Every tool by full name, each with what stands for it and its like where Cedar is asked: tools with the same
+    /// sample are answered alike.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Arc<Tool>, usize, &EntityUid)> {
+        self.tools
+            .values()
+            .filter_map(|shelved| Some((&shelved.tool, shelved.kind, self.samples.get(shelved.kind)?)))
+    }
+
+    /// One tool by its full name, with its sample.
+    pub(crate) fn one(&self, full_name: &str) -> Option<(&Arc<Tool>, &EntityUid)> {
+        let shelved = self.tools.get(full_name)?;
+        Some((&shelved.tool, self.samples.get(shelved.kind)?))
+    }
+
+    /// One tool of each kind.
+    pub(crate) fn samples(&self) -> &[EntityUid] {
+        &self.samples
+    }
+
     /// A tool's module.
     pub(crate) fn module_of(&self, tool: &Tool) -> Option<&Module> {
         self.modules.get(&tool.module)

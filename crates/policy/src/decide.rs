@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cedar_policy::EntityUid;
+use cedar_policy::{Entities, EntityUid};
 use model::Timestamp;
 use model::call::{Digest, Reason, Verdict};
 
@@ -14,10 +14,21 @@ use crate::schema::Action;
 use crate::standing::{SUSPENDED, UNAVAILABLE};
 
 /// What Cedar said of one of the two, agent or person.
-struct Side {
-    verdict: Verdict,
-    determining: Vec<usize>,
-    failed: bool,
+pub(crate) struct Side {
+    pub(crate) verdict: Verdict,
+    pub(crate) determining: Vec<usize>,
+    pub(crate) failed: bool,
+}
+
+/// What came of weighing agent and person.
+pub(crate) enum Weighed {
+    Permit {
+        determining: Vec<usize>,
+        /// When the first of the keys ends that it rests on.
+        until: Option<Timestamp>,
+    },
+    Hold(Refusal),
+    Deny(Refusal),
 }
 
 impl Directory {
@@ -39,10 +50,38 @@ impl Directory {
             return Decision::Deny(self.refusal(self.credential_over(principal), &[]));
         }
 
+        match self.weigh(&self.entities, principal, tool, &tool.uid, now) {
+            Weighed::Deny(refusal) => Decision::Deny(refusal),
+            Weighed::Hold(refusal) => Decision::Hold(refusal),
+            Weighed::Permit { determining, until } => Decision::Permit(Permit {
+                tenant: self.tenant.id,
+                epoch: self.origin.epoch,
+                principal: Arc::clone(principal),
+                tool: Arc::clone(tool),
+                arguments_digest,
+                valid_until: earlier(principal.expires_at, until),
+                policies: self.rules.names(&determining),
+                policy_version: self.rules.version(),
+            }),
+        }
+    }
+
+    /// What policy and grants say of a principal and a tool, whatever credential is presented. `resource` is the tool
+    /// as `entities` have it.
+    pub(crate) fn weigh(
+        &self,
+        entities: &Entities,
+        principal: &Principal,
+        tool: &Tool,
+        resource: &EntityUid,
+        now: Timestamp,
+    ) -> Weighed {
         let on_behalf = principal.person.is_some();
-        let agent = self.side(&principal.agent.uid, tool, on_behalf);
-        let person =
-            principal.person.as_ref().map(|person| (person, self.side(&person.uid, tool, on_behalf)));
+        let agent = self.side(entities, &principal.agent.uid, resource, on_behalf);
+        let person = principal
+            .person
+            .as_ref()
+            .map(|person| (person, self.side(entities, &person.uid, resource, on_behalf)));
         let mut strictest = (&agent, Lacking::Agent);
         if let Some((_, side)) = &person
             && severity(side) > severity(&agent)
@@ -51,12 +90,12 @@ impl Directory {
         }
         match strictest {
             (side, _) if side.failed => {
-                return Decision::Deny(
+                return Weighed::Deny(
                     self.refusal(self.policy_failed(principal, tool, &side.determining), &side.determining),
                 );
             }
             (side, who) if side.verdict == Verdict::Deny => {
-                return Decision::Deny(
+                return Weighed::Deny(
                     self.refusal(self.why_denied(principal, tool, who, side), &side.determining),
                 );
             }
@@ -65,14 +104,14 @@ impl Directory {
 
         let agent_until = until(&principal.agent.keys, tool);
         if over(agent_until, now) {
-            return Decision::Deny(self.refusal(self.key_over(principal, tool, Lacking::Agent), &[]));
+            return Weighed::Deny(self.refusal(self.key_over(principal, tool, Lacking::Agent), &[]));
         }
         let person_until = principal.person.as_ref().and_then(|person| until(&person.keys, tool));
         if over(person_until, now) {
-            return Decision::Deny(self.refusal(self.key_over(principal, tool, Lacking::Person), &[]));
+            return Weighed::Deny(self.refusal(self.key_over(principal, tool, Lacking::Person), &[]));
         }
         if let (Side { verdict: Verdict::Hold, determining, .. }, _) = strictest {
-            return Decision::Hold(self.refusal(self.approval_required(principal, tool), determining));
+            return Weighed::Hold(self.refusal(self.approval_required(principal, tool), determining));
         }
 
         let mut determining = agent.determining;
@@ -83,25 +122,22 @@ impl Directory {
             determining.sort_unstable();
             determining.dedup();
         }
-        Decision::Permit(Permit {
-            tenant: self.tenant.id,
-            epoch: self.origin.epoch,
-            principal: Arc::clone(principal),
-            tool: Arc::clone(tool),
-            arguments_digest,
-            valid_until: earlier(principal.expires_at, earlier(agent_until, person_until)),
-            policies: self.rules.names(&determining),
-            policy_version: self.rules.version(),
-        })
+        Weighed::Permit { determining, until: earlier(agent_until, person_until) }
     }
 
     /// Asks Cedar for agent or person: may it call, and if so, without asking anybody?
-    fn side(&self, who: &EntityUid, tool: &Tool, on_behalf: bool) -> Side {
-        let call = self.rules.ask(&self.entities, who, Action::Call, &tool.uid, on_behalf);
+    pub(crate) fn side(
+        &self,
+        entities: &Entities,
+        who: &EntityUid,
+        resource: &EntityUid,
+        on_behalf: bool,
+    ) -> Side {
+        let call = self.rules.ask(entities, who, Action::Call, resource, on_behalf);
         if !call.allowed {
             return Side { verdict: Verdict::Deny, determining: call.determining, failed: call.failed };
         }
-        let alone = self.rules.ask(&self.entities, who, Action::CallUnattended, &tool.uid, on_behalf);
+        let alone = self.rules.ask(entities, who, Action::CallUnattended, resource, on_behalf);
         if alone.failed {
             return Side { verdict: Verdict::Deny, determining: alone.determining, failed: true };
         }
@@ -156,7 +192,7 @@ fn severity(side: &Side) -> u8 {
 }
 
 /// When the grants end that give these keys the tool's; none also when a policy permits without a key.
-fn until(keys: &Keys, tool: &Tool) -> Option<Timestamp> {
+pub(crate) fn until(keys: &Keys, tool: &Tool) -> Option<Timestamp> {
     keys.until(&tool.key, &tool.module_key).flatten()
 }
 

@@ -51,6 +51,14 @@ impl Gathering {
         self.entities.push(Entity::new_no_attrs(uid(&self.kinds.unit, id), HashSet::from([above])));
     }
 
+    /// The same, unless it is there already.
+    pub(crate) fn unit_once(&mut self, id: UnitId, parent: Option<UnitId>) {
+        let unit = uid(&self.kinds.unit, id);
+        if self.entities.iter().all(|known| known.uid() != unit) {
+            self.unit(id, parent);
+        }
+    }
+
     pub(crate) fn user_uid(&self, id: UserId) -> EntityUid {
         uid(&self.kinds.user, id)
     }
@@ -111,6 +119,17 @@ impl Gathering {
         ];
         let tool = uid(&self.kinds.tool, id);
         self.add(tool, attributes, HashSet::from([module.uid.clone()]))
+    }
+
+    /// Takes an entity over from others, with everything above it. What is not there, or was taken over before, is
+    /// passed over.
+    pub(crate) fn copy(&mut self, from: &Entities, uid: &EntityUid) {
+        let above = from.ancestors(uid).into_iter().flatten();
+        for uid in above.chain(std::iter::once(uid)) {
+            if self.entities.iter().all(|known| known.uid() != *uid) {
+                self.entities.extend(from.get(uid).cloned());
+            }
+        }
     }
 
     fn add<const N: usize>(

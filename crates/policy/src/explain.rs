@@ -8,11 +8,14 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use model::Timestamp;
-use model::call::{Reason, ReasonCode};
+use model::call::{Reason, ReasonCode, Verdict};
 use model::catalog::ToolStanding;
 use model::people::Standing;
 
+use crate::decide::Side;
 use crate::directory::{Directory, Principal, Tool};
+use crate::people::Person;
+use crate::standing::{SUSPENDED, UNAVAILABLE};
 
 /// Names in a sentence are cut to this many characters.
 const NAME: usize = 60;
@@ -91,6 +94,11 @@ impl Directory {
                 format!("neither {} nor {}, for whom it acts, has", agent(principal), person(principal)),
             ),
         };
+        self.lacking(code, &lack, tool)
+    }
+
+    /// `lack` and the key: where the key is, and whom to ask for it. `lack` ends in “has no” or “has”.
+    fn lacking(&self, code: ReasonCode, lack: &str, tool: &Tool) -> Reason {
         let (ask, whom) = self.who_answers_for(tool);
         let granted = match self.holders.sentence_part(self, tool) {
             Some(holders) => format!("It is granted to {holders}."),
@@ -121,10 +129,14 @@ impl Directory {
 
     /// The call needs a person's approval.
     pub(crate) fn approval_required(&self, principal: &Principal, tool: &Tool) -> Reason {
+        self.held(&agent(principal), tool)
+    }
+
+    fn held(&self, who: &str, tool: &Tool) -> Reason {
         let (ask, whom) = self.who_answers_for(tool);
         let sentence = format!(
             "Held: {} may call `{}` only once a person has approved the call. Ask {whom} about it.",
-            agent(principal),
+            who,
             shown(&tool.full_name)
         );
         Reason { ask: Some(ask), ..self.reason(ReasonCode::ApprovalRequired, sentence) }
@@ -132,7 +144,11 @@ impl Directory {
 
     /// A policy forbids it, or none permits it although the key is there.
     pub(crate) fn forbidden(&self, principal: &Principal, tool: &Tool, determining: &[usize]) -> Reason {
-        let (who, name) = (agent(principal), shown(&tool.full_name));
+        self.kept_from(&agent(principal), tool, determining)
+    }
+
+    fn kept_from(&self, who: &str, tool: &Tool, determining: &[usize]) -> Reason {
+        let name = shown(&tool.full_name);
         let because = match self.policies(determining) {
             Some(policies) => format!("{who} is kept from calling `{name}` by {policies}"),
             None => format!("no policy permits {who} to call `{name}`"),
@@ -143,14 +159,60 @@ impl Directory {
 
     /// A policy could not be evaluated.
     pub(crate) fn policy_failed(&self, principal: &Principal, tool: &Tool, failed: &[usize]) -> Reason {
+        self.undecidable(&agent(principal), tool, failed)
+    }
+
+    fn undecidable(&self, who: &str, tool: &Tool, failed: &[usize]) -> Reason {
         let policies = self.policies(failed).unwrap_or_else(|| "a policy".to_owned());
         let sentence = format!(
             "Denied: {policies} could not be evaluated when {} called `{}`, and nothing is permitted in doubt. Ask {ADMIN} \
              to mend it.",
-            agent(principal),
+            who,
             shown(&tool.full_name)
         );
         Reason { ask: Some(ADMIN.to_owned()), ..self.reason(ReasonCode::PolicyError, sentence) }
+    }
+
+    /// Why a person, whoever acts for them, could not call a tool: what would stand in the way of every agent.
+    pub(crate) fn why_not_for(&self, person: &Person, tool: &Tool, side: &Side) -> Reason {
+        let who = shown(&person.name);
+        let forbidden_by = |name| self.rules.includes(&side.determining, name);
+        if side.failed {
+            return self.undecidable(&who, tool, &side.determining);
+        }
+        if side.verdict == Verdict::Hold {
+            return self.held(&who, tool);
+        }
+        if forbidden_by(SUSPENDED) {
+            let (code, sentence) = match self.tenant.standing {
+                Standing::Suspended => {
+                    let tenant = shown(&self.tenant.name);
+                    let sentence =
+                        format!("the organization {tenant} is suspended, so nobody may do anything");
+                    (ReasonCode::TenantSuspended, sentence)
+                }
+                Standing::Active => (
+                    ReasonCode::UserSuspended,
+                    format!("{who} is suspended, and so is whatever acts for them"),
+                ),
+            };
+            return Reason {
+                ask: Some(ADMIN.to_owned()),
+                ..self.reason(code, format!("Denied: {sentence}. Ask {ADMIN}."))
+            };
+        }
+        if forbidden_by(UNAVAILABLE) {
+            return self.unavailable(tool);
+        }
+        if side.determining.is_empty() && person.keys.until(&tool.key, &tool.module_key).is_none() {
+            return self.lacking(ReasonCode::MissingKey, &format!("{who} has no"), tool);
+        }
+        self.kept_from(&who, tool, &side.determining)
+    }
+
+    /// The last grant of a person's key has ended since the directory was built.
+    pub(crate) fn key_over_for(&self, person: &Person, tool: &Tool) -> Reason {
+        self.lacking(ReasonCode::MissingKey, &format!("{} has no longer", shown(&person.name)), tool)
     }
 
     /// Principal or tool are of another epoch or tenant.

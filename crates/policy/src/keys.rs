@@ -25,6 +25,15 @@ impl Keys {
         }
     }
 
+    /// What grants come to, each a key with its end.
+    pub(crate) fn of_grants<'a>(
+        grants: impl Iterator<Item = (&'a PermissionKey, Option<Timestamp>)>,
+    ) -> Self {
+        let mut keys = Self::default();
+        grants.for_each(|(key, until)| keys.add(key, until));
+        keys
+    }
+
     fn add_all(&mut self, others: &Self) {
         for (key, until) in &others.0 {
             self.add(key, *until);

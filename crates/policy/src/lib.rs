@@ -42,6 +42,7 @@
 //! to be built anew. Between the two nothing slips through: a permit carries the end of what it rests on, and
 //! `decide` refuses what has ended by its own `now`.
 
+mod access;
 mod catalog;
 mod consequence;
 mod decide;
@@ -65,6 +66,7 @@ extern crate self as policy;
 mod world;
 
 pub use consequence::{AgentShift, Consequence, PersonShift, Way, consequence};
+pub use access::{Access, Holder, Moved, Right, Said, Source, Subject};
 pub use decision::{Decision, Permit, Refusal};
 pub use directory::{BuildError, Directory, Principal, Tool, Unauthenticated};
 pub use facts::*;

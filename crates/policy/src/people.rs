@@ -8,7 +8,7 @@ use cedar_policy::EntityUid;
 use ipnet::IpNet;
 use model::call::{Digest, ReasonCode};
 use model::people::{Role, Standing};
-use model::{AgentId, Timestamp, UnitId, UserId};
+use model::{AgentId, CredentialId, Timestamp, UnitId, UserId};
 
 use crate::directory::{BuildError, Directory, Principal, Unauthenticated};
 use crate::facts::CredentialFact;
@@ -111,15 +111,27 @@ impl Directory {
 
 impl Credential {
     fn introduce(&self, directory: &Directory) -> Principal {
-        let (agent, person) = (&self.agent, self.person.as_ref());
+        directory.introduce(self.fact.id, self.fact.expires_at, &self.agent, self.person.as_ref())
+    }
+}
+
+impl Directory {
+    /// An agent, for itself or on behalf of a person, as it stands behind a credential.
+    pub(crate) fn introduce(
+        &self,
+        credential: CredentialId,
+        expires_at: Option<Timestamp>,
+        agent: &Arc<Agent>,
+        person: Option<&Arc<Person>>,
+    ) -> Principal {
         Principal {
-            attribution: Arc::new(state::attribute(directory, self.fact.id, agent, person)),
+            attribution: Arc::new(state::attribute(self, credential, agent, person)),
             agent_name: agent.name.clone(),
             unit_name: agent.unit_name.clone(),
             owner_name: agent.owner.name.clone(),
             on_behalf_of_name: person.map(|person| person.name.clone()),
-            expires_at: self.fact.expires_at,
-            origin: directory.origin,
+            expires_at,
+            origin: self.origin,
             agent: Arc::clone(agent),
             person: person.cloned(),
         }

@@ -7,15 +7,17 @@ mod sketch;
 mod world;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use model::access::Grantee;
+use model::call::Verdict;
 use model::catalog::{ModuleStanding, ToolStanding};
 use model::people::Standing;
-use model::{Timestamp, UnitId, UserId};
-use policy::{AgentFact, CredentialFact, Decision, Directory, Facts, GrantFact, ToolFact};
+use model::{GrantId, Timestamp, UnitId, UserId};
+use policy::{AgentFact, CredentialFact, Decision, Directory, Facts, GrantFact, Holder, Subject, ToolFact};
 use proptest::prelude::*;
 use sketch::{any_index, sketch, whoever};
-use world::at;
+use world::{at, hash};
 
 fn is_in(facts: &Facts, mut unit: UnitId, wanted: UnitId) -> bool {
     loop {
@@ -207,6 +209,128 @@ proptest! {
                 prop_assert_eq!(shown.iter().map(|tool| &*tool.full_name).collect::<Vec<_>>(), may.clone());
             }
         }
+    }
+
+    /// What is said of somebody's access is what a call of theirs would be answered, word for word, and each right that
+    /// is named is a grant that reaches them.
+    #[test]
+    fn access_is_what_is_decided(sketch in sketch(), later in 0i64..7) {
+        let mut facts = sketch.facts();
+        facts.credentials.iter_mut().for_each(|credential| credential.expires_at = None);
+        let directory = Directory::build(facts.clone(), at(0)).unwrap();
+        let now = at(later);
+        for (n, holder) in facts.credentials.iter().enumerate() {
+            let principal = whoever(&directory, n);
+            let subject = match holder.on_behalf_of {
+                Some(person) => Subject::OnBehalf(holder.agent, person),
+                None => Subject::Agent(holder.agent),
+            };
+            let access = directory.access_of(subject, now).unwrap().unwrap();
+            let listed: Vec<(String, Verdict)> =
+                access.tools().map(|(tool, verdict)| (tool.full_name.to_string(), verdict)).collect();
+            prop_assert_eq!(listed.len(), facts.tools.len());
+            for (name, verdict) in listed {
+                let fact = facts.tools.iter().find(|tool| full_name(&facts, tool) == name).unwrap();
+                let said = access.said_of(&name).unwrap();
+                prop_assert_eq!(said.verdict, verdict, "{} in the list", name);
+                match directory.resolve(&principal, &name) {
+                    Ok(tool) => match directory.decide(&principal, &tool, [0; 32], now) {
+                        Decision::Permit(permit) => {
+                            prop_assert_eq!((said.verdict, said.until), (Verdict::Permit, permit.valid_until()));
+                            prop_assert_eq!(said.reason, None);
+                        }
+                        Decision::Hold(refusal) => {
+                            prop_assert_eq!((said.verdict, said.reason), (Verdict::Hold, Some(refusal.reason)));
+                        }
+                        Decision::Deny(refusal) => {
+                            prop_assert_eq!((said.verdict, said.reason), (Verdict::Deny, Some(refusal.reason)));
+                        }
+                    },
+                    Err(refusal) => {
+                        prop_assert_eq!(said.verdict, Verdict::Deny);
+                        // Whoever is suspended does not get as far as to be told that a tool is switched off.
+                        let suspended = directory.authenticate(&hash(n as u8), None, now).is_err();
+                        if !suspended {
+                            prop_assert_eq!(said.reason, Some(refusal.reason));
+                        }
+                    }
+                }
+                let agent = facts.agents.iter().find(|agent| agent.id == holder.agent);
+                let expected: BTreeSet<(GrantId, Holder)> = facts
+                    .grants
+                    .iter()
+                    .filter(|grant| grant.key.covers(&fact.key) && grant.expires_at.is_none_or(|end| end > now))
+                    .flat_map(|grant| {
+                        let of_agent = reaches(&facts, grant, agent, None).then_some((grant.id, Holder::Agent));
+                        let of_person = holder.on_behalf_of.filter(|person| reaches(&facts, grant, None, Some(*person)));
+                        of_agent.into_iter().chain(of_person.map(|_| (grant.id, Holder::Person)))
+                    })
+                    .collect();
+                let named: BTreeSet<_> = said.rights.iter().map(|right| (right.grant, right.holder)).collect();
+                prop_assert_eq!(named.len(), said.rights.len(), "no right twice");
+                prop_assert_eq!(named, expected);
+            }
+        }
+    }
+
+    /// What a person may have done on their behalf is what the oracle says, also of people whom no request leads to;
+    /// and an agent on behalf of anybody may do what both may.
+    #[test]
+    fn access_of_people_is_that_of_the_oracle(sketch in sketch(), later in 0i64..7, which in any_index()) {
+        let facts = sketch.facts();
+        let directory = Directory::build(facts.clone(), at(0)).unwrap();
+        let now = at(later);
+        let agent = facts.agents[which.index(facts.agents.len())].id;
+        let alone = directory.access_of(Subject::Agent(agent), now).unwrap().unwrap();
+        let alone: Vec<Verdict> = alone.tools().map(|(_, verdict)| verdict).collect();
+        for user in &facts.users {
+            let access = directory.access_of(Subject::Person(user.id), now).unwrap().unwrap();
+            for (tool, verdict) in access.tools() {
+                let fact = facts.tools.iter().find(|fact| fact.id == tool.id).unwrap();
+                let module = facts.modules.iter().find(|module| module.id == fact.module).unwrap();
+                let open = facts.tenant.standing == Standing::Active
+                    && user.standing == Standing::Active
+                    && module.standing == ModuleStanding::Live
+                    && fact.standing == ToolStanding::Approved;
+                let end = held(&facts, fact, None, Some(user.id), now).filter(|_| open);
+                prop_assert_eq!(verdict == Verdict::Permit, end.is_some());
+                let said = access.said_of(&tool.full_name).unwrap();
+                prop_assert_eq!((said.verdict, said.reason.is_none()), (verdict, verdict == Verdict::Permit));
+                prop_assert_eq!(said.until, end.flatten());
+            }
+            let both = directory.access_of(Subject::OnBehalf(agent, user.id), now).unwrap().unwrap();
+            for (((_, both), (_, person)), agent) in both.tools().zip(access.tools()).zip(&alone) {
+                prop_assert_eq!(both == Verdict::Permit, person == Verdict::Permit && *agent == Verdict::Permit);
+            }
+        }
+    }
+
+    /// What a move would change is what it does change, where nobody is suspended.
+    #[test]
+    fn a_move_changes_what_was_said(sketch in sketch(), which in any_index(), there in any_index()) {
+        let mut facts = sketch.facts();
+        facts.tenant.standing = Standing::Active;
+        facts.users.iter_mut().for_each(|user| user.standing = Standing::Active);
+        facts.agents.iter_mut().for_each(|agent| agent.standing = Standing::Active);
+        facts.modules.iter_mut().for_each(|module| module.standing = ModuleStanding::Live);
+        facts.tools.iter_mut().for_each(|tool| tool.standing = ToolStanding::Approved);
+        let (agent, unit) = (which.index(facts.agents.len()), facts.units[there.index(facts.units.len())].id);
+        let id = facts.agents[agent].id;
+        let may = |facts: &Facts| -> BTreeSet<String> {
+            let directory = Directory::build(facts.clone(), at(0)).unwrap();
+            let access = directory.access_of(Subject::Agent(id), at(0)).unwrap().unwrap();
+            let tools = access.tools().filter(|(_, verdict)| *verdict == Verdict::Permit);
+            tools.map(|(tool, _)| tool.full_name.to_string()).collect()
+        };
+        let before = may(&facts);
+        let said = Directory::build(facts.clone(), at(0)).unwrap().if_moved(id, unit, at(0)).unwrap();
+        facts.agents[agent].home_unit = unit;
+        let after = may(&facts);
+        let names = |tools: &[Arc<policy::Tool>]| -> BTreeSet<String> {
+            tools.iter().map(|tool| tool.full_name.to_string()).collect()
+        };
+        prop_assert_eq!(names(&said.lost), before.difference(&after).cloned().collect());
+        prop_assert_eq!(names(&said.gained), after.difference(&before).cloned().collect());
     }
 
     /// Names and calls from outside are answered, whatever they are.
