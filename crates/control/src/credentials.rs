@@ -1,5 +1,6 @@
 //! What agents present: bearer keys, shown once, kept as their SHA-256.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::authority::{self, Deed};
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error, agents, given, users};
+use crate::{Actor, Control, Error, agents, given, rows, users};
 
 /// Most addresses that one key may name.
 const ADDRESSES: usize = 100;
@@ -63,6 +64,19 @@ pub struct CredentialLine {
 
 /// Issues a key to an agent.
 pub async fn issue(control: &Control, actor: &Actor, new: NewCredential) -> Result<Issued, Error> {
+    issue_as(control, actor, control.ambient().id(), new).await
+}
+
+/// Issues a key under an id that was made before: asked for twice, as by a form that is sent again, it is issued once.
+///
+/// # Errors
+/// `issued_before` when there is a key of that id.
+pub async fn issue_as(
+    control: &Control,
+    actor: &Actor,
+    id: CredentialId,
+    new: NewCredential,
+) -> Result<Issued, Error> {
     let mut tx = actor.change(control, Deed::ChangeAgents, "agent").await?;
     let agent = agents::one(&mut tx, new.agent).await?;
     let person = match new.on_behalf_of {
@@ -70,7 +84,7 @@ pub async fn issue(control: &Control, actor: &Actor, new: NewCredential) -> Resu
         None => None,
     };
     let new = NewCredential { expires_at: given::end("expires_at", new.expires_at, tx.now())?, ..new };
-    let issued = insert(control, &mut tx, &new, None).await?;
+    let issued = insert(control, &mut tx, id, &new, None).await?;
     let detail = json!({
         "agent": agent.name, "prefix": issued.view.prefix, "on_behalf_of": person.map(|person| person.name),
         "expires_at": new.expires_at,
@@ -93,12 +107,26 @@ pub async fn rotate(
     credential: CredentialId,
     overlap: Duration,
 ) -> Result<Issued, Error> {
+    rotate_as(control, actor, control.ambient().id(), credential, overlap).await
+}
+
+/// The same, under an id that was made before, as [`issue_as`].
+pub async fn rotate_as(
+    control: &Control,
+    actor: &Actor,
+    id: CredentialId,
+    credential: CredentialId,
+    overlap: Duration,
+) -> Result<Issued, Error> {
     let overlap = TimeDelta::from_std(overlap)
         .ok()
         .filter(|overlap| overlap.to_std().is_ok_and(|overlap| overlap <= LONGEST_OVERLAP))
         .ok_or_else(|| Error::invalid("overlap", "two keys may be valid side by side for at most 30 days"))?;
     let mut tx = actor.change(control, Deed::ChangeAgents, "key").await?;
     let old = one(&mut tx, credential).await?;
+    if is_there(&mut tx, id).await? {
+        return Err(issued_before());
+    }
     let now = tx.now();
     if old.revoked_at.is_some() || old.view.expires_at.is_some_and(|at| at <= now) {
         return Err(Error::refused(
@@ -127,7 +155,7 @@ pub async fn rotate(
         allowed_addresses: old.allowed_addresses.clone(),
         on_behalf_of: old.on_behalf_of.as_ref().map(|(user, _)| *user),
     };
-    let issued = insert(control, &mut tx, &new, Some(credential)).await?;
+    let issued = insert(control, &mut tx, id, &new, Some(credential)).await?;
     let ends = old.view.expires_at.map_or(now + overlap, |at| at.min(now + overlap));
     sqlx::query!(
         "UPDATE credentials SET expires_at = $3 WHERE tenant_id = $1 AND id = $2",
@@ -214,9 +242,57 @@ pub async fn find(
     lines.pop().ok_or_else(|| Error::not_found(format!("key “{wanted}” of this agent")))
 }
 
+/// When each key of an agent was last used, as far as its newest thousand calls of the last 90 days tell: more is not
+/// worth going through. For those who may see people, and for its owner.
+pub async fn last_used(
+    control: &Control,
+    actor: &Actor,
+    agent: AgentId,
+) -> Result<HashMap<CredentialId, Timestamp>, Error> {
+    let mut tx = actor.read(control).await?;
+    tx.bound_time().await?;
+    let (tenant, from) = (tx.tenant_uuid(), rows::uuid_floor(tx.now() - TimeDelta::days(90)));
+    let all = authority::may(actor, Deed::ReadPeople);
+    let rows = sqlx::query!(
+        r#"SELECT n.credential_id AS "credential!", max(n.received_at) AS "at!"
+           FROM (SELECT c.credential_id, c.received_at FROM calls c
+                 WHERE c.tenant_id = $1 AND c.agent_id = $2 AND c.id >= $3
+                 ORDER BY c.id DESC LIMIT 1000) n
+           WHERE $4 OR EXISTS (SELECT FROM agents a WHERE a.tenant_id = $1 AND a.id = $2 AND a.owner_id = $5)
+           GROUP BY n.credential_id"#,
+        tenant,
+        agent.uuid(),
+        from,
+        all,
+        actor.user_id().map(|user| user.uuid()),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.credential.into(), row.at)).collect())
+}
+
+async fn is_there(tx: &mut TenantTx, credential: CredentialId) -> Result<bool, Error> {
+    let tenant = tx.tenant_uuid();
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM credentials WHERE tenant_id = $1 AND id = $2) AS "is!""#,
+        tenant,
+        credential.uuid(),
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}
+
+fn issued_before() -> Error {
+    Error::refused(
+        "issued_before",
+        "this key was issued before, and a key is shown once: if it was not stored, revoke it and issue another",
+    )
+}
+
 async fn insert(
     control: &Control,
     tx: &mut TenantTx,
+    id: CredentialId,
     new: &NewCredential,
     replaces: Option<CredentialId>,
 ) -> Result<Issued, Error> {
@@ -230,7 +306,7 @@ async fn insert(
     let key = Zeroizing::new(model::key::mint(*random));
     let hash = Sha256::digest(key.as_bytes());
     let prefix: String = key.chars().take(model::key::SHOWN).collect();
-    let (id, tenant, now): (CredentialId, _, _) = (tx.id(), tx.tenant_uuid(), tx.now());
+    let (tenant, now) = (tx.tenant_uuid(), tx.now());
     sqlx::query!(
         "INSERT INTO credentials (tenant_id, id, agent_id, on_behalf_of, name, prefix, secret_hash, allowed_addresses,
                                   replaces, created_at, expires_at)
@@ -248,7 +324,11 @@ async fn insert(
         new.expires_at,
     )
     .execute(tx.conn())
-    .await?;
+    .await
+    .map_err(|error| match Error::violates(&error, "credentials_pkey") {
+        true => issued_before(),
+        false => error.into(),
+    })?;
     Ok(Issued {
         view: CredentialView {
             id,
@@ -262,7 +342,8 @@ async fn insert(
     })
 }
 
-async fn one(tx: &mut TenantTx, credential: CredentialId) -> Result<CredentialLine, Error> {
+/// One key, by its id.
+pub(crate) async fn one(tx: &mut TenantTx, credential: CredentialId) -> Result<CredentialLine, Error> {
     lines(tx, None, None, Some(credential)).await?.pop().ok_or_else(|| Error::not_found("such key"))
 }
 
@@ -282,7 +363,7 @@ async fn lines(
            LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.on_behalf_of
            WHERE c.tenant_id = $1 AND ($2::uuid IS NULL OR c.agent_id = $2) AND ($3::uuid IS NULL OR a.owner_id = $3)
              AND ($4::uuid IS NULL OR c.id = $4)
-           ORDER BY c.id DESC"#,
+           ORDER BY c.created_at DESC, c.id DESC"#,
         tenant,
         agent.map(|agent| agent.uuid()),
         owner.map(|owner| owner.uuid()),

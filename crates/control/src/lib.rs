@@ -3,6 +3,7 @@
 //! Every function that touches a tenant takes an [`Actor`]; only an actor opens a [`tx::TenantTx`], which is the only
 //! door to a tenant's rows; and the function authorizes inside it. Pages, API and command line only call these.
 
+pub mod access;
 pub mod activity;
 pub mod actor;
 pub mod agents;
@@ -26,6 +27,7 @@ pub mod nodes;
 mod passwords;
 pub mod pulse;
 mod rows;
+pub mod revocations;
 pub mod sessions;
 pub mod sign_in;
 pub mod tenants;
@@ -51,6 +53,7 @@ pub struct Control {
     pulse: pulse::Pulse,
     opened: Arc<modules::connections::Opened>,
     sends_mail: bool,
+    shelf: Arc<directory::Shelf>,
 }
 
 impl std::fmt::Debug for Control {
@@ -69,6 +72,7 @@ impl Control {
             pulse: pulse::Pulse::default(),
             opened: Arc::default(),
             sends_mail: false,
+            shelf: Arc::default(),
         }
     }
 

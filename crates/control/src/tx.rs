@@ -116,7 +116,20 @@ impl TenantTx {
         subject_name: &str,
         detail: serde_json::Value,
     ) -> Result<(), Error> {
-        let id: model::AuditEventId = self.id();
+        let id = self.id();
+        self.audit_as(id, action, subject_kind, subject_id, subject_name, detail).await
+    }
+
+    /// The same, under an id that is known.
+    pub(crate) async fn audit_as(
+        &mut self,
+        id: model::AuditEventId,
+        action: &str,
+        subject_kind: &str,
+        subject_id: impl std::fmt::Display,
+        subject_name: &str,
+        detail: serde_json::Value,
+    ) -> Result<(), Error> {
         let (kind, actor_id) = match self.actor.who() {
             Who::User { id, .. } => ("user", Some(id.uuid())),
             Who::Agent(who) => ("agent", Some(who.agent.uuid())),

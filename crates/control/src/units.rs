@@ -122,7 +122,8 @@ pub async fn archive(control: &Control, actor: &Actor, unit: UnitId) -> Result<(
                   (SELECT count(*) FROM users p WHERE p.tenant_id = $1 AND (p.home_unit_id = $2 OR EXISTS (
                       SELECT FROM memberships m WHERE m.tenant_id = $1 AND m.user_id = p.id AND m.unit_id = $2)))
                       AS "people!",
-                  (SELECT count(*) FROM agents a WHERE a.tenant_id = $1 AND a.home_unit_id = $2) AS "agents!""#,
+                  (SELECT count(*) FROM agents a WHERE a.tenant_id = $1 AND a.home_unit_id = $2 AND a.retired_at IS NULL)
+                      AS "agents!""#,
         tenant,
         unit.uuid(),
     )

@@ -7,18 +7,30 @@ mod outside;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use control::access::{self, Subject, Wanted};
 use control::activity::{self, Filter, Page};
 use control::agents::{self, NewAgent};
 use control::credentials::{self, NewCredential};
 use control::modules::{self, NewModule, connections};
+use control::revocations::{self, Target};
 use control::units::{self, NewUnit};
 use control::users::{self, NewUser};
 use control::{Actor, Error, grants, tenants};
 use model::access::Grantee;
 use model::people::{Role, UnitKind};
-use model::{Currency, Money};
+use model::{AgentId, Currency, Money};
 use outside::{signed_in, user};
 use testkit::TestWorld;
+
+fn further(agent: AgentId) -> NewCredential {
+    NewCredential {
+        agent,
+        name: "new".to_owned(),
+        expires_at: None,
+        allowed_addresses: Vec::new(),
+        on_behalf_of: None,
+    }
+}
 
 /// Tries everything once, in a world where each of it could be done. What may not be done is as if it were
 /// not there.
@@ -87,17 +99,31 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     attempt!("agent.create", agents::create(control, actor, new));
     attempt!("agent.suspend", agents::suspend(control, actor, agent));
     attempt!("agent.resume", agents::resume(control, actor, agent));
+    attempt!("agent.story", agents::story(control, actor, agent));
     attempt!("agent.move", agents::move_to(control, actor, agent, world.tenant.unit));
-    let new = NewCredential {
-        agent,
-        name: "new".to_owned(),
-        expires_at: None,
-        allowed_addresses: Vec::new(),
-        on_behalf_of: None,
-    };
-    attempt!("credential.issue", credentials::issue(control, actor, new));
+    attempt!("agent.if_moved", agents::if_moved(control, actor, agent, world.tenant.unit));
+    attempt!("agent.rename", agents::rename(control, actor, agent, "Other"));
+    attempt!("agent.hand_over", agents::hand_over(control, actor, agent, ada));
+    attempt!("access.of an agent", access::of(control, actor, Subject::Agent(agent), &Wanted::default()));
+    attempt!("access.of a person", access::of(control, actor, Subject::Person(ada), &Wanted::default()));
+    attempt!("access.rights", access::rights(control, actor, Subject::Agent(agent)));
+    attempt!("access.faces", access::faces(control, actor, agent));
+    attempt!("credential.issue", credentials::issue(control, actor, further(agent)));
     attempt!("credential.rotate", credentials::rotate(control, actor, key, Duration::ZERO));
     attempt!("credential.revoke", credentials::revoke(control, actor, key));
+    attempt!("consequence, an agent", revocations::consequence(control, actor, Target::Agent(agent)));
+    attempt!("consequence, a person", revocations::consequence(control, actor, Target::Person(ada)));
+    let another = credentials::issue(control, operator, further(agent)).await.unwrap().view.id;
+    attempt!("revocation of a key", revocations::revoke_now(control, actor, Target::Key(another)));
+    attempt!("revocation of an agent", revocations::revoke_now(control, actor, Target::Agent(agent)));
+    attempt!("revocation of a person", revocations::revoke_now(control, actor, Target::Person(ada)));
+    users::resume(control, operator, ada).await.ok();
+    let owner = Target::Person(world.tenant.owner);
+    attempt!("revocation of an owner", revocations::revoke_now(control, actor, owner));
+    users::resume(control, operator, world.tenant.owner).await.ok();
+    credentials::issue(control, operator, further(agent)).await.unwrap();
+    let event = revocations::revoke_now(control, operator, Target::Agent(agent)).await.unwrap();
+    attempt!("revocation.story", revocations::story(control, actor, event));
     attempt!("module.list", modules::list(control, actor));
     let new = NewModule {
         name: "new".to_owned(),
@@ -128,6 +154,7 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     attempt!("grant.preview", grants::preview::preview(control, actor, change.clone()));
     attempt!("grant.change", grants::change::change(control, actor, change, None));
     attempt!("grant.cell", grants::matrix::cell(control, actor, &permission, Grantee::Agent(agent)));
+    attempt!("agent.retire", agents::retire(control, actor, agent));
     attempt!("activity.list own", activity::list(control, actor, &Filter::default(), page, 1));
     attempt!("activity.rejections", activity::rejections(control, actor, 1));
     tried

@@ -34,9 +34,14 @@ pub struct Directories {
 
 struct Inner {
     control: Control,
-    slots: RwLock<HashMap<McpId, Arc<Slot>>>,
     /// Whether notifications are being heard.
     hearing: AtomicBool,
+}
+
+/// The snapshots that a process has, for the path of calls and for pages alike.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    slots: RwLock<HashMap<McpId, Arc<Slot>>>,
 }
 
 struct Slot {
@@ -50,7 +55,7 @@ struct Slot {
 
 impl std::fmt::Debug for Directories {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Directories").field("tenants", &self.inner.slots.read().len()).finish()
+        f.debug_struct("Directories").field("tenants", &self.inner.control.shelf.slots.read().len()).finish()
     }
 }
 
@@ -59,10 +64,64 @@ pub async fn facts(control: &Control, tenant: TenantId) -> Result<policy::Facts,
     store::facts(control, tenant).await
 }
 
+/// The snapshot that holds at this moment, for pages: they must show what was changed a moment ago. When nothing was,
+/// this costs one small question; else whatever building a snapshot takes, once for all who ask.
+pub async fn present(control: &Control, tenant: TenantId) -> Result<Arc<Directory>, Error> {
+    let (epoch, endpoint) = store::head(control, tenant).await?;
+    let slot = control.shelf.slot(endpoint, tenant);
+    let now = control.ambient().now();
+    let holds = |directory: &Arc<Directory>| {
+        directory.epoch() == epoch && directory.stale_at().is_none_or(|at| at > now)
+    };
+    if let Some(directory) = slot.current.load_full().filter(holds) {
+        return Ok(directory);
+    }
+    let mut asked = slot.asking.lock().await;
+    // Somebody else may have read it while we waited for our turn.
+    if let Some(directory) = slot.current.load_full().filter(holds) {
+        return Ok(directory);
+    }
+    let directory = read(control, &slot).await?;
+    *asked = Some(Instant::now());
+    Ok(directory)
+}
+
+/// Reads a snapshot and puts it in its place. Only for whoever holds [`Slot::asking`].
+async fn read(control: &Control, slot: &Slot) -> Result<Arc<Directory>, Error> {
+    let began = Instant::now();
+    let facts = store::facts(control, slot.tenant).await?;
+    let now = control.ambient().now();
+    // Building thousands of entities must not hold up the other tasks of this thread.
+    let directory = tokio::task::spawn_blocking(move || Directory::build(facts, now))
+        .await
+        .map_err(|error| Error::inconsistent("directory", error))?
+        .map_err(|error| Error::inconsistent(format!("the set-up of {}", slot.tenant), error))?;
+    let directory = Arc::new(directory);
+    tracing::debug!(tenant = %slot.tenant, epoch = directory.epoch().number, took = ?began.elapsed(), "directory read");
+    slot.current.store(Some(directory.clone()));
+    *slot.confirmed.write() = Instant::now();
+    Ok(directory)
+}
+
+impl Shelf {
+    fn slot(&self, endpoint: McpId, tenant: TenantId) -> Arc<Slot> {
+        if let Some(slot) = self.slots.read().get(&endpoint) {
+            return slot.clone();
+        }
+        let slot = Arc::new(Slot {
+            tenant,
+            current: ArcSwapOption::empty(),
+            asking: Mutex::new(None),
+            confirmed: RwLock::new(Instant::now()),
+        });
+        self.slots.write().entry(endpoint).or_insert(slot).clone()
+    }
+}
+
 impl Directories {
     /// No snapshot yet. Spawn [`Directories::listen`] beside it.
     pub fn new(control: Control) -> Self {
-        Self { inner: Arc::new(Inner { control, slots: RwLock::default(), hearing: AtomicBool::new(false) }) }
+        Self { inner: Arc::new(Inner { control, hearing: AtomicBool::new(false) }) }
     }
 
     /// The newest snapshot this node has, read if there is none. `None`: there is no such endpoint.
@@ -109,7 +168,7 @@ impl Directories {
                 *slot.confirmed.write() = Instant::now();
                 Ok(directory)
             }
-            _ => self.read(slot).await,
+            _ => read(&self.inner.control, slot).await,
         }
     }
 
@@ -123,43 +182,20 @@ impl Directories {
                 return Ok(directory);
             }
         }
-        let directory = self.read(slot).await?;
+        let directory = read(&self.inner.control, slot).await?;
         *asked = Some(Instant::now());
         Ok(directory)
     }
 
-    async fn read(&self, slot: &Slot) -> Result<Arc<Directory>, Error> {
-        let control = &self.inner.control;
-        let began = Instant::now();
-        let facts = store::facts(control, slot.tenant).await?;
-        let now = control.ambient().now();
-        // Building thousands of entities must not hold up the other tasks of this thread.
-        let directory = tokio::task::spawn_blocking(move || Directory::build(facts, now))
-            .await
-            .map_err(|error| Error::inconsistent("directory", error))?
-            .map_err(|error| Error::inconsistent(format!("the set-up of {}", slot.tenant), error))?;
-        let directory = Arc::new(directory);
-        tracing::debug!(tenant = %slot.tenant, epoch = directory.epoch().number, took = ?began.elapsed(), "directory read");
-        slot.current.store(Some(directory.clone()));
-        *slot.confirmed.write() = Instant::now();
-        Ok(directory)
-    }
-
     async fn slot(&self, endpoint: McpId) -> Result<Option<Arc<Slot>>, Error> {
-        if let Some(slot) = self.inner.slots.read().get(&endpoint) {
+        let shelf = &self.inner.control.shelf;
+        if let Some(slot) = shelf.slots.read().get(&endpoint) {
             return Ok(Some(slot.clone()));
         }
         let found = sqlx::query_scalar!("SELECT tenant_of_endpoint($1)", endpoint.uuid())
             .fetch_one(self.inner.control.pool())
             .await?;
-        let Some(tenant) = found else { return Ok(None) };
-        let slot = Arc::new(Slot {
-            tenant: tenant.into(),
-            current: ArcSwapOption::empty(),
-            asking: Mutex::new(None),
-            confirmed: RwLock::new(Instant::now()),
-        });
-        Ok(Some(self.inner.slots.write().entry(endpoint).or_insert(slot).clone()))
+        Ok(found.map(|tenant| shelf.slot(endpoint, tenant.into())))
     }
 
     /// Hears that tenants' epochs have moved and reads those it holds anew. Runs until dropped; needs a direct
@@ -184,14 +220,22 @@ impl Directories {
         listener.eager_reconnect(false);
         listener.listen("directory").await?;
         // What was said before we listened was not heard.
-        let slots: Vec<_> = self.inner.slots.read().values().cloned().collect();
+        let slots: Vec<_> = self.inner.control.shelf.slots.read().values().cloned().collect();
         for slot in slots {
             self.refresh(slot);
         }
         self.inner.hearing.store(true, Ordering::Relaxed);
         while let Some(heard) = listener.try_recv().await? {
             let Ok(tenant) = heard.payload().parse::<uuid::Uuid>() else { continue };
-            let slot = self.inner.slots.read().values().find(|slot| slot.tenant.uuid() == tenant).cloned();
+            let slot = self
+                .inner
+                .control
+                .shelf
+                .slots
+                .read()
+                .values()
+                .find(|slot| slot.tenant.uuid() == tenant)
+                .cloned();
             if let Some(slot) = slot {
                 self.refresh(slot);
             }

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use model::access::Grantee;
 use model::call::Epoch;
-use model::{Money, TenantId};
+use model::{McpId, Money, TenantId};
 use policy::{
     AgentFact, CredentialFact, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact, UserFact,
 };
@@ -12,6 +12,17 @@ use crate::actor::Actor;
 use crate::rows::{digest, word};
 use crate::tx::TenantTx;
 use crate::{Control, Error};
+
+/// Reads the epoch and the endpoint.
+pub(super) async fn head(control: &Control, tenant: TenantId) -> Result<(Epoch, McpId), Error> {
+    let mut tx = Actor::worker(tenant).read(control).await?;
+    let row = sqlx::query!(
+        "SELECT g.epoch, g.token, t.mcp_id FROM gates g JOIN tenants t ON t.tenant_id = g.tenant_id"
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((Epoch { number: row.epoch, token: row.token }, row.mcp_id.into()))
+}
 
 /// Reads the epoch alone.
 pub(super) async fn epoch(control: &Control, tenant: TenantId) -> Result<Epoch, Error> {
@@ -95,7 +106,7 @@ async fn users(tx: &mut TenantTx) -> Result<Vec<UserFact>, Error> {
 }
 
 async fn agents(tx: &mut TenantTx) -> Result<Vec<AgentFact>, Error> {
-    sqlx::query!("SELECT id, name, owner_id, home_unit_id, standing FROM agents")
+    sqlx::query!("SELECT id, name, owner_id, home_unit_id, standing FROM agents WHERE retired_at IS NULL")
         .fetch_all(tx.conn())
         .await?
         .into_iter()

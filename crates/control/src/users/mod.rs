@@ -125,6 +125,20 @@ async fn stand(control: &Control, actor: &Actor, user: UserId, standing: Standin
     tx.commit().await
 }
 
+/// Stops a person inside a transaction that moves the epoch anyway. Says who, and whether they could act before.
+pub(crate) async fn stop(tx: &mut TenantTx, user: UserId) -> Result<(UserView, bool), Error> {
+    let person = store::one(tx, user).await?;
+    if roles::is_owner(tx, user).await? {
+        tx.authorize(Deed::ChangeOwners, &format!("owner “{}” that you may change", person.name))?;
+    }
+    if person.standing == Standing::Suspended {
+        return Ok((person, false));
+    }
+    store::set_standing(tx, user, Standing::Suspended).await?;
+    roles::some_owner_is_left(tx, &person.name).await?;
+    Ok((person, true))
+}
+
 /// Gives a person a new password: at least 12 characters. Their sessions end, and they are told by mail. It decides who
 /// signs in and not what may be called, so the epoch stays.
 pub async fn set_password(
