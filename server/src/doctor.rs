@@ -4,17 +4,22 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use control::mail::{self, Outbox};
 use control::{Actor, Control, database, modules, tenants, vault};
 use http::StatusCode;
 use model::catalog::{ModuleKind, ModuleStanding};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, Wrong};
+use crate::mail::Smtp;
 use crate::say::one_line;
 use crate::{Failure, ambient, healthcheck, plugs, say};
 
 /// Longer than this nobody waits for one upstream server.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// A mail that has waited longer than this is not on its way.
+const LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// What was found.
 #[derive(Default)]
@@ -79,6 +84,7 @@ async fn examine(config: &Config, findings: &Findings) {
     };
     findings.tell("site.dir", found);
 
+    mail_server(config, findings).await;
     let keys = config.encryption.master_keys();
     findings.tell(
         "encryption.master_key",
@@ -100,10 +106,46 @@ async fn examine(config: &Config, findings: &Findings) {
     }
     if let Ok(keys) = keys {
         let control = Control::new(pool, ambient::ambient(), keys);
+        outbox(&control, config, findings).await;
         if let Err(error) = organizations(&control, config, findings).await {
             findings.tell("organizations", Err(error));
         }
     }
+}
+
+/// Whether mails can be sent. An installation without a mail server is not ill, but its operator should know.
+async fn mail_server(config: &Config, findings: &Findings) {
+    let Some(mail) = &config.mail else {
+        let without =
+            "not set: no mails are sent, so nobody can sign up, be invited or reset a password by mail";
+        findings.tell("mail.smtp_url", Ok(without.to_owned()));
+        return;
+    };
+    let asked = async { Smtp::new(mail)?.test().await };
+    let found = tokio::time::timeout(PATIENCE, asked)
+        .await
+        .unwrap_or_else(|_| Err(format!("the mail server did not answer within {PATIENCE:?}").into()));
+    findings.tell(
+        "mail.smtp_url",
+        found.map(|()| format!("the mail server answers; mails come from {}", mail.from)),
+    );
+}
+
+/// What waits to be sent, and what could not be.
+async fn outbox(control: &Control, config: &Config, findings: &Findings) {
+    let outbox = match mail::outbox(control).await {
+        Ok(outbox) => outbox,
+        Err(error) => {
+            findings.tell("outbox", Err(error.into()));
+            return;
+        }
+    };
+    let Outbox { waiting, oldest, problem, given_up } = outbox;
+    let late = oldest.is_some_and(|at| control.ambient().now() - at > LATE);
+    let why = problem.map(|problem| format!("; the last problem: {problem}")).unwrap_or_default();
+    let words = format!("{waiting} mails wait, {given_up} were given up in the last seven days{why}");
+    let ill = config.mail.is_some() && (late || given_up > 0);
+    findings.tell("outbox", if ill { Err(words.into()) } else { Ok(words) });
 }
 
 /// Each organization's keys, and each upstream server that it uses.

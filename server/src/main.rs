@@ -12,6 +12,7 @@ mod health;
 mod healthcheck;
 mod lease;
 mod log;
+mod mail;
 mod metrics;
 mod net;
 mod plugs;

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::health::Health;
+use crate::mail::{Carrier, Sending, Smtp};
 use crate::metrics::Metrics;
 use crate::net::{CannotListen, Listener};
 use crate::{Failure, ambient, dashboard, lease, plugs, say, worker};
@@ -78,7 +79,16 @@ impl Listeners {
 pub(crate) async fn open(config: &Config, ambient: Ambient) -> Result<Control, Failure> {
     let pool = database::connect(config.database.url()?, config.database.connections).await?;
     database::check(&pool).await?;
-    Ok(Control::new(pool, ambient, config.encryption.master_keys()?))
+    let control = Control::new(pool, ambient, config.encryption.master_keys()?);
+    Ok(if config.mail.is_some() { control.sending_mail() } else { control })
+}
+
+/// The mail server, if one is set.
+pub(crate) fn carrier(config: &Config) -> Result<Option<Arc<dyn Carrier>>, Failure> {
+    match &config.mail {
+        Some(mail) => Ok(Some(Arc::new(Smtp::new(mail)?))),
+        None => Ok(None),
+    }
 }
 
 /// Signals within this time of the first are the same order.
@@ -99,9 +109,13 @@ pub(crate) async fn command(config: &Config) -> Result<(), Failure> {
     config.database.url()?;
     config.encryption.master_keys()?;
     let listeners = Listeners::bind(config).await?;
+    let carrier = carrier(config)?;
+    if carrier.is_none() {
+        tracing::warn!("`mail.smtp_url` is not set: no mails are sent, so nobody can sign up or be invited");
+    }
     let control = open(config, ambient::ambient()).await?;
     let stop = stop_on_signals()?;
-    run(config, Mode::Production, control, listeners, stop, |origins| {
+    run(config, Mode::Production, control, carrier, listeners, stop, |origins| {
         let Origins { dashboard, machines, authorization, metrics } = origins;
         let metrics = metrics.map(|address| address.to_string());
         tracing::info!(%dashboard, %machines, %authorization, metrics, "ready");
@@ -109,12 +123,13 @@ pub(crate) async fn command(config: &Config) -> Result<(), Failure> {
     .await
 }
 
-/// Serves until `stop`, then lets what is in flight end and writes everything down. `ready` is told once, when the lease is
+/// Serves until `stop`, then lets what is in flight end and writes everything down. `carrier` takes mails, if any are sent. `ready` is told once, when the lease is
 /// held and the listeners answer.
 pub(crate) async fn run(
     config: &Config,
     mode: Mode,
     control: Control,
+    carrier: Option<Arc<dyn Carrier>>,
     listeners: Listeners,
     stop: CancellationToken,
     ready: impl FnOnce(&Origins),
@@ -130,6 +145,7 @@ pub(crate) async fn run(
         origin: origins.dashboard.clone(),
         machines_origin: origins.machines.clone(),
         gateway: config.gateway.clone(),
+        sign_up_open: config.sign_up_open,
         development: mode == Mode::Development,
         stop: stop.clone(),
     })?;
@@ -176,7 +192,8 @@ pub(crate) async fn run(
     let hearing = tokio::spawn(directories.listen(config.database.url()?.clone()));
     if config.worker {
         let under = ledger.clone();
-        background.spawn(worker::run(control.clone(), move || under.node(), stop.clone()));
+        let sending = sending(config, carrier, &origins.dashboard)?;
+        background.spawn(worker::run(control.clone(), move || under.node(), sending, stop.clone()));
     }
 
     let serving = TaskTracker::new();
@@ -269,6 +286,18 @@ pub(crate) async fn work(config: &Config) -> Result<(), Failure> {
     // A worker admits nothing, so it needs no lease; its id only says who settled what.
     let node: NodeId = control.ambient().id();
     tracing::info!(%node, "working in the background");
-    worker::run(control, move || node, stop).await;
+    let origin = config.dashboard.public_url(config.dashboard.listen);
+    let sending = sending(config, carrier(config)?, &origin)?;
+    worker::run(control, move || node, sending, stop).await;
     Ok(())
+}
+
+fn sending(
+    config: &Config,
+    carrier: Option<Arc<dyn Carrier>>,
+    origin: &str,
+) -> Result<Option<Sending>, Failure> {
+    let Some(carrier) = carrier else { return Ok(None) };
+    let database = config.database.url()?.clone();
+    Ok(Some(Sending { carrier, origin: origin.to_owned(), database }))
 }

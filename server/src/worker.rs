@@ -1,5 +1,5 @@
-//! What is done in the background: settling what dead nodes left, summing up what calls cost, making partitions, clearing
-//! away old sessions and failed sign-ins.
+//! What is done in the background: settling what dead nodes left, summing up what calls cost, making partitions, sending
+//! mails, clearing away old sessions, failed sign-ins, links and mails.
 //! Harmless when several processes do it at once.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower_sessions::ExpiredDeletion as _;
 
 use crate::Failure;
+use crate::mail::{self, Sending};
 use crate::say::one_line;
 
 const SETTLE: Duration = Duration::from_secs(5);
@@ -25,15 +26,22 @@ const SESSIONS: Duration = Duration::from_secs(3600);
 /// After a failure, whatever was to be done is tried again this soon.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// Works until `stop`. `node` tells under which lease settlements are written.
+/// Works until `stop`. `node` tells under which lease settlements are written. Without `sending`, mails stay in the outbox.
 pub(crate) async fn run(
     control: Control,
     node: impl Fn() -> NodeId + Send + Sync + 'static,
+    sending: Option<Sending>,
     stop: CancellationToken,
 ) {
-    let (settling, summing, parting, clearing) = (control.clone(), control.clone(), control.clone(), control);
+    let (settling, summing, parting, clearing) =
+        (control.clone(), control.clone(), control.clone(), control.clone());
     let node = Arc::new(node);
     tokio::join!(
+        async {
+            if let Some(sending) = sending {
+                mail::send(control, sending, stop.clone()).await;
+            }
+        },
         every("settling calls of nodes that are gone", SETTLE, &stop, move || {
             let (control, node) = (settling.clone(), node.clone());
             Box::pin(async move {
@@ -58,11 +66,14 @@ pub(crate) async fn run(
                 Ok(())
             })
         }),
-        every("clearing away old sessions and failed sign-ins", SESSIONS, &stop, move || {
+        every("clearing away what is over", SESSIONS, &stop, move || {
             let control = clearing.clone();
             Box::pin(async move {
                 Store::new(control.clone()).delete_expired().await?;
-                control::sign_in::delete_expired(&control).await?;
+                control::throttle::delete_expired(&control).await?;
+                control::sign_ups::delete_expired(&control).await?;
+                control::resets::delete_expired(&control).await?;
+                control::mail::clear(&control).await?;
                 Ok(())
             })
         }),

@@ -65,6 +65,10 @@ pub fn page(site: &Site, form: Form) -> String {
                     "Sign in"
                 </button>
             </form>
+            <p class="note ways">
+                <a href=links::FORGOT>"Forgot your password?"</a>
+                <a href=links::SIGN_UP>"Set up an organization"</a>
+            </p>
         }
     })
 }

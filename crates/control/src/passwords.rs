@@ -52,11 +52,11 @@ async fn turn() -> Result<SemaphorePermit<'static>, Busy> {
     }
 }
 
-/// Hashes a new password, in PHC string form.
+/// Whether a new password is long enough to be hashed.
 ///
 /// # Errors
 /// When it is shorter than 12 characters or longer than 1024 bytes.
-pub(crate) async fn hash(ambient: &Ambient, password: &SecretString) -> Result<String, Error> {
+fn fits(password: &SecretString) -> Result<(), Error> {
     let length = password.expose_secret().chars().count();
     if length < SHORTEST || password.expose_secret().len() > LONGEST {
         return Err(Error::invalid(
@@ -64,6 +64,69 @@ pub(crate) async fn hash(ambient: &Ambient, password: &SecretString) -> Result<S
             format!("give at least {SHORTEST} characters and at most {LONGEST} bytes"),
         ));
     }
+    Ok(())
+}
+
+/// What people choose when they are asked for twelve characters.
+const OBVIOUS: &[&str] = &[
+    "password",
+    "passwort",
+    "motdepasse",
+    "contraseña",
+    "qwertyuiop",
+    "qwertzuiop",
+    "azertyuiop",
+    "asdfghjkl",
+    "yxcvbnm",
+    "zxcvbnm",
+    "1234567890",
+    "0987654321",
+    "abcdefghijklm",
+    "iloveyou",
+    "letmein",
+    "welcome",
+    "changeme",
+    "administrator",
+    "workingagents",
+];
+/// So much has to be left of a password without what is obvious in it.
+const LEFT: usize = 6;
+
+/// Refuses a new password that somebody who knows the person would try first: made of `known` (the mail address, the names
+/// of the person and the organization), of what everybody takes, or of few different characters.
+pub(crate) fn judge(password: &SecretString, known: &[&str]) -> Result<(), Error> {
+    fits(password)?;
+    let plain = password.expose_secret().to_lowercase();
+    let mut words: Vec<String> = OBVIOUS.iter().map(|word| (*word).to_owned()).collect();
+    for known in known {
+        let known = known.trim().to_lowercase();
+        words.extend(known.split(|c: char| !c.is_alphanumeric()).map(str::to_owned));
+        words.push(known);
+    }
+    // Longer words first: the whole address, then what it is made of.
+    words.retain(|word| word.chars().count() >= 4);
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let mut left = plain.clone();
+    for word in &words {
+        left = left.replace(word.as_str(), "");
+    }
+    let different = |text: &str| text.chars().collect::<std::collections::BTreeSet<_>>().len();
+    if left.chars().count() < LEFT || different(&plain) < LEFT {
+        return Err(Error::invalid(
+            "password",
+            "that is easy to guess: choose one that has nothing to do with your address, your name or the organization, such as \
+             four words that do not belong together",
+        ));
+    }
+    Ok(())
+}
+
+/// Hashes a new password, in PHC string form.
+///
+/// # Errors
+/// When it is shorter than 12 characters or longer than 1024 bytes.
+pub(crate) async fn hash(ambient: &Ambient, password: &SecretString) -> Result<String, Error> {
+    fits(password)?;
     let salt = SaltString::encode_b64(&ambient.bytes::<16>())
         .map_err(|error| Error::inconsistent("a password's salt", error))?;
     let (argon2, password) = (argon2()?, password.clone());
@@ -101,6 +164,37 @@ pub(crate) async fn verify(password: &SecretString, hash: String) -> Result<bool
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_one_would_try_first_is_no_password() {
+        let known = ["ada.lovelace@acme.example", "Ada Lovelace", "Acme & Söhne"];
+        let judged = |text: &str| judge(&text.to_owned().into(), &known).is_ok();
+        for bad in [
+            "short",
+            "ada.lovelace@acme.example",
+            "AcmeAcmeAcme1",
+            "Lovelace-2026",
+            "passwordpassword",
+            "Password12345",
+            "aaaaaaaaaaaaaaaa",
+            "abababababab",
+            "qwertyuiop12",
+            "123456789012",
+            "söhne-acme-12",
+            "WorkingAgents1!",
+        ] {
+            assert!(!judged(bad), "{bad}");
+        }
+        for good in [
+            "correct horse battery staple",
+            "Tr0ub4dor&3-again",
+            "acme is where the sun sets",
+            "ψαλίδι-χαρτί-πέτρα",
+        ] {
+            assert!(judged(good), "{good}");
+        }
+        assert!(!judged(&"ab1$".repeat(300)));
+    }
 
     #[tokio::test]
     async fn the_dummy_is_a_hash_of_the_same_cost_that_fits_nothing() {

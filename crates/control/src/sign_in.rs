@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::actor::HeldRole;
 use crate::sessions::Who;
 use crate::tenants::TenantHead;
+use crate::throttle::{Limit, TooMany, network};
 use crate::{Actor, Control, Error, crm, given, passwords, rows};
 
 /// Failures are counted for this long from the first one.
@@ -95,8 +96,11 @@ pub async fn sign_in(
 ) -> Result<Vec<SignedIn>, SignInError> {
     let email = given::email(email).unwrap_or_default();
     let limits = limits(&email, from);
-    for (key, most) in &limits {
-        count(control, key, *most).await?;
+    for limit in &limits {
+        limit
+            .count(control)
+            .await?
+            .map_err(|TooMany { retry_after }| SignInError::TooMany { retry_after })?;
     }
     let candidates = sqlx::query!(
         r#"SELECT tenant AS "tenant!", slug AS "slug!", tenant_name AS "tenant_name!", user_id AS "user_id!",
@@ -203,83 +207,39 @@ pub async fn actor(control: &Control, tenant: TenantId, user: UserId) -> Result<
     Ok(present(control, tenant, user).await?.map(|present| present.actor))
 }
 
-/// What is counted for an attempt: keys, as SHA-256, and how many failures each may see.
-fn limits(email: &str, from: Option<IpAddr>) -> Vec<([u8; 32], i32)> {
-    let key = |parts: [&str; 3]| <[u8; 32]>::from(Sha256::digest(parts.join("\n").as_bytes()));
-    let mut limits = vec![(key(["sign_in", "email", email]), FOR_EMAIL)];
+/// What is counted for an attempt; the last of them is the person at that address.
+fn limits(email: &str, from: Option<IpAddr>) -> Vec<Limit> {
+    let mut limits = vec![Limit::new(&["sign_in", "email", email], FOR_EMAIL, WINDOW)];
     if let Some(from) = from.map(network) {
-        limits.push((key(["sign_in", "address", &from]), FROM_ADDRESS));
-        limits.push((key(["sign_in", &from, email]), FROM_ADDRESS_FOR_EMAIL));
+        limits.push(Limit::new(&["sign_in", "address", &from], FROM_ADDRESS, WINDOW));
+        limits.push(Limit::new(&["sign_in", &from, email], FROM_ADDRESS_FOR_EMAIL, WINDOW));
     }
     limits
 }
 
-/// One customer of a network provider: an IPv4 address, or an IPv6 /64, all of which one machine can use.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
-/// Counts an attempt as failed until it turns out otherwise.
-async fn count(control: &Control, key: &[u8; 32], most: i32) -> Result<(), SignInError> {
-    let now = control.ambient().now();
-    let row = sqlx::query!(
-        "INSERT INTO throttles AS t (key, since, count) VALUES ($1, $2, 1)
-         ON CONFLICT (key) DO UPDATE SET
-             since = CASE WHEN t.since <= $3 THEN excluded.since ELSE t.since END,
-             count = CASE WHEN t.since <= $3 THEN 1 ELSE least(t.count + 1, 1000000) END
-         RETURNING since, count",
-        key.as_slice(),
-        now,
-        now - WINDOW,
-    )
-    .fetch_one(control.pool())
-    .await?;
-    if row.count > most {
-        let retry_after = (row.since + WINDOW - now).to_std().unwrap_or_default();
-        return Err(SignInError::TooMany { retry_after });
-    }
-    Ok(())
-}
-
 /// Takes back what was counted for an attempt that was no failure; for the person at that address, all of it.
-async fn forgive(control: &Control, limits: &[([u8; 32], i32)]) -> Result<(), SignInError> {
-    for (key, most) in limits {
-        let all = *most == FROM_ADDRESS_FOR_EMAIL;
-        sqlx::query!(
-            "UPDATE throttles SET count = CASE WHEN $2 THEN 0 ELSE greatest(count - 1, 0) END WHERE key = $1",
-            key.as_slice(),
-            all
-        )
-        .execute(control.pool())
-        .await?;
+async fn forgive(control: &Control, limits: &[Limit]) -> Result<(), Error> {
+    for limit in limits {
+        limit.forgive(control, limit.most == FROM_ADDRESS_FOR_EMAIL).await?;
     }
     Ok(())
 }
 
-/// Forgets counts whose time is over. Returns how many.
-pub async fn delete_expired(control: &Control) -> Result<u64, Error> {
-    let over = control.ambient().now() - WINDOW;
-    Ok(sqlx::query!("DELETE FROM throttles WHERE since <= $1", over)
-        .execute(control.pool())
-        .await?
-        .rows_affected())
+/// Forgets all failures with a mail address, whose owner has just set a new password.
+pub(crate) async fn forget_failures(
+    control: &Control,
+    email: &str,
+    from: Option<IpAddr>,
+) -> Result<(), Error> {
+    for limit in limits(email, from).iter().filter(|limit| limit.most != FROM_ADDRESS) {
+        limit.forgive(control, true).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_ipv6_customer_is_a_64_and_a_mapped_ipv4_is_that_ipv4() {
-        assert_eq!(network("2001:db8:1:2:3::9".parse().unwrap()), "2001:db8:1:2::/64");
-        assert_eq!(network("::ffff:192.0.2.7".parse().unwrap()), "192.0.2.7");
-    }
 
     #[test]
     fn what_is_counted_differs_by_address_and_by_mail_address() {

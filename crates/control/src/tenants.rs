@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::authority::Deed;
+use crate::tx::TenantTx;
 use crate::units::NewUnit;
 use crate::users::NewUser;
 use crate::{Actor, Control, Error, given, passwords, rows, units, users};
@@ -69,6 +70,19 @@ pub struct TenantHead {
     pub zone: Zone,
 }
 
+/// An organization to be made inside a transaction: names as people see them, the owner's password hashed.
+pub(crate) struct Founding {
+    /// Taken before by [`claim`].
+    pub(crate) slug: Slug,
+    pub(crate) name: String,
+    pub(crate) currency: Currency,
+    pub(crate) zone: Zone,
+    pub(crate) first_unit: String,
+    pub(crate) owner_email: String,
+    pub(crate) owner_name: String,
+    pub(crate) owner_password_hash: String,
+}
+
 /// Founds an organization with its endpoint, gate, data key, first unit and owner, all or nothing.
 ///
 /// # Errors
@@ -76,30 +90,57 @@ pub struct TenantHead {
 pub async fn create(control: &Control, operator_name: &str, new: NewTenant) -> Result<Created, Error> {
     let name = given::name("name", &new.name, 120)?;
     let hash = passwords::hash(control.ambient(), &new.owner.password).await?;
-    let ambient = control.ambient();
-    let (id, mcp_id): (TenantId, McpId) = (ambient.id(), ambient.random_uuid().into());
     // There is no gate yet to take; nobody can know of the tenant before the commit.
-    let mut tx = Actor::operator(id, operator_name).write(control).await?;
-    let now = tx.now();
+    let mut tx = Actor::operator(control.ambient().id(), operator_name).write(control).await?;
+    if !claim(&mut tx, &new.slug).await? {
+        let sentence = format!("the short name `{}` is taken: choose another", new.slug);
+        return Err(Error::refused("slug_taken", sentence));
+    }
+    let founding = Founding {
+        slug: new.slug,
+        name,
+        currency: new.currency,
+        zone: Zone::UTC,
+        first_unit: new.first_unit,
+        owner_email: new.owner.email,
+        owner_name: new.owner.name,
+        owner_password_hash: hash,
+    };
+    let created = found(control, &mut tx, founding).await?;
+    tx.commit().await?;
+    Ok(created)
+}
+
+/// Takes a short name for the transaction's tenant; false: somebody has or had it.
+pub(crate) async fn claim(tx: &mut TenantTx, slug: &Slug) -> Result<bool, Error> {
+    let tenant = tx.tenant_uuid();
+    let taken = sqlx::query!(
+        "INSERT INTO tenant_slugs (slug, tenant) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        slug.as_str(),
+        tenant
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(taken.rows_affected() == 1)
+}
+
+/// Makes the transaction's tenant, with everything that belongs to one.
+pub(crate) async fn found(control: &Control, tx: &mut TenantTx, new: Founding) -> Result<Created, Error> {
+    let ambient = control.ambient();
+    let (id, mcp_id, now) = (tx.tenant(), McpId::from(ambient.random_uuid()), tx.now());
     sqlx::query!(
-        "INSERT INTO tenants (tenant_id, slug, name, mcp_id, currency, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO tenants (tenant_id, slug, name, mcp_id, currency, time_zone, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         id.uuid(),
         new.slug.as_str(),
-        name,
+        new.name,
         mcp_id.uuid(),
         new.currency.code(),
+        new.zone.name(),
         now,
     )
     .execute(tx.conn())
     .await?;
-    sqlx::query!("INSERT INTO tenant_slugs (slug, tenant) VALUES ($1, $2)", new.slug.as_str(), id.uuid())
-        .execute(tx.conn())
-        .await
-        .map_err(|error| {
-            Error::taken(error, "tenant_slugs_pkey", "slug_taken", || {
-                format!("the short name `{}` is taken: choose another", new.slug)
-            })
-        })?;
     sqlx::query!("INSERT INTO mcp_endpoints (mcp_id, tenant) VALUES ($1, $2)", mcp_id.uuid(), id.uuid())
         .execute(tx.conn())
         .await?;
@@ -110,20 +151,19 @@ pub async fn create(control: &Control, operator_name: &str, new: NewTenant) -> R
     )
     .execute(tx.conn())
     .await?;
-    control.vault.found(&mut tx, ambient).await?;
+    control.vault.found(tx, ambient).await?;
     let detail = json!({ "slug": new.slug, "currency": new.currency });
-    tx.audit("tenant.create", "tenant", id, &name, detail).await?;
+    tx.audit("tenant.create", "tenant", id, &new.name, detail).await?;
     let unit = NewUnit { parent: None, kind: UnitKind::Department, name: new.first_unit };
-    let unit = units::insert(&mut tx, &unit).await?;
+    let unit = units::insert(tx, &unit).await?;
     let owner = NewUser {
-        email: new.owner.email,
-        name: new.owner.name,
+        email: new.owner_email,
+        name: new.owner_name,
         home_unit: unit,
         password: None,
         role: Some(Role::Owner),
     };
-    let owner = users::insert(&mut tx, &owner, Some(hash)).await?;
-    tx.commit().await?;
+    let owner = users::insert(tx, &owner, Some(new.owner_password_hash)).await?;
     Ok(Created { tenant: id, mcp_id, owner, unit })
 }
 

@@ -167,7 +167,10 @@ impl TenantTx {
 /// moment (a browser that disconnects, a time that is over), and sqlx, dropped while `BEGIN` is on its way, gives the
 /// connection back with the transaction begun: whoever gets it next would be inside it. A transaction that is begun
 /// and not wanted any more is rolled back as any other.
-async fn begun(control: &Control, begin: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
+pub(crate) async fn begun(
+    control: &Control,
+    begin: &'static str,
+) -> Result<Transaction<'static, Postgres>, Error> {
     let pool = control.pool().clone();
     match tokio::spawn(async move { pool.begin_with(begin).await }).await {
         Ok(begun) => Ok(begun?),

@@ -37,7 +37,7 @@ async fn a_question_that_is_dropped_leaves_no_transaction_behind() {
         futures::future::join_all(asked).await;
         // Given back connections are looked at first.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let writing = (0..20).map(|_| control::sign_in::delete_expired(&world.control));
+        let writing = (0..20).map(|_| control::throttle::delete_expired(&world.control));
         for written in futures::future::join_all(writing).await {
             written.expect("a connection that writes is not in somebody's reading transaction");
         }

@@ -113,7 +113,11 @@ impl Desk {
         };
         let pool = database::connect(url, 2).await?;
         database::check(&pool).await?;
+        let sends_mail =
+            config.mail.is_some() && (arguments.master_key_file.is_some() || config.encryption.is_set());
         let control = Control::new(pool, ambient::ambient(), master_keys);
+        // A mail is sealed until it is sent, so without a key there is none.
+        let control = if sends_mail { control.sending_mail() } else { control };
         Ok(Self { control, config, tenant: arguments.tenant.clone(), operator: operator() })
     }
 

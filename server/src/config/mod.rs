@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use control::ledger::LedgerSettings;
 use control::vault::MasterKeys;
+use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -30,6 +31,10 @@ pub(crate) struct Config {
     pub(crate) site: PathBuf,
     pub(crate) network: Network,
     pub(crate) gateway: gateway::Settings,
+    /// How mails are sent, if they are.
+    pub(crate) mail: Option<Mail>,
+    /// Whether anybody may found an organization.
+    pub(crate) sign_up_open: bool,
     pub(crate) log: Log,
     /// Whether `serve` works in the background too.
     pub(crate) worker: bool,
@@ -125,6 +130,15 @@ pub(crate) struct Network {
     pub(crate) drain: Duration,
 }
 
+/// Sending mails.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    /// The mail server, with its password.
+    pub(crate) smtp_url: SecretString,
+    /// Who they come from.
+    pub(crate) from: Mailbox,
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
@@ -178,6 +192,8 @@ impl Config {
                 drain: source.one("network.drain", parse::duration)?,
             },
             gateway: Self::gateway(source)?,
+            mail: Self::mail(source)?,
+            sign_up_open: source.one("sign_up.open", parse::truth)?,
             log: Log {
                 json: source.one("log.format", |text| match text {
                     "json" => Ok(true),
@@ -188,6 +204,19 @@ impl Config {
             },
             worker: source.one("worker.enabled", parse::truth)?,
         })
+    }
+
+    fn mail(source: &mut Source) -> Result<Option<Mail>, Wrong> {
+        let smtp_url = source.maybe("mail.smtp_url", |text| parse::smtp(text).map(SecretString::from))?;
+        let from = source.maybe("mail.from", parse::mailbox)?;
+        match (smtp_url, from) {
+            (None, _) => Ok(None),
+            (Some(smtp_url), Some(from)) => Ok(Some(Mail { smtp_url, from })),
+            (Some(_), None) => Err(Wrong::Missing {
+                key: "mail.from",
+                wanted: "say who mails come from, such as WorkingAgents <no-reply@example.com>",
+            }),
+        }
     }
 
     fn gateway(source: &mut Source) -> Result<gateway::Settings, Wrong> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use gateway::AddressHeader;
 use ipnet::IpNet;
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use model::Currency;
 use url::Url;
 
@@ -117,6 +119,19 @@ pub(super) fn size(text: &str) -> Parsed<usize> {
 pub(super) fn database(text: &str) -> Parsed<String> {
     let fits = text.starts_with("postgres://") || text.starts_with("postgresql://");
     wanted(fits.then(|| text.to_owned()), "a PostgreSQL address such as postgres://user:password@host/name")
+}
+
+/// The address of a mail server, as lettre takes it. What it says of a wrong one could hold the password.
+pub(super) fn smtp(text: &str) -> Parsed<String> {
+    let fits = AsyncSmtpTransport::<Tokio1Executor>::from_url(text).is_ok();
+    let wanted_is = "a mail server's address such as smtps://user:password@mail.example.com or smtp://127.0.0.1:1025, with \
+                     ?tls=required or ?tls=opportunistic for STARTTLS";
+    wanted(fits.then(|| text.to_owned()), wanted_is)
+}
+
+/// Somebody's mail address with their name.
+pub(super) fn mailbox(text: &str) -> Parsed<Mailbox> {
+    wanted(text.parse().ok(), "a name and a mail address such as WorkingAgents <no-reply@example.com>")
 }
 
 /// Any text that is not empty.

@@ -39,7 +39,10 @@ pub(super) async fn guard(State(origins): State<Origins>, request: Request, next
     if is_ours(request.method(), request.headers(), &origins) {
         next.run(request).await
     } else {
-        tracing::warn!(path = request.uri().path(), "refused a form that another site sent");
+        tracing::warn!(
+            path = super::watch::shown(request.uri().path()),
+            "refused a form that another site sent"
+        );
         Refusal::OtherSite.into_response()
     }
 }

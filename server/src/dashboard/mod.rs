@@ -66,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) machines_origin: String,
     /// Tells whose word on a caller's address is taken, for limiting sign-ins: the same as on the machines' origin.
     pub(crate) gateway: gateway::Settings,
+    /// Whether anybody may found an organization.
+    pub(crate) sign_up_open: bool,
     /// Whether this is `dev`: pages carry a banner.
     pub(crate) development: bool,
     /// Cancelled when the server stops: live streams end then.
@@ -82,6 +84,7 @@ struct Inner {
     assets: Arc<Assets>,
     machines: Arc<str>,
     secure: bool,
+    sign_up_open: bool,
     development: bool,
     gateway: gateway::Settings,
     watchers: live::Watchers,
@@ -138,6 +141,7 @@ pub(crate) fn router(settings: Settings) -> Result<Router, NoSite> {
         assets: Arc::new(assets),
         machines: settings.machines_origin.into(),
         secure,
+        sign_up_open: settings.sign_up_open,
         development: settings.development,
         gateway: settings.gateway,
         watchers: live::Watchers::default(),

@@ -43,6 +43,7 @@ pub(super) struct Asked {
     #[serde(default)]
     next: String,
     signed_out: Option<String>,
+    reset: Option<String>,
 }
 
 /// What the form sends.
@@ -87,7 +88,11 @@ pub(super) async fn form(
     if super::start::own_place(&dashboard, &session).await?.is_some() {
         return Ok(Redirect::to("/").into_response());
     }
-    let notice = asked.signed_out.map(|_| "You are signed out.");
+    let notice = match (asked.signed_out, asked.reset) {
+        (Some(_), _) => Some("You are signed out."),
+        (None, Some(_)) => Some("Your new password is set. Sign in with it."),
+        (None, None) => None,
+    };
     let next = local(&asked.next).unwrap_or_default().to_owned();
     Ok(Html(page::page(&dashboard.site(&nonce, Zone::UTC), Shown { next, notice, ..Shown::default() }))
         .into_response())

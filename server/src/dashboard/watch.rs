@@ -20,8 +20,8 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) async fn watch(State(dashboard): State<Dashboard>, mut request: Request, next: Next) -> Response {
     let id = hex::encode(dashboard.control.ambient().bytes::<8>());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let span =
-        tracing::info_span!("page", request = %id, method = %request.method(), path = request.uri().path());
+    let path = shown(request.uri().path());
+    let span = tracing::info_span!("page", request = %id, method = %request.method(), path);
     let begun = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
@@ -30,4 +30,26 @@ pub(super) async fn watch(State(dashboard): State<Dashboard>, mut request: Reque
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Pages of links that go by mail: what follows is a secret.
+const SECRET: [&str; 3] = ["/verify/", "/reset/", "/join/"];
+
+/// A path as it may stand in the log.
+pub(super) fn shown(path: &str) -> String {
+    match SECRET.iter().find(|secret| path.starts_with(**secret)) {
+        Some(secret) => format!("{secret}…"),
+        None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_of_a_link_is_not_in_the_log() {
+        assert_eq!(shown("/reset/abc"), "/reset/…");
+        assert_eq!(shown("/t/acme/activity"), "/t/acme/activity");
+    }
 }

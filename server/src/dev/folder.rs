@@ -127,6 +127,8 @@ impl Folder {
         set("encryption", "master_key_file", text(&master_key.to_string_lossy()));
         set("site", "dir", text(&site.to_string_lossy()));
         set("log", "format", text("text"));
+        // Used only when WORKINGAGENTS_MAIL__SMTP_URL is set too.
+        set("mail", "from", text("WorkingAgents <no-reply@workingagents.example>"));
         // Upstream servers on this machine may be tried out.
         let own = ["127.0.0.0/8", "::1/128"].map(toml::Value::from).to_vec();
         set("network", "allowed_upstream_networks", toml::Value::Array(own));

@@ -11,6 +11,8 @@ use crate::serve::Origins;
 /// What there is to say.
 pub(super) struct Ready<'a> {
     pub(super) origins: &'a Origins,
+    /// Where mails are read; none: they go to a mail server.
+    pub(super) mailbox_url: Option<&'a str>,
     pub(super) demo: &'a Demo,
     pub(super) database: &'a Database,
     /// With which further processes can join.
@@ -22,7 +24,7 @@ impl Ready<'_> {
         format!("{}/{}/mcp", self.origins.machines, self.demo.mcp_id)
     }
 
-    /// One line for scripts. `mailbox_url` is null: no mail is sent yet.
+    /// One line for scripts. `mailbox_url` is null where mails go to a mail server.
     pub(super) fn json(&self) -> String {
         let agents: Vec<_> = self
             .demo
@@ -40,7 +42,7 @@ impl Ready<'_> {
             "url": self.origins.dashboard,
             "mcp_url": self.mcp_url(),
             "authorization_url": self.origins.authorization,
-            "mailbox_url": null,
+            "mailbox_url": self.mailbox_url,
             "tenant": self.demo.slug,
             "owner": { "email": self.demo.owner, "password": self.demo.password },
             "people": people,
@@ -69,6 +71,10 @@ impl Ready<'_> {
         line("  The same password works for everybody:");
         for person in demo.people.iter().filter(|person| person.email != demo.owner) {
             line(&format!("    {:<34} {}", person.email, person.roles.join(", ")));
+        }
+        match self.mailbox_url {
+            Some(url) => line(&format!("  Mails it sends are at   {url}")),
+            None => line("  Mails go to the mail server that is set"),
         }
         line("");
         line(&format!("  Agents connect to   {mcp_url}"));

@@ -12,8 +12,6 @@ use serde::{Deserialize, Serialize};
 pub enum Letter {
     /// Somebody wants to found an organization and has to show that the address is theirs.
     VerifySignUp {
-        /// The name they gave.
-        person: String,
         /// The organization's name.
         organization: String,
         /// The secret in the link.
@@ -23,8 +21,6 @@ pub enum Letter {
     },
     /// The same, at an address that has accounts here: most likely they have forgotten.
     SignUpKnown {
-        /// The name they gave.
-        person: String,
         /// The organization's name.
         organization: String,
         /// The organizations that they are in.

@@ -69,6 +69,7 @@ impl Browser {
             origin: origin.to_owned(),
             machines_origin: "http://127.0.0.1:8081".to_owned(),
             gateway: gateway::Settings::default(),
+            sign_up_open: true,
             development: true,
             stop: stop.clone(),
         })
