@@ -99,6 +99,7 @@ fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, 
             name: "Bench".into(),
             mcp_id: McpId::from(ambient.random_uuid()),
             standing: Standing::Active,
+            agents_stopped: false,
         },
         units: vec![UnitFact { id: unit, parent: None, kind: UnitKind::Department, name: "Bench".into() }],
         users: vec![UserFact {

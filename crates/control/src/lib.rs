@@ -30,6 +30,8 @@ pub mod resets;
 mod rows;
 pub mod revocations;
 pub mod sessions;
+pub mod settings;
+pub mod sheet;
 pub mod sign_in;
 pub mod sign_ups;
 pub mod tenants;

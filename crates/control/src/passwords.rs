@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use model::Ambient;
+use model::TenantId;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::Error;
+use crate::{Control, Error, settings};
 
 /// OWASP's second configuration for argon2id: 19 MiB, 2 passes, 1 lane.
 const MEMORY_KIB: u32 = 19_456;
@@ -20,7 +20,8 @@ static AT_ONCE: Semaphore = Semaphore::const_new(2);
 /// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const SHORTEST: usize = 12;
+/// In characters. Organizations may ask for longer ones.
+pub(crate) const SHORTEST: u16 = 12;
 /// In bytes. Longer ones are not hashed, not even to be refused.
 pub(crate) const LONGEST: usize = 1024;
 
@@ -55,13 +56,13 @@ async fn turn() -> Result<SemaphorePermit<'static>, Busy> {
 /// Whether a new password is long enough to be hashed.
 ///
 /// # Errors
-/// When it is shorter than 12 characters or longer than 1024 bytes.
-fn fits(password: &SecretString) -> Result<(), Error> {
+/// When it is shorter than so many characters or longer than 1024 bytes.
+fn fits(password: &SecretString, shortest: usize) -> Result<(), Error> {
     let length = password.expose_secret().chars().count();
-    if length < SHORTEST || password.expose_secret().len() > LONGEST {
+    if length < shortest || password.expose_secret().len() > LONGEST {
         return Err(Error::invalid(
             "password",
-            format!("give at least {SHORTEST} characters and at most {LONGEST} bytes"),
+            format!("give at least {shortest} characters and at most {LONGEST} bytes"),
         ));
     }
     Ok(())
@@ -95,7 +96,7 @@ const LEFT: usize = 6;
 /// Refuses a new password that somebody who knows the person would try first: made of `known` (the mail address, the names
 /// of the person and the organization), of what everybody takes, or of few different characters.
 pub(crate) fn judge(password: &SecretString, known: &[&str]) -> Result<(), Error> {
-    fits(password)?;
+    fits(password, SHORTEST.into())?;
     let plain = password.expose_secret().to_lowercase();
     let mut words: Vec<String> = OBVIOUS.iter().map(|word| (*word).to_owned()).collect();
     for known in known {
@@ -121,12 +122,21 @@ pub(crate) fn judge(password: &SecretString, known: &[&str]) -> Result<(), Error
     Ok(())
 }
 
-/// Hashes a new password, in PHC string form.
+/// Hashes a new password, in PHC string form. `tenant`: whose rule it must follow, if there is an organization yet.
 ///
 /// # Errors
-/// When it is shorter than 12 characters or longer than 1024 bytes.
-pub(crate) async fn hash(ambient: &Ambient, password: &SecretString) -> Result<String, Error> {
-    fits(password)?;
+/// `password` when it is shorter than 12 characters, or than the organization asks for, or longer than 1024 bytes.
+pub(crate) async fn hash(
+    control: &Control,
+    tenant: Option<TenantId>,
+    password: &SecretString,
+) -> Result<String, Error> {
+    let shortest = match tenant {
+        Some(tenant) => settings::shortest_password(control, tenant).await?,
+        None => SHORTEST.into(),
+    };
+    fits(password, shortest)?;
+    let ambient = control.ambient();
     let salt = SaltString::encode_b64(&ambient.bytes::<16>())
         .map_err(|error| Error::inconsistent("a password's salt", error))?;
     let (argon2, password) = (argon2()?, password.clone());

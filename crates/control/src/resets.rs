@@ -159,7 +159,8 @@ pub async fn set(
     passwords::judge(password, &known)?;
     let mut hashed = Vec::with_capacity(accounts.len());
     for account in accounts {
-        hashed.push((account, passwords::hash(control.ambient(), password).await?));
+        let hash = passwords::hash(control, Some(account.tenant), password).await?;
+        hashed.push((account, hash));
     }
     let mut used_up = false;
     for (account, new) in hashed {

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::actor::HeldRole;
 use crate::sessions::Who;
+use crate::settings::SessionRules;
 use crate::tenants::TenantHead;
 use crate::throttle::{Limit, TooMany, network};
 use crate::{Actor, Control, Error, crm, given, passwords, rows};
@@ -156,6 +157,8 @@ pub struct Present {
     pub stamp: Stamp,
     /// What they may do with the CRM.
     pub crm: crm::Sight,
+    /// How long sessions last there.
+    pub sessions: SessionRules,
 }
 
 /// Who a signed-in person is now: asked at each request, so that what was taken away is gone. None:
@@ -164,9 +167,11 @@ pub async fn present(control: &Control, tenant: TenantId, user: UserId) -> Resul
     let mut tx = Actor::worker(tenant).read(control).await?;
     let found = sqlx::query!(
         r#"SELECT u.name, u.time_zone AS own_zone, u.password_hash, r.role AS "role?", r.unit_id AS "unit_id?",
-                  t.slug, t.name AS tenant_name, t.mcp_id, t.standing, t.currency, t.time_zone
+                  t.slug, t.name AS tenant_name, t.mcp_id, t.standing, t.currency, t.time_zone,
+                  s.session_idle_minutes AS "idle?", s.session_longest_hours AS "longest?"
            FROM users u
            JOIN tenants t ON t.tenant_id = u.tenant_id AND t.standing = 'active'
+           LEFT JOIN settings s ON s.tenant_id = u.tenant_id
            LEFT JOIN role_assignments r ON r.tenant_id = u.tenant_id AND r.user_id = u.id
            WHERE u.tenant_id = $1 AND u.id = $2 AND u.standing = 'active'"#,
         tenant.uuid(),
@@ -194,12 +199,17 @@ pub async fn present(control: &Control, tenant: TenantId, user: UserId) -> Resul
     let stamp = Stamp::of(row.password_hash.as_deref());
     let actor = Actor::user(tenant, user, &row.name, roles);
     let crm = crm::sight_of(&mut tx, &actor).await?;
-    Ok(Some(Present { actor, tenant: head, zone, stamp, crm }))
+    let sessions =
+        row.idle.zip(row.longest).map(|(idle, longest)| SessionRules::of(idle, longest)).unwrap_or_default();
+    Ok(Some(Present { actor, tenant: head, zone, stamp, crm, sessions }))
 }
 
-/// [`present`] for a session: none also when the password is another one since it was begun.
+/// [`present`] for a session: none also when the password is another one since it was begun, or when it has lasted longer
+/// than the organization lets sessions last.
 pub async fn holder(control: &Control, who: &Who) -> Result<Option<Present>, Error> {
-    Ok(present(control, who.tenant, who.user).await?.filter(|present| present.stamp == who.stamp))
+    let now = control.ambient().now();
+    let present = present(control, who.tenant, who.user).await?;
+    Ok(present.filter(|present| present.stamp == who.stamp && present.sessions.allow(who, now)))
 }
 
 /// The actor of [`present`].

@@ -131,7 +131,7 @@ pub async fn begin(control: &Control, new: NewSignUp, from: Option<IpAddr>) -> R
         organization: given::name("organization", &new.organization, 120)?,
         name: given::name("name", &new.name, 120)?,
         email,
-        password_hash: passwords::hash(ambient, &new.password).await?,
+        password_hash: passwords::hash(control, None, &new.password).await?,
         currency: currency(&new.currency)?,
         zone: new.time_zone.trim().parse().unwrap_or(Zone::UTC),
     };

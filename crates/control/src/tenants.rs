@@ -89,7 +89,7 @@ pub(crate) struct Founding {
 /// `slug_taken`, also when an organization of that short name is gone.
 pub async fn create(control: &Control, operator_name: &str, new: NewTenant) -> Result<Created, Error> {
     let name = given::name("name", &new.name, 120)?;
-    let hash = passwords::hash(control.ambient(), &new.owner.password).await?;
+    let hash = passwords::hash(control, None, &new.owner.password).await?;
     // There is no gate yet to take; nobody can know of the tenant before the commit.
     let mut tx = Actor::operator(control.ambient().id(), operator_name).write(control).await?;
     if !claim(&mut tx, &new.slug).await? {
@@ -213,6 +213,11 @@ async fn stand(control: &Control, actor: &Actor, standing: Standing) -> Result<(
     let Some(name) = changed else {
         return Err(Error::refused("nothing_to_do", format!("the organization is {standing} already")));
     };
+    if standing == Standing::Active {
+        sqlx::query!("UPDATE settings SET closed_at = NULL WHERE tenant_id = $1", tenant)
+            .execute(tx.conn())
+            .await?;
+    }
     let action = if standing == Standing::Active { "tenant.resume" } else { "tenant.suspend" };
     tx.audit(action, "tenant", actor.tenant(), &name, json!({})).await?;
     tx.commit().await

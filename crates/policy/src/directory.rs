@@ -177,6 +177,7 @@ impl Directory {
         let Facts { epoch, tenant, units, users, agents, credentials, modules, tools, grants } = facts;
         let origin = Origin { tenant: tenant.id, epoch };
         let tenant_active = tenant.standing == Standing::Active;
+        let agents_stopped = tenant.agents_stopped;
         let mut gathering = Gathering::new(tenant.id)?;
 
         let tree = Tree::grow(units)?;
@@ -184,8 +185,13 @@ impl Directory {
             gathering.unit(unit.id, unit.parent);
         }
         let mut ring = KeyRing::new(&grants, &tree, now);
-        let mut settling =
-            Settling { tenant_active, tree: &tree, ring: &mut ring, gathering: &mut gathering };
+        let mut settling = Settling {
+            tenant_active,
+            agents_stopped,
+            tree: &tree,
+            ring: &mut ring,
+            gathering: &mut gathering,
+        };
 
         let mut led_to: HashSet<UserId> = agents.iter().map(|agent| agent.owner).collect();
         led_to.extend(credentials.iter().filter_map(|credential| credential.on_behalf_of));
@@ -276,6 +282,7 @@ impl Directory {
 /// What it takes to put people and agents in their places.
 struct Settling<'a> {
     tenant_active: bool,
+    agents_stopped: bool,
     tree: &'a Tree,
     ring: &'a mut KeyRing,
     gathering: &'a mut Gathering,
@@ -307,7 +314,7 @@ impl Settling<'_> {
         let home = found(self.tree.get(home_unit), what, home_unit)?;
         let owner = Arc::clone(found(people.get(&owner), what, owner)?);
         let keys = self.ring.of(Grantee::Agent(id), &[home_unit], &[]);
-        let active = self.tenant_active && standing == Standing::Active;
+        let active = self.tenant_active && !self.agents_stopped && standing == Standing::Active;
         let uid = self.gathering.agent(id, home_unit, &owner.uid, active, &keys)?;
         let (path, unit_name) = (Arc::clone(&home.path), home.name.clone());
         Ok(Agent { id, name, owner, unit_name, path, standing, keys, uid })

@@ -255,6 +255,13 @@ impl Directory {
                 format!("the organization {tenant} is suspended, so {who} may do nothing. Ask {ADMIN}.");
             return Some((ReasonCode::TenantSuspended, sentence));
         }
+        if self.tenant.agents_stopped {
+            let tenant = shown(&self.tenant.name);
+            let sentence = format!(
+                "all agents of {tenant} are stopped, so {who} may do nothing until an owner lets them go on. Ask an owner."
+            );
+            return Some((ReasonCode::AgentSuspended, sentence));
+        }
         if suspended(principal.agent.standing) {
             let sentence =
                 format!("{who} is suspended. Ask its owner, {owner}, or {ADMIN} to make it active again.");

@@ -47,6 +47,8 @@ pub struct TenantFact {
     pub mcp_id: McpId,
     /// Whether anything may be called at all.
     pub standing: Standing,
+    /// Whether an owner has stopped all agents.
+    pub agents_stopped: bool,
 }
 
 /// A department or team.

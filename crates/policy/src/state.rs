@@ -70,7 +70,7 @@ pub(crate) fn attribute(
         user: person.id,
     });
     let state = State {
-        active: may_act(agent.standing),
+        active: may_act(agent.standing) && !directory.tenant.agents_stopped,
         agent: agent.id,
         keys: agent.keys.iter().collect(),
         name: &agent.name,

@@ -294,6 +294,18 @@ fn whoever_is_suspended_stops_the_agent() {
     );
 
     let mut acme = Acme::new();
+    acme.world.facts.tenant.agents_stopped = true;
+    assert_eq!(
+        refused(&acme, 1, None),
+        (
+            ReasonCode::AgentSuspended,
+            "Refused: all agents of Acme are stopped, so agent Inbox helper (Marketing) may do nothing until an owner lets \
+             them go on. Ask an owner."
+                .to_owned()
+        )
+    );
+
+    let mut acme = Acme::new();
     acme.world.facts.tenant.standing = Standing::Suspended;
     assert_eq!(
         refused(&acme, 3, None),
@@ -324,6 +336,9 @@ fn a_refused_principal_is_denied_too() {
     acme.world.agent_mut(acme.mover).standing = Standing::Suspended;
     let (reason, visible) = decide(&acme, 3, 0);
     assert_eq!((reason.code, visible), (ReasonCode::AgentSuspended, 0));
+    let mut stopped = Acme::new();
+    stopped.world.facts.tenant.agents_stopped = true;
+    assert_eq!(decide(&stopped, 3, 0).1, 0);
     assert_eq!(
         reason.sentence,
         "Denied: agent Deal mover (Sales) is suspended. Ask its owner, Dana Roth, or an admin to make it active again."

@@ -31,12 +31,10 @@ use super::refusal::Refusal;
 
 /// Under which name a session keeps what the next page is to say.
 pub(super) const NOTICE: &str = "notice";
-/// A session that is not used ends after this.
+/// A session that is not used ends after this, in every organization; most that one can set.
 const IDLE: Duration = Duration::hours(12);
-/// A session ends after this, used or not.
-const LONGEST: TimeDelta = TimeDelta::days(7);
-/// How often use is written down.
-const TOUCH: TimeDelta = TimeDelta::minutes(10);
+/// A session ends after this, used or not; most that an organization can set.
+const LONGEST: TimeDelta = TimeDelta::days(30);
 
 /// From where and with what somebody begins a session, to be shown to them later.
 #[derive(Clone, Debug)]
@@ -152,7 +150,7 @@ impl FromRequestParts<Dashboard> for Person {
             session.flush().await?;
             return Err(Refusal::SignIn { next: None });
         };
-        if now.signed_duration_since(who.seen) > TOUCH {
+        if now.signed_duration_since(who.seen) > present.sessions.touch() {
             session.insert(WHO, Who { seen: now, ..who.clone() }).await?;
         }
         // A page says what was done; streams and fragments must not take it away from the page.

@@ -52,15 +52,21 @@ pub(super) async fn facts(control: &Control, tenant: TenantId) -> Result<Facts, 
 }
 
 async fn read_tenant(tx: &mut TenantTx) -> Result<TenantFact, Error> {
-    let row = sqlx::query!("SELECT tenant_id, slug, name, mcp_id, standing FROM tenants")
-        .fetch_one(tx.conn())
-        .await?;
+    let row = sqlx::query!(
+        r#"SELECT tenant_id, slug, name, mcp_id, standing,
+                  EXISTS (SELECT FROM settings s WHERE s.tenant_id = t.tenant_id AND s.agents_stopped_at IS NOT NULL)
+                      AS "agents_stopped!"
+           FROM tenants t"#
+    )
+    .fetch_one(tx.conn())
+    .await?;
     Ok(TenantFact {
         id: row.tenant_id.into(),
         slug: word("tenant", &row.slug)?,
         name: row.name,
         mcp_id: row.mcp_id.into(),
         standing: word("tenant", &row.standing)?,
+        agents_stopped: row.agents_stopped,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::actor::HeldRole;
 use crate::authority::{self, Deed};
 use crate::mail::{self, Letter, To};
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error, given, passwords, sessions, units};
+use crate::{Actor, Control, Error, given, passwords, sessions, settings, units};
 
 pub use roles::{give_role, take_role};
 pub(crate) use store::one;
@@ -55,10 +55,14 @@ pub async fn create(control: &Control, actor: &Actor, new: NewUser) -> Result<Us
         return Err(Error::not_found("user"));
     }
     let hash = match &new.password {
-        Some(password) => Some(passwords::hash(control.ambient(), password).await?),
+        Some(password) => Some(passwords::hash(control, Some(actor.tenant()), password).await?),
         None => None,
     };
     let mut tx = actor.change(control, Deed::ChangePeople, "user").await?;
+    // Whoever runs the installation makes people of any address: the first ones of an organization, their own.
+    if actor.user_id().is_some() {
+        settings::may_be_invited(&mut tx, &new.email).await?;
+    }
     let id = insert(&mut tx, &new, hash).await?;
     tx.commit().await?;
     Ok(id)
@@ -150,7 +154,7 @@ pub async fn set_password(
     if !authority::may(actor, Deed::ChangePeople) {
         return Err(Error::not_found("user"));
     }
-    let hash = passwords::hash(control.ambient(), password).await?;
+    let hash = passwords::hash(control, Some(actor.tenant()), password).await?;
     let mut tx = actor.write(control).await?;
     tx.authorize(Deed::ChangePeople, "user")?;
     let person = store::one(&mut tx, user).await?;
@@ -177,7 +181,8 @@ pub(crate) async fn replace_password(
     if control.sends_mail() {
         let organization = store::organization(tx).await?;
         let letter = Letter::PasswordChanged { person: person.name.clone(), organization, at };
-        let to = To::address(&person.email).named(&person.name);
+        let sender = settings::mail_sender(tx).await?;
+        let to = To::address(&person.email).named(&person.name).on_behalf_of(sender.name, sender.reply_to);
         mail::post(control, tx.conn(), to, letter).await?;
     }
     Ok(())

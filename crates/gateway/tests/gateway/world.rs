@@ -243,6 +243,7 @@ pub fn facts(url: &str) -> Facts {
             name: "Acme".to_owned(),
             mcp_id: id(ENDPOINT),
             standing: Standing::Active,
+            agents_stopped: false,
         },
         units: vec![UnitFact { id: id(5), parent: None, kind: UnitKind::Team, name: "Sales".to_owned() }],
         users: vec![UserFact {

@@ -53,6 +53,7 @@ impl World {
                 name: "Acme".to_owned(),
                 mcp_id: McpId::from(Uuid::from_u128(2)),
                 standing: Standing::Active,
+                agents_stopped: false,
             },
             units: vec![],
             users: vec![],
