@@ -179,6 +179,11 @@ pub fn plain<V: IntoView + 'static>(site: &Site, title: &str, content: impl FnOn
     })
 }
 
+/// A page that is neither in the frame nor a column: whatever it wants to be.
+pub fn bare<V: IntoView>(site: &Site, title: &str, content: impl FnOnce() -> V) -> String {
+    whole(site, title, false, content)
+}
+
 fn whole<V: IntoView>(site: &Site, title: &str, islands: bool, body: impl FnOnce() -> V) -> String {
     let title = format!("{} · WorkingAgents", text::one_line(title, 120));
     let html = fragment(|| {

@@ -73,3 +73,22 @@ mod tests {
         }
     }
 }
+
+/// The names of all symbols, in the order of the sprite.
+pub const NAMES: [&str; 37] = [
+    "permit", "deny", "hold", "check", "alert", "clock", "stop", "break", "busy", "none", "activity",
+    "person", "agent", "next", "previous", "arrow", "down", "copy", "out", "mark", "home", "catalog", "crm",
+    "grants", "money", "settings", "menu", "find", "add", "edit", "mail", "key", "team", "download", "drift",
+    "external", "chain",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_symbol_is_named() {
+        let ids: Vec<_> = SPRITE.split("id=\"i-").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(ids, NAMES);
+    }
+}

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod agents;
 pub mod call;
 pub mod catalog;
+pub mod components;
 pub mod connect;
 pub mod crm;
 pub mod filter;
