@@ -27,7 +27,7 @@ pub(crate) struct NoSite {
 }
 
 /// Reads what pages refer to once, for the hashes in its addresses.
-pub(super) fn read(site: &Path) -> Result<Assets, NoSite> {
+pub(crate) fn read(site: &Path) -> Result<Assets, NoSite> {
     let address = |name: &str| {
         let file = site.join("pkg").join(name);
         match std::fs::read(&file) {
@@ -39,7 +39,7 @@ pub(super) fn read(site: &Path) -> Result<Assets, NoSite> {
 }
 
 /// Serves the folder, with the brotli twins that lie beside the files.
-pub(super) fn router(site: &Path) -> Router {
+pub(crate) fn router(site: &Path) -> Router {
     let folder =
         |name| ServeDir::new(site.join(name)).precompressed_br().append_index_html_on_directories(false);
     Router::new()

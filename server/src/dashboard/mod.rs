@@ -5,7 +5,7 @@
 
 mod activity;
 mod agents;
-mod assets;
+pub(crate) mod assets;
 mod catalog;
 mod crm;
 mod csrf;

@@ -2,6 +2,7 @@
 //! `serve` has none of this.
 
 mod cluster;
+mod components;
 mod database;
 mod demo;
 mod folder;
@@ -38,39 +39,39 @@ pub(crate) async fn command(arguments: DevArguments) -> Result<(), Failure> {
     let config = Config::load(Some(&file))?;
     log::start(&config.log);
 
+    let beside = Listener::bind("--port", next_port(arguments.port, 3)?.listen).await?;
+    let beside_url = format!("http://{}", beside.address());
     // What would go by SMTP ends in a mailbox here, unless a mail server is set.
-    let mailbox = match &config.mail {
-        Some(_) => None,
-        None => Some(Listener::bind("--port", next_port(arguments.port, 3)?.listen).await?),
-    };
-    let mailbox_url = mailbox.as_ref().map(|listener| format!("http://{}", listener.address()));
-    let inside = Mailbox::default();
+    let mailbox = config.mail.is_none().then(Mailbox::default);
     let carrier: Option<Arc<dyn Carrier>> = match &mailbox {
-        Some(_) => Some(Arc::new(inside.clone())),
+        Some(mailbox) => Some(Arc::new(mailbox.clone())),
         None => serve::carrier(&config)?,
     };
+    let has_mailbox = mailbox.is_some();
+    let pages = components::router(&config.site, ambient.clone())?;
+    let pages = mailbox.into_iter().fold(pages, |pages, mailbox| pages.merge(mailbox.router()));
     let control = serve::open(&config, ambient.clone()).await?.sending_mail();
     let hasty = control::database::connect(&database.hasty_url()?, 4).await?;
     let hasty = Control::new(hasty, ambient, config.encryption.master_keys()?);
     let demo = Box::pin(demo::load(&control, &hasty, &database, &folder)).await?;
     drop(hasty);
-    let reading = mailbox.map(|listener| {
+    let reading = {
         let (most, drain) = (config.network.max_connections, config.network.drain);
-        tokio::spawn(listener.serve(inside.router(), most, drain, stop.clone()))
-    });
+        tokio::spawn(beside.serve(pages, most, drain, stop.clone()))
+    };
     let outcome =
         Box::pin(serve::run(&config, Mode::Development, control, carrier, listeners, stop, |origins| {
-            let mailbox_url = mailbox_url.as_deref();
-            let ready = Ready { origins, mailbox_url, demo: &demo, database: &database, config_file: &file };
+            let mailbox_url = has_mailbox.then_some(beside_url.as_str());
+            let components_url = &format!("{beside_url}/components");
+            let (demo, database, config_file) = (&demo, &database, file.as_path());
+            let ready = Ready { origins, mailbox_url, components_url, demo, database, config_file };
             let told = if arguments.json { say::answer(ready.json()) } else { say::answer(ready.words()) };
             if let Err(error) = told {
                 tracing::warn!(%error, "nobody reads our stdout");
             }
         }))
         .await;
-    if let Some(reading) = reading {
-        reading.abort();
-    }
+    reading.abort();
     database.close().await;
     outcome
 }

@@ -13,6 +13,8 @@ pub(super) struct Ready<'a> {
     pub(super) origins: &'a Origins,
     /// Where mails are read; none: they go to a mail server.
     pub(super) mailbox_url: Option<&'a str>,
+    /// Where every piece of the dashboard is on one page.
+    pub(super) components_url: &'a str,
     pub(super) demo: &'a Demo,
     pub(super) database: &'a Database,
     /// With which further processes can join.
@@ -43,6 +45,7 @@ impl Ready<'_> {
             "mcp_url": self.mcp_url(),
             "authorization_url": self.origins.authorization,
             "mailbox_url": self.mailbox_url,
+            "components_url": self.components_url,
             "tenant": self.demo.slug,
             "owner": { "email": self.demo.owner, "password": self.demo.password },
             "people": people,
@@ -76,6 +79,7 @@ impl Ready<'_> {
             Some(url) => line(&format!("  Mails it sends are at   {url}")),
             None => line("  Mails go to the mail server that is set"),
         }
+        line(&format!("  Every piece of the dashboard on one page   {}", self.components_url));
         line("");
         line(&format!("  Agents connect to   {mcp_url}"));
         for agent in &demo.agents {
