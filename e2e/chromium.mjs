@@ -10,15 +10,18 @@ export const PICTURES = beside('../target/screenshots/');
 export const WIDE = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
-/** Starts the browser. Close it when done. */
-export function launch() {
+
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+/** Starts the browser, with `flags` beside those that it always gets. Close it when done. */
+export function launch(flags = []) {
   mkdirSync(PICTURES, { recursive: true });
   return chromium.launch({
     executablePath: process.env.WORKINGAGENTS_CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
-    ],
+    args: [...FLAGS, ...flags],
   });
 }
 
