@@ -12,12 +12,12 @@ const DARK: &str = "@media (prefers-color-scheme:dark){\
     .ground{background:#14171c!important}.sheet{background:#1c2026!important;border-color:#343a44!important}\
     .ink{color:#eceef2!important}.soft{color:#b3b9c4!important}.link{color:#9dbdf5!important}\
     .button{background:#9dbdf5!important;color:#10151f!important}}";
-const FONT: &str = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;";
-const INK: &str = "margin:0 0 16px;font-size:16px;line-height:24px;color:#1d2430;";
-const SOFT: &str = "margin:0 0 12px;font-size:14px;line-height:21px;color:#566071;";
-const LINK: &str = "color:#2b4fa3;word-break:break-all;";
+const FONT: &str = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
+const INK: &str = "margin:0 0 16px;font-size:16px;line-height:24px;color:#1d2430";
+const SOFT: &str = "margin:0 0 12px;font-size:14px;line-height:21px;color:#566071";
+const LINK: &str = "color:#2b4fa3;word-break:break-all";
 const BUTTON: &str = "display:inline-block;padding:12px 20px;border-radius:4px;background:#2b4fa3;color:#ffffff;\
-                      font-size:16px;line-height:20px;font-weight:600;text-decoration:none;";
+                      font-size:16px;line-height:20px;font-weight:600;text-decoration:none";
 
 pub(super) fn document(words: &Words, origin: &str) -> String {
     let subject = text::one_line(&words.subject, 150);
@@ -32,14 +32,14 @@ pub(super) fn document(words: &Words, origin: &str) -> String {
                     <title>{subject.clone()}</title>
                     <style inner_html=DARK></style>
                 </head>
-                <body class="ground" style="margin:0;padding:0;background:#f3f5f8;">
-                    <table role="presentation" style="width:100%;border-spacing:0;">
+                <body class="ground" style="margin:0;padding:0;background:#f3f5f8">
+                    <table role="presentation" style="width:100%;border-spacing:0">
                         <tr>
-                            <td style="padding:24px 12px;text-align:center;">
+                            <td style="padding:24px 12px;text-align:center">
                                 <table
                                     role="presentation"
                                     class="sheet"
-                                    style="width:100%;max-width:520px;margin:0 auto;border-spacing:0;background:#ffffff;border:1px solid #dfe3ea;border-radius:8px;"
+                                    style="width:100%;max-width:520px;margin:0 auto;border-spacing:0;background:#ffffff;border:1px solid #dfe3ea;border-radius:8px"
                                 >
                                     <tr>
                                         <td style=format!("padding:28px 24px;text-align:start;{FONT}")>
@@ -47,7 +47,7 @@ pub(super) fn document(words: &Words, origin: &str) -> String {
                                         </td>
                                     </tr>
                                 </table>
-                                <p class="soft" style=format!("{SOFT}{FONT}margin-top:16px;")>
+                                <p class="soft" style=format!("{SOFT};{FONT};padding:16px 0")>
                                     {format!("WorkingAgents · {origin}")}
                                 </p>
                             </td>
@@ -57,7 +57,8 @@ pub(super) fn document(words: &Words, origin: &str) -> String {
             </html>
         }
     });
-    format!("<!DOCTYPE html>{html}")
+    // What marks places for the browser's part of the pages has no meaning in a mail.
+    format!("<!DOCTYPE html>{}", html.replace("<!>", ""))
 }
 
 fn content(words: &Words, subject: String) -> impl IntoView + use<> {
@@ -69,7 +70,7 @@ fn content(words: &Words, subject: String) -> impl IntoView + use<> {
         .collect();
     let action = words.action.clone().map(|(label, href)| {
         view! {
-            <p style="margin:24px 0;">
+            <p style="margin:24px 0">
                 <a class="button" href=href style=BUTTON>
                     {label}
                 </a>
@@ -95,7 +96,7 @@ fn content(words: &Words, subject: String) -> impl IntoView + use<> {
         })
         .collect();
     view! {
-        <h1 class="ink" style="margin:0 0 16px;font-size:20px;line-height:28px;color:#1d2430;">{subject}</h1>
+        <h1 class="ink" style="margin:0 0 16px;font-size:20px;line-height:28px;color:#1d2430">{subject}</h1>
         {before}
         {action}
         {after}

@@ -8,6 +8,8 @@
 )]
 
 mod hostile;
+mod joining;
 mod look;
+mod mails;
 mod sample;
 mod snapshots;

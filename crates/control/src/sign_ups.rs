@@ -277,6 +277,7 @@ fn stem(name: &str) -> String {
     let mut stem = String::new();
     for c in name.to_lowercase().chars() {
         match plain(c) {
+            Some(letters) if stem.ends_with('-') => stem.push_str(letters.trim_start_matches('-')),
             Some(letters) => stem.push_str(letters),
             None if c.is_ascii_lowercase() || c.is_ascii_digit() => stem.push(c),
             None if !stem.ends_with('-') && !stem.is_empty() && c != '\'' && c != '’' => stem.push('-'),

@@ -7,6 +7,7 @@ use control::agents::NewAgent;
 use control::credentials::NewCredential;
 use control::directory::Directories;
 use control::ledger::{Ledger, LedgerSettings};
+use control::mail::Letter;
 use control::modules::NewModule;
 use control::tenants::{Created, NewOwner, NewTenant};
 use control::vault::MasterKeys;
@@ -79,12 +80,43 @@ impl TestWorld {
     async fn control(database: &TestDatabase, ambient: Ambient) -> Control {
         let pool = control::database::connect(&database.app_url(), 20).await.expect("the database answers");
         control::database::check(&pool).await.expect("the test database is one that a server accepts");
-        Control::new(pool, ambient, MasterKeys::from_base64([MASTER_KEY]).expect("32 bytes"))
+        Control::new(pool, ambient, MasterKeys::from_base64([MASTER_KEY]).expect("32 bytes")).sending_mail()
+    }
+
+    /// Takes every mail that is due out of the outbox, as if it were sent: to whom, and what.
+    pub async fn mails(&self) -> Vec<(String, Letter)> {
+        let mut mails = Vec::new();
+        loop {
+            let leased = control::mail::lease(&self.control, 100).await.expect("the outbox can be looked at");
+            if leased.is_empty() {
+                return mails;
+            }
+            for mail in leased {
+                control::mail::sent(&self.control, &mail).await.expect("a mail can be marked as sent");
+                mails.push((mail.to.email, mail.letter));
+            }
+        }
+    }
+
+    /// The only mail that is due, which must be to this address.
+    pub async fn mail_to(&self, email: &str) -> Letter {
+        let mails = self.mails().await;
+        let [(to, letter)] = <[_; 1]>::try_from(mails).expect("exactly one mail was posted");
+        assert_eq!(to, email, "to whom the mail goes");
+        letter
     }
 
     /// Another server's view of the same database.
     pub async fn another_control(&self) -> Control {
         Self::control(&self.database, Ambient::new(RealClock::new(), SeededEntropy::new(2))).await
+    }
+
+    /// The same database in an installation that sends no mail.
+    pub async fn silent_control(&self) -> Control {
+        let pool =
+            control::database::connect(&self.database.app_url(), 4).await.expect("the database answers");
+        let keys = MasterKeys::from_base64([MASTER_KEY]).expect("32 bytes");
+        Control::new(pool, self.control.ambient().clone(), keys)
     }
 
     /// Makes another organization in the same database.

@@ -1,6 +1,7 @@
 //! The dashboard as a browser meets it, over a database of its own.
 
 mod attack;
+mod joining;
 mod seeing;
 mod signing_in;
 mod watching;
@@ -52,6 +53,11 @@ impl Browser {
     }
 
     fn in_world(world: Arc<TestWorld>, origin: &str) -> Self {
+        Self::with(world, origin, |_| {})
+    }
+
+    /// At a dashboard that is set otherwise.
+    fn with(world: Arc<TestWorld>, origin: &str, set: impl FnOnce(&mut Settings)) -> Self {
         let site = std::env::temp_dir().join(format!("wa-dashboard-{}", std::process::id()));
         std::fs::create_dir_all(site.join("pkg")).unwrap();
         for name in ["app.css", "app.js", "app_bg.wasm"] {
@@ -63,7 +69,7 @@ impl Browser {
                 .unwrap();
         }
         let stop = CancellationToken::new();
-        let router = router(Settings {
+        let mut settings = Settings {
             control: world.control.clone(),
             site,
             origin: origin.to_owned(),
@@ -72,8 +78,9 @@ impl Browser {
             sign_up_open: true,
             development: true,
             stop: stop.clone(),
-        })
-        .unwrap();
+        };
+        set(&mut settings);
+        let router = router(settings).unwrap();
         Self { world, router, cookies: BTreeMap::new(), stop }
     }
 
