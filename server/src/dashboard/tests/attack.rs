@@ -17,13 +17,15 @@ use super::super::routes::Route;
 use super::{Browser, OURS};
 
 /// Addresses that are meant for whoever has no session.
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 11] = [
     "/",
     "/sign-in",
     "/sign-in/organization",
     "/sign-out",
     "/sign-up",
+    "/sign-up/sent",
     "/forgot",
+    "/forgot/sent",
     "/verify/{token}",
     "/reset/{token}",
     "/join/{token}",
