@@ -12,6 +12,7 @@ mod settings;
 use model::people::Slug;
 
 pub use joining::{CHOOSE, FORGOT, FORGOT_SENT, SIGN_IN, SIGN_OUT, SIGN_UP, SIGN_UP_SENT, reset, verify};
+pub use people::join;
 
 /// The places of one organization.
 #[derive(Clone, PartialEq, Eq, Debug)]

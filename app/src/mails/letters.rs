@@ -5,7 +5,7 @@ use control::mail::Letter;
 use model::Timestamp;
 
 use super::{Said, Words};
-use crate::{links, text};
+use crate::{links, text, wording};
 
 pub(super) fn words(letter: &Letter, origin: &str) -> Words {
     let at = |path: &str| format!("{origin}{path}");
@@ -67,6 +67,26 @@ pub(super) fn words(letter: &Letter, origin: &str) -> Words {
             ],
             action: Some(("Try another address", at(links::FORGOT))),
             after: vec![nothing_happens("nothing was changed")],
+        },
+        Letter::Invitation { organization, invited_by, unit, role, token, until } => Words {
+            subject: format!("Join {}", text::one_line(organization, 120)),
+            greets: None,
+            before: vec![format!(
+                "{} to join {} on WorkingAgents, where its people decide what their AI agents may do. You will be {} and sit \
+                 in {}.",
+                match invited_by {
+                    Some(person) => format!("{} invites you", name(person)),
+                    None => "You are invited".to_owned(),
+                },
+                name(organization),
+                wording::role(*role),
+                name(unit)
+            )],
+            action: Some(("Join", at(&links::join(token)))),
+            after: vec![
+                good_until(*until),
+                Said::Sentence("If you do not know what this is about, do nothing: without you it comes to nothing.".to_owned()),
+            ],
         },
         Letter::PasswordChanged { person, organization, at: when } => Words {
             subject: "Your password was changed".to_owned(),

@@ -120,4 +120,9 @@ impl Actor {
     pub(crate) async fn change(&self, control: &Control, deed: Deed, what: &str) -> Result<TenantTx, Error> {
         TenantTx::change(control, self.clone(), deed, what).await
     }
+
+    /// The same for what a person does to themselves alone, which no role has to include.
+    pub(crate) async fn change_self(&self, control: &Control, what: &str) -> Result<TenantTx, Error> {
+        TenantTx::change_self(control, self.clone(), what).await
+    }
 }

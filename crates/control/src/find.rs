@@ -202,7 +202,7 @@ async fn persons(tx: &mut TenantTx, question: &Question) -> Result<Vec<PersonHit
                        SELECT FROM find_words x WHERE x.tenant_id = $1 AND x.kind = 'user' AND x.subject = w.subject
                          AND starts_with(x.word, o)))
                  GROUP BY w.subject) AS f
-           JOIN users u ON u.tenant_id = $1 AND u.id = f.subject
+           JOIN users u ON u.tenant_id = $1 AND u.id = f.subject AND u.removed_at IS NULL
            JOIN units n ON n.tenant_id = $1 AND n.id = u.home_unit_id
            ORDER BY starts_with(fold(u.name), $4) DESC, f.exact DESC, lower(u.name), u.id LIMIT $5"#,
         tenant,

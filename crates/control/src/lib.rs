@@ -4,6 +4,7 @@
 //! door to a tenant's rows; and the function authorizes inside it. Pages, API and command line only call these.
 
 pub mod access;
+pub mod account;
 pub mod activity;
 pub mod actor;
 pub mod agents;
@@ -18,6 +19,7 @@ pub mod find;
 mod given;
 pub mod grants;
 pub mod home;
+pub mod invitations;
 pub mod ledger;
 pub mod mail;
 pub mod modules;
@@ -25,6 +27,7 @@ pub mod money;
 pub mod native;
 pub mod nodes;
 mod passwords;
+pub mod people;
 pub mod pulse;
 pub mod resets;
 pub mod revocations;

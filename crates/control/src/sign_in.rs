@@ -144,6 +144,27 @@ pub async fn sign_in(
     Ok(signed_in)
 }
 
+/// Whether a password is that of somebody who is signed in already. Wrong ones are counted as sign-ins of their address are,
+/// so that an open browser is no way around the limits.
+pub(crate) async fn is_password(
+    control: &Control,
+    email: &str,
+    password: &SecretString,
+    stored: Option<String>,
+    from: Option<IpAddr>,
+) -> Result<bool, Error> {
+    let limits = limits(email, from);
+    for limit in &limits {
+        limit.count(control).await??;
+    }
+    let stored = stored.unwrap_or_else(|| passwords::DUMMY.to_owned());
+    let fits = passwords::verify(password, stored).await?;
+    if fits {
+        forgive(control, &limits).await?;
+    }
+    Ok(fits)
+}
+
 /// A signed-in person and where they are, at one request.
 #[derive(Clone, Debug)]
 pub struct Present {

@@ -59,6 +59,18 @@ impl TenantTx {
         what: &str,
     ) -> Result<Self, Error> {
         permit(&actor, deed, what)?;
+        Self::through_gate(control, actor).await
+    }
+
+    /// For what a person does to themselves alone, and can do but once.
+    pub(crate) async fn change_self(control: &Control, actor: Actor, what: &str) -> Result<Self, Error> {
+        match actor.user_id() {
+            Some(_) => Self::through_gate(control, actor).await,
+            None => Err(Error::not_found(what)),
+        }
+    }
+
+    async fn through_gate(control: &Control, actor: Actor) -> Result<Self, Error> {
         let mut tx = begun(control, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         sqlx::query!("SELECT take_gate($1, $2)", actor.tenant().uuid(), control.ambient().random_uuid())
             .fetch_one(&mut *tx)

@@ -63,7 +63,11 @@ async fn every_table_is_a_tenants_and_protected_or_has_a_reason_not_to_be() {
     .await;
     assert_eq!(
         wider,
-        ["tenants.lookup for workingagents_lookup", "users.lookup for workingagents_lookup"],
+        [
+            "invitations.lookup for workingagents_lookup",
+            "tenants.lookup for workingagents_lookup",
+            "users.lookup for workingagents_lookup",
+        ],
         "policies that let more through"
     );
 }
@@ -209,6 +213,7 @@ async fn functions_that_run_as_somebody_else_are_few_and_pinned() {
             "sign_in_candidates",
             "tenant_ids",
             "tenant_of_endpoint",
+            "tenant_of_invitation",
             "tenant_of_slug",
         ]
     );

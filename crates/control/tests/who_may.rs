@@ -15,7 +15,7 @@ use control::modules::{self, NewModule, connections};
 use control::revocations::{self, Target};
 use control::units::{self, NewUnit};
 use control::users::{self, NewUser};
-use control::{Actor, Error, grants, tenants};
+use control::{Actor, Error, account, grants, invitations, people, tenants};
 use model::access::Grantee;
 use model::people::{Role, UnitKind};
 use model::{AgentId, Currency, Money};
@@ -65,7 +65,41 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     let new = NewUnit { parent: None, kind: UnitKind::Team, name: "New".to_owned() };
     attempt!("unit.create", units::create(control, actor, new));
     attempt!("unit.rename", units::rename(control, actor, unit, "Other"));
+    let spare = NewUnit { parent: None, kind: UnitKind::Team, name: "Spare".to_owned() };
+    let spare = units::create(control, operator, spare).await.unwrap();
+    attempt!("unit.tree", people::tree(control, actor));
+    attempt!("unit.read", people::unit(control, actor, spare));
+    attempt!("unit.moving", units::moving(control, actor, spare, Some(unit)));
+    attempt!("unit.move", units::move_to(control, actor, spare, Some(unit)));
+    attempt!("unit.archiving", units::archiving(control, actor, spare));
+    attempt!("unit.archive empty", units::archive(control, actor, spare));
     attempt!("user.list", users::list(control, actor));
+    attempt!("user.read", people::person(control, actor, ada));
+    attempt!("user.list own", people::people(control, actor, &people::Sought::default()));
+    attempt!("session.list", account::sessions(control, actor, ada));
+    attempt!("session.list owner", account::sessions(control, actor, world.tenant.owner));
+    attempt!("session.end", account::end_others(control, actor, ada, None));
+    attempt!("account.read own", account::own(control, actor));
+    attempt!("account.change own", account::change(control, actor, "Tess", None));
+    let sending = control.clone().sending_mail();
+    let member = Role::Member;
+    attempt!("invitation.send", invitations::invite(&sending, actor, "x@example.com", unit, member));
+    attempt!(
+        "invitation.send owner",
+        invitations::invite(&sending, actor, "o@example.com", unit, Role::Owner)
+    );
+    attempt!("invitation.list", invitations::list(control, actor, 0));
+    invitations::invite(&sending, operator, "y@example.com", unit, member).await.unwrap();
+    let waiting = invitations::list(control, operator, 0).await.unwrap().0;
+    let waiting = waiting.iter().find(|it| it.email == "y@example.com").unwrap().id;
+    attempt!("invitation.resend", invitations::resend(&sending, actor, waiting));
+    attempt!("invitation.withdraw", invitations::withdraw(control, actor, waiting));
+    attempt!("user.parting", users::parting(control, actor, ada));
+    attempt!("user.parting owner", users::parting(control, actor, world.tenant.owner));
+    let bob = user(world, "Bob", Some(Role::Member)).await;
+    attempt!("user.remove", users::remove(control, actor, bob, users::Agents::Stop));
+    let second = user(world, "Second", Some(Role::Owner)).await;
+    attempt!("user.remove owner", users::remove(control, actor, second, users::Agents::Stop));
     let new = |role| NewUser {
         email: format!("new{}@acme.example", u8::from(role == Some(Role::Owner))),
         name: "New".to_owned(),

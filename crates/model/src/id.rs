@@ -114,6 +114,8 @@ ids! {
     ToolId = "tool";
     /// One permission key given to one grantee.
     GrantId = "grant";
+    /// Somebody who may join.
+    InvitationId = "inv";
     /// A role held by a person, tenant-wide or on a unit.
     RoleAssignmentId = "hold";
     /// A price.

@@ -57,6 +57,11 @@ impl Typed {
         if self.maybe(name).is_none() { Ok(None) } else { self.chosen(name, wanted).map(Some) }
     }
 
+    /// Whether these are the very fields of a query.
+    pub(super) fn is_query(&self, query: &str) -> bool {
+        Self::read(query.as_bytes()).is_ok_and(|fields| fields == *self)
+    }
+
     /// The form again, with what was typed.
     pub(super) fn form(&self) -> Form {
         Form::new(self.0.clone())

@@ -641,7 +641,7 @@ async fn reach(tx: &mut TenantTx, grantee: Grantee) -> Result<Reach, Error> {
                    SELECT (SELECT count(*) FROM agents a
                            WHERE a.tenant_id = $1 AND a.home_unit_id IN (SELECT id FROM inside)) AS "agents!",
                           (SELECT count(*) FROM users p
-                           WHERE p.tenant_id = $1 AND (p.home_unit_id IN (SELECT id FROM inside) OR EXISTS (
+                           WHERE p.tenant_id = $1 AND p.removed_at IS NULL AND (p.home_unit_id IN (SELECT id FROM inside) OR EXISTS (
                                SELECT FROM memberships m
                                WHERE m.tenant_id = $1 AND m.user_id = p.id AND m.unit_id IN (SELECT id FROM inside))))
                               AS "people!""#,

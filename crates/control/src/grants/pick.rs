@@ -226,7 +226,7 @@ pub(super) async fn people(
            SELECT u.id, u.name, n.name AS note, u.standing, count(*) OVER () AS "total!"
            FROM users u
            JOIN units n ON n.tenant_id = u.tenant_id AND n.id = u.home_unit_id
-           WHERE u.tenant_id = $1
+           WHERE u.tenant_id = $1 AND u.removed_at IS NULL
              AND (strpos(lower(u.name), lower($2)) > 0 OR strpos(u.email, lower($2)) > 0)
              AND ($3::uuid IS NULL OR u.home_unit_id IN (SELECT id FROM inside) OR EXISTS (
                  SELECT FROM memberships m
@@ -326,7 +326,7 @@ pub(super) async fn by_id(tx: &mut TenantTx, wanted: &[Grantee]) -> Result<HashM
         let found = sqlx::query!(
             "SELECT u.id, u.name, n.name AS note, u.standing FROM users u
              JOIN units n ON n.tenant_id = u.tenant_id AND n.id = u.home_unit_id
-             WHERE u.tenant_id = $1 AND u.id = ANY ($2)",
+             WHERE u.tenant_id = $1 AND u.id = ANY ($2) AND u.removed_at IS NULL",
             tenant,
             &users,
         )

@@ -56,7 +56,7 @@ pub async fn first_steps(control: &Control, actor: &Actor) -> Result<Option<Firs
                   EXISTS (SELECT FROM modules m JOIN tools t ON t.tenant_id = m.tenant_id AND t.module_id = m.id
                           WHERE m.tenant_id = $1 AND m.standing = 'live' AND t.standing = 'approved') AS "module!",
                   EXISTS (SELECT FROM units WHERE tenant_id = $1 AND kind = 'team' AND archived_at IS NULL) AS "team!",
-                  EXISTS (SELECT FROM users WHERE tenant_id = $1 AND id <> $2) AS "others!",
+                  EXISTS (SELECT FROM users WHERE tenant_id = $1 AND id <> $2 AND removed_at IS NULL) AS "others!",
                   EXISTS (SELECT FROM grants WHERE tenant_id = $1) AS "granted!",
                   EXISTS (SELECT FROM credentials WHERE tenant_id = $1) AS "connected!",
                   EXISTS (SELECT FROM calls WHERE tenant_id = $1) AS "called!""#,

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use model::Timestamp;
+use model::people::Role;
 use serde::{Deserialize, Serialize};
 
 /// A mail to be written. A variant's fields are what its words need and nothing more. Letters wait in the database across
@@ -43,6 +44,21 @@ pub enum Letter {
     },
     /// A new password was asked for at an address that has no account.
     ResetUnknown,
+    /// Somebody may join an organization.
+    Invitation {
+        /// The organization's name.
+        organization: String,
+        /// The person who invites; none: whoever runs the installation.
+        invited_by: Option<String>,
+        /// The unit that they will sit in.
+        unit: String,
+        /// What they will be.
+        role: Role,
+        /// The secret in the link.
+        token: String,
+        /// Until when the link is good.
+        until: Timestamp,
+    },
     /// A password is another one now.
     PasswordChanged {
         /// Their name.
@@ -62,6 +78,7 @@ impl Letter {
             Self::SignUpKnown { .. } => "sign_up_known",
             Self::ResetPassword { .. } => "reset_password",
             Self::ResetUnknown => "reset_unknown",
+            Self::Invitation { .. } => "invitation",
             Self::PasswordChanged { .. } => "password_changed",
         }
     }
@@ -73,6 +90,8 @@ impl Letter {
             Self::VerifySignUp { until, .. }
             | Self::SignUpKnown { until, .. }
             | Self::ResetPassword { until, .. } => day.min(*until),
+            // Who was away can still use it on the sixth day.
+            Self::Invitation { until, .. } => *until,
             Self::ResetUnknown | Self::PasswordChanged { .. } => day,
         }
     }

@@ -1,5 +1,7 @@
-//! People of a tenant: made, put into units, suspended. What they may do is beside, in `roles`.
+//! People of a tenant: made, put into units, suspended. What they may do is beside, in `roles`; how they leave for good, in
+//! `removing`.
 
+mod removing;
 mod roles;
 mod store;
 
@@ -14,6 +16,8 @@ use crate::mail::{self, Letter, To};
 use crate::tx::TenantTx;
 use crate::{Actor, Control, Error, given, passwords, sessions, settings, units};
 
+pub use removing::{Agents, Parting, leave, parting, remove};
+pub(crate) use roles::is_owner;
 pub use roles::{give_role, take_role};
 pub(crate) use store::one;
 
@@ -81,7 +85,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser, hash: Option<String
     Ok(id)
 }
 
-/// Everybody, by name.
+/// Everybody who was not removed, by name.
 pub async fn list(control: &Control, actor: &Actor) -> Result<Vec<UserLine>, Error> {
     let mut tx = actor.read(control).await?;
     tx.authorize(Deed::ReadPeople, "list of people")?;
@@ -122,6 +126,9 @@ async fn stand(control: &Control, actor: &Actor, user: UserId, standing: Standin
     }
     store::set_standing(&mut tx, user, standing).await?;
     if standing == Standing::Suspended {
+        // Else they would come back to life with the person.
+        let tenant = tx.tenant();
+        sessions::end_all(tx.conn(), tenant, user, None).await?;
         roles::some_owner_is_left(&mut tx, &person.name).await?;
     }
     let action = if standing == Standing::Active { "user.resume" } else { "user.suspend" };

@@ -106,7 +106,7 @@ pub(super) async fn give(tx: &mut TenantTx, user: UserId, name: &str, held: Held
     tx.audit("role.give", "user", user, name, json!({ "role": held.role, "unit": held.unit })).await
 }
 
-pub(super) async fn is_owner(tx: &mut TenantTx, user: UserId) -> Result<bool, Error> {
+pub(crate) async fn is_owner(tx: &mut TenantTx, user: UserId) -> Result<bool, Error> {
     let tenant = tx.tenant_uuid();
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM role_assignments WHERE tenant_id = $1 AND user_id = $2 AND role = 'owner') AS "is!""#,

@@ -31,18 +31,18 @@ pub(super) async fn insert(
     .execute(tx.conn())
     .await
     .map_err(|error| {
-        Error::taken(error, "users_tenant_id_email_key", "email_taken", || {
+        Error::taken(error, "users_address", "email_taken", || {
             format!("somebody here has the address {email} already")
         })
     })?;
     Ok(())
 }
 
-/// One person of the tenant, suspended or not.
+/// One person of the tenant, suspended or not. Who was removed is nobody any more.
 pub(crate) async fn one(tx: &mut TenantTx, user: UserId) -> Result<UserView, Error> {
     let tenant = tx.tenant_uuid();
     let row = sqlx::query!(
-        "SELECT id, name, email, home_unit_id, standing FROM users WHERE tenant_id = $1 AND id = $2",
+        "SELECT id, name, email, home_unit_id, standing FROM users WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL",
         tenant,
         user.uuid(),
     )
@@ -58,12 +58,15 @@ pub(crate) async fn one(tx: &mut TenantTx, user: UserId) -> Result<UserView, Err
     })
 }
 
-pub(super) async fn by_email(tx: &mut TenantTx, email: &str) -> Result<Option<UserView>, Error> {
+pub(crate) async fn by_email(tx: &mut TenantTx, email: &str) -> Result<Option<UserView>, Error> {
     let tenant = tx.tenant_uuid();
-    let found =
-        sqlx::query_scalar!("SELECT id FROM users WHERE tenant_id = $1 AND email = $2", tenant, email)
-            .fetch_optional(tx.conn())
-            .await?;
+    let found = sqlx::query_scalar!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND email = $2 AND removed_at IS NULL",
+        tenant,
+        email
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     match found {
         Some(id) => Ok(Some(one(tx, id.into()).await?)),
         None => Ok(None),
@@ -76,7 +79,7 @@ pub(super) async fn all(tx: &mut TenantTx) -> Result<Vec<UserLine>, Error> {
         r#"SELECT u.id, u.name, u.email, u.home_unit_id, u.standing, u.password_hash IS NOT NULL AS "has_password!",
                   ARRAY(SELECT m.unit_id FROM memberships m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id)
                       AS "units!"
-           FROM users u WHERE u.tenant_id = $1 ORDER BY lower(u.name), u.id"#,
+           FROM users u WHERE u.tenant_id = $1 AND u.removed_at IS NULL ORDER BY lower(u.name), u.id"#,
         tenant,
     )
     .fetch_all(tx.conn())

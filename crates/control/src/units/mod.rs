@@ -1,4 +1,7 @@
-//! Departments and teams: the tenant's tree.
+//! Departments and teams: the tenant's tree. What moving and archiving a unit change is beside.
+
+mod archiving;
+mod moving;
 
 use std::collections::HashMap;
 
@@ -9,6 +12,9 @@ use serde_json::json;
 use crate::authority::Deed;
 use crate::tx::TenantTx;
 use crate::{Actor, Control, Error, given, rows};
+
+pub use archiving::{Archiving, archive, archiving};
+pub use moving::{Inherited, Moving, move_to, moving};
 
 /// How deep the tree may be. People read paths; nobody reads one longer than this.
 const DEEPEST: usize = 32;
@@ -108,75 +114,41 @@ pub async fn rename(control: &Control, actor: &Actor, unit: UnitId, name: &str) 
     tx.commit().await
 }
 
-/// Takes an empty unit out of the tree. It stays on the record of past calls.
-///
-/// # Errors
-/// `unit_not_empty` while units, people or agents are in it.
-pub async fn archive(control: &Control, actor: &Actor, unit: UnitId) -> Result<(), Error> {
-    let mut tx = actor.change(control, Deed::ChangePeople, "unit").await?;
-    let name = one(&mut tx, unit).await?.name;
-    let (tenant, now) = (tx.tenant_uuid(), tx.now());
-    let inside = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM units u WHERE u.tenant_id = $1 AND u.parent_id = $2 AND u.archived_at IS NULL)
-                      AS "units!",
-                  (SELECT count(*) FROM users p WHERE p.tenant_id = $1 AND (p.home_unit_id = $2 OR EXISTS (
-                      SELECT FROM memberships m WHERE m.tenant_id = $1 AND m.user_id = p.id AND m.unit_id = $2)))
-                      AS "people!",
-                  (SELECT count(*) FROM agents a WHERE a.tenant_id = $1 AND a.home_unit_id = $2 AND a.retired_at IS NULL)
-                      AS "agents!""#,
-        tenant,
-        unit.uuid(),
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    if inside.units + inside.people + inside.agents > 0 {
-        return Err(Error::refused(
-            "unit_not_empty",
-            format!(
-                "unit “{name}” still holds {} units, {} people and {} agents: move them first",
-                inside.units, inside.people, inside.agents
-            ),
-        ));
-    }
-    sqlx::query!(
-        "UPDATE units SET archived_at = $3 WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        unit.uuid(),
-        now
-    )
-    .execute(tx.conn())
-    .await?;
-    // What was given to the unit would otherwise come back to life with it, unseen.
-    let grants =
-        sqlx::query!("DELETE FROM grants WHERE tenant_id = $1 AND unit_id = $2", tenant, unit.uuid())
-            .execute(tx.conn())
-            .await?
-            .rows_affected();
-    let roles = sqlx::query!(
-        "DELETE FROM role_assignments WHERE tenant_id = $1 AND unit_id = $2",
-        tenant,
-        unit.uuid()
-    )
-    .execute(tx.conn())
-    .await?
-    .rows_affected();
-    tx.audit("unit.archive", "unit", unit, &name, json!({ "grants_revoked": grants, "roles_taken": roles }))
-        .await?;
-    tx.commit().await
-}
-
 /// The names from the top down to a unit. Empty when the unit is not among those given.
 pub fn path(units: &[UnitView], unit: UnitId) -> Vec<&str> {
+    line(units, unit).into_iter().map(|unit| unit.name.as_str()).collect()
+}
+
+/// The units from the top down to a unit, itself included. Empty when it is not among those given.
+pub fn line(units: &[UnitView], unit: UnitId) -> Vec<&UnitView> {
     let by_id: HashMap<UnitId, &UnitView> = units.iter().map(|unit| (unit.id, unit)).collect();
     let mut path = Vec::new();
     let mut next = by_id.get(&unit);
     // Bounded, should the rows ever form a circle.
     while let Some(unit) = next.filter(|_| path.len() <= DEEPEST) {
-        path.push(unit.name.as_str());
+        path.push(*unit);
         next = unit.parent.and_then(|parent| by_id.get(&parent));
     }
     path.reverse();
     path
+}
+
+/// A unit and all below it, of those given; the unit first.
+pub(crate) fn below(units: &[UnitView], top: UnitId) -> Vec<UnitId> {
+    let mut children: HashMap<UnitId, Vec<UnitId>> = HashMap::new();
+    for unit in units {
+        if let Some(parent) = unit.parent {
+            children.entry(parent).or_default().push(unit.id);
+        }
+    }
+    let mut found = vec![top];
+    let mut next = 0;
+    while let Some(unit) = found.get(next).copied() {
+        // Taken out, so that each is visited once even if the rows form a circle.
+        found.extend(children.remove(&unit).unwrap_or_default());
+        next += 1;
+    }
+    found
 }
 
 /// One unit that is not archived.
@@ -198,7 +170,7 @@ pub(crate) async fn one(tx: &mut TenantTx, unit: UnitId) -> Result<UnitView, Err
     })
 }
 
-async fn live(tx: &mut TenantTx) -> Result<Vec<UnitView>, Error> {
+pub(crate) async fn live(tx: &mut TenantTx) -> Result<Vec<UnitView>, Error> {
     let tenant = tx.tenant_uuid();
     sqlx::query!(
         "SELECT id, parent_id, kind, name FROM units WHERE tenant_id = $1 AND archived_at IS NULL ORDER BY lower(name), id",
