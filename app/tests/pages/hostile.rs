@@ -67,6 +67,7 @@ const ELEMENTS: &[&str] = &[
     "div",
     "dl",
     "dt",
+    "fieldset",
     "figcaption",
     "figure",
     "form",
@@ -78,6 +79,7 @@ const ELEMENTS: &[&str] = &[
     "html",
     "input",
     "label",
+    "legend",
     "leptos-children",
     "leptos-island",
     "li",
@@ -103,6 +105,7 @@ const ELEMENTS: &[&str] = &[
     "table",
     "tbody",
     "td",
+    "textarea",
     "th",
     "thead",
     "time",
@@ -114,7 +117,7 @@ const ELEMENTS: &[&str] = &[
     "caption",
 ];
 
-fn is_harmless(what: &str, html: &str, scripts: usize) {
+pub(crate) fn is_harmless(what: &str, html: &str, scripts: usize) {
     for hidden in ['\0', '\r', '\u{1B}', '\u{202E}', '\u{2066}', '\u{E0041}'] {
         assert!(!html.contains(hidden), "{what}: {hidden:?} reaches the page");
     }
@@ -132,7 +135,7 @@ fn is_harmless(what: &str, html: &str, scripts: usize) {
     assert_eq!(tags.iter().filter(|(name, _)| name == "script").count(), scripts, "{what}");
 }
 
-fn visit() -> Visit {
+pub(crate) fn visit() -> Visit {
     let bad = || HOSTILE.to_owned();
     Visit { organization: bad(), person: bad(), roles: vec![bad()], ..sample::visit() }
 }

@@ -11,5 +11,6 @@ mod hostile;
 mod joining;
 mod look;
 mod mails;
+mod people;
 mod sample;
 mod snapshots;

@@ -41,7 +41,7 @@ fn open(site: &Site, token: &str, welcome: &Welcome, form: &Form) -> String {
                 "."
             </p>
             <form class="stack" method="post" action=links::join(token) novalidate="">
-                <input type="hidden" name="username" value=welcome.email.clone() autocomplete="username" />
+                <input type="hidden" name="username" value=text::one_line(&welcome.email, 254) autocomplete="username" />
                 <TextField form=form.clone() name="name" label="Your name" autocomplete="name" />
                 <TextField
                     form=form.clone()

@@ -120,7 +120,7 @@ fn password(visit: &Visit, account: &Account, form: &Form) -> impl IntoView + us
                 <h2>"Password"</h2>
                 <p class="note">"All other browsers are signed out, and a mail tells you of it."</p>
                 <form class="sheet" method="post" action=links.my_password() novalidate="">
-                    <input type="hidden" name="username" value=account.email.clone() autocomplete="username" />
+                    <input type="hidden" name="username" value=text::one_line(&account.email, 254) autocomplete="username" />
                     <TextField
                         form=form.clone()
                         name="old_password"

@@ -110,7 +110,7 @@ pub async fn set_password(
     if !fits {
         return Err(Error::invalid("old_password", "this is not your password"));
     }
-    let hash = passwords::hash(control.ambient(), new).await?;
+    let hash = passwords::hash(control, Some(actor.tenant()), new).await?;
     let mut tx = actor.write(control).await?;
     let person = users::one(&mut tx, user).await?;
     users::replace_password(control, &mut tx, &person, &hash, None).await?;

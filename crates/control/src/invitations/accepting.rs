@@ -82,7 +82,7 @@ pub async fn accept(
     let found = find(control, token).await?.ok_or_else(over)?;
     let Standing::Open(welcome) = &found.standing else { return Err(over()) };
     let name = given::name("name", name, 120)?;
-    let hash = passwords::hash(control.ambient(), password).await?;
+    let hash = passwords::hash(control, Some(found.tenant), password).await?;
     let stamp = Stamp::of(Some(&hash));
     // Whoever invited makes the account, as far as they may at this moment.
     let host = host(control, &found).await?.ok_or_else(over)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::tx::TenantTx;
-use crate::{Error, given};
+use crate::{Error, given, settings};
 
 /// Most people invited at once.
 pub const MOST: usize = 200;
@@ -58,7 +58,7 @@ pub(super) fn read(list: &str) -> Result<Result<Vec<(usize, String)>, Vec<LineEr
     Ok(if wrong.is_empty() { Ok(emails) } else { Err(wrong) })
 }
 
-/// Who of a list is here already, or was invited and has not come yet.
+/// Who of a list is here already, was invited and has not come yet, or may not be invited by the organization's own rule.
 pub(super) async fn known(tx: &mut TenantTx, emails: &[(usize, String)]) -> Result<Vec<LineError>, Error> {
     let addresses: Vec<String> = emails.iter().map(|(_, email)| email.clone()).collect();
     let (tenant, now) = (tx.tenant_uuid(), tx.now());
@@ -87,6 +87,14 @@ pub(super) async fn known(tx: &mut TenantTx, emails: &[(usize, String)]) -> Resu
         } else if open.contains(email) {
             let sentence = "was invited and has not come yet: send it again from the list";
             wrong.push(LineError::new(*line, email, sentence));
+        } else if let Err(error) = settings::may_be_invited(tx, email).await {
+            match error {
+                Error::Invalid { sentence, .. } => {
+                    let sentence = format!("may not be invited: {sentence}");
+                    wrong.push(LineError::new(*line, email, sentence));
+                }
+                other => return Err(other),
+            }
         }
     }
     Ok(wrong)

@@ -14,7 +14,7 @@ use crate::actor::Who;
 use crate::authority::Deed;
 use crate::mail::{self, Letter, To};
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error, rows, units};
+use crate::{Actor, Control, Error, rows, settings, units};
 
 pub use accepting::{Standing, Welcome, accept, opened};
 pub use lines::{LineError, MOST};
@@ -285,7 +285,9 @@ async fn post(
         token,
         until: tx.now() + LASTS,
     };
-    mail::post(control, tx.conn(), To::address(email), letter).await?;
+    let sender = settings::mail_sender(tx).await?;
+    let to = To::address(email).on_behalf_of(sender.name, sender.reply_to);
+    mail::post(control, tx.conn(), to, letter).await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod attack;
 mod joining;
+mod people;
 mod seeing;
 mod signing_in;
 mod watching;
@@ -14,7 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use control::ledger::Ledger;
-use http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use model::CallId;
@@ -54,6 +55,13 @@ impl Browser {
 
     fn in_world(world: Arc<TestWorld>, origin: &str) -> Self {
         Self::with(world, origin, |_| {})
+    }
+
+    /// At the dashboard of an installation that sends mail.
+    async fn sending_mail() -> Self {
+        let world = Arc::new(TestWorld::in_real_time().await);
+        let control = world.control.clone().sending_mail();
+        Self::with(world, OURS, |settings| settings.control = control)
     }
 
     /// At a dashboard that is set otherwise.
@@ -120,7 +128,7 @@ impl Browser {
     }
 
     async fn get(&mut self, path: &str) -> Page {
-        self.page(Request::get(path).body(Body::empty()).unwrap()).await
+        self.page(Request::get(path).header(ACCEPT, "text/html").body(Body::empty()).unwrap()).await
     }
 
     fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
