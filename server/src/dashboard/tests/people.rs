@@ -312,7 +312,7 @@ async fn roles_and_units_of_a_person_change_on_their_page() {
 
 #[tokio::test]
 async fn a_member_finds_themselves_and_no_button_that_would_be_refused() {
-    let mut browser = owner().await;
+    let browser = owner().await;
     let mia = person(&browser, "Mia", Some(Role::Member)).await;
     let ada = person(&browser, "Ada", None).await;
     let unit = browser.world.tenant.unit;
