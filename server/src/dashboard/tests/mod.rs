@@ -3,6 +3,7 @@
 mod attack;
 mod joining;
 mod people;
+mod agents;
 mod seeing;
 mod signing_in;
 mod watching;
