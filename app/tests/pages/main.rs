@@ -7,6 +7,7 @@
     reason = "test code outside of test functions"
 )]
 
+mod agents;
 mod hostile;
 mod joining;
 mod look;
