@@ -144,6 +144,13 @@ pub async fn grantees(
     }
 }
 
+/// One who may be given keys, by name.
+pub async fn grantee(control: &Control, actor: &Actor, grantee: Grantee) -> Result<Named, Error> {
+    let mut tx = actor.read(control).await?;
+    tx.authorize(Deed::ReadGrants, "grantee")?;
+    one(&mut tx, grantee).await
+}
+
 /// The roles whose word contains a text.
 pub(super) fn roles(text: &str) -> Found<Named> {
     let wanted = text.to_lowercase();

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use model::access::{Grantee, PermissionKey};
 use model::people::UnitKind;
 use model::{AgentId, CallId, GrantId, Timestamp, UnitId, UserId};
-use policy::{Consequence, Facts, GrantFact, Way};
+pub use policy::Way;
+use policy::{Consequence, Facts, GrantFact};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
