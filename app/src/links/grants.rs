@@ -34,8 +34,7 @@ impl Links {
 
     /// One key and one who may or may not have it.
     pub fn grant_cell(&self, key: &PermissionKey, grantee: Grantee) -> String {
-        let (name, value) = grantee_pair(grantee);
-        with(self.at("grants/cell"), &pairs([("key", key.to_string()), (name, value)]))
+        with(self.at("grants/cell"), &pairs([("at", item(key, grantee))]))
     }
 
     /// Giving a key. What is known already is filled in; what is not is asked for. A module's name stands for its keys.
@@ -82,6 +81,16 @@ pub fn grantee_pair(grantee: Grantee) -> (&'static str, String) {
         Grantee::Role(role) => ("role", role.to_string()),
         Grantee::User(id) => ("user", id.to_string()),
         Grantee::Agent(id) => ("agent", id.to_string()),
+    }
+}
+
+/// A key and whose, as addresses and forms carry it: `crm:write@unit_0191…`.
+pub fn item(key: &PermissionKey, grantee: Grantee) -> String {
+    match grantee {
+        Grantee::Role(role) => format!("{key}@role_{role}"),
+        Grantee::Unit(id) => format!("{key}@{id}"),
+        Grantee::User(id) => format!("{key}@{id}"),
+        Grantee::Agent(id) => format!("{key}@{id}"),
     }
 }
 

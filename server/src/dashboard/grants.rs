@@ -2,7 +2,7 @@
 
 use app::data::grants as data;
 use app::document::Notice;
-use app::pages::grants::query::{Asked, ListQuery, MatrixQuery, NewQuery, Wrong, fields, grantee, key};
+use app::pages::grants::query::{self, Asked, ListQuery, MatrixQuery, NewQuery, Wrong, fields};
 use app::pages::grants::review;
 use app::pieces::field::{FORM, FieldError};
 use app::pieces::form::Form;
@@ -55,11 +55,14 @@ async fn cell(
     State(dashboard): State<Dashboard>,
     person: Person,
     RawQuery(query): RawQuery,
-) -> Result<Html<String>, Refusal> {
-    let fields = fields(&query.unwrap_or_default());
-    let key = key(&fields).flatten().ok_or(Refusal::NotFound)?;
-    let grantee = grantee(&fields).flatten().ok_or(Refusal::NotFound)?;
-    Ok(Html(data::cell(&dashboard.control, &person.actor, &person.visit, &key, grantee).await?))
+) -> Result<Response, Refusal> {
+    if !may(&person.actor, Deed::ReadGrants) {
+        return Err(Refusal::NotFound);
+    }
+    let at = query::cell(&fields(&query.unwrap_or_default())).ok_or(Refusal::NotFound)?;
+    let Some((key, grantee)) = at else { return Ok(Redirect::to(&person.links.grants()).into_response()) };
+    let page = data::cell(&dashboard.control, &person.actor, &person.visit, &key, grantee).await?;
+    Ok(Html(page).into_response())
 }
 
 /// Grants as a list.
@@ -153,9 +156,9 @@ async fn wrong(
     let form = typed.unwrap_or_else(|| Form::new(fields.to_vec())).wrong(errors);
     let of_matrix = fields.iter().any(|(name, _)| name == "cell" || name == "was")
         || !fields.iter().any(|(name, _)| name == "give" || name == "revoke");
-    let (path, query) = came_from.split_once('?').unwrap_or((&came_from, ""));
+    let (path, shown) = came_from.split_once('?').unwrap_or((&came_from, ""));
     if of_matrix && path == person.links.grants() {
-        let query = MatrixQuery::read(&app::pages::grants::query::fields(query)).ok_or(Refusal::NotFound)?;
+        let query = MatrixQuery::read(&query::fields(shown)).ok_or(Refusal::NotFound)?;
         let page = data::matrix(&dashboard.control, &person.actor, &person.visit, query, Some(form)).await?;
         return Ok(form::again(page));
     }

@@ -7,9 +7,10 @@ use leptos::prelude::*;
 use model::access::{Grantee, PermissionKey};
 use model::catalog::{ModuleStanding, ToolStanding};
 
-use super::query::{Asked, item};
+use super::query::Asked;
 use super::{count, end_field, plain_name, until, when, whom};
 use crate::document::{self, Crumb, Visit};
+use crate::links::grants::item;
 use crate::links::{Links, Place};
 use crate::pieces::form::{Form, hidden};
 use crate::pieces::head::PageHead;

@@ -8,10 +8,11 @@ use leptos::prelude::*;
 use model::access::Grantee;
 use model::catalog::{ModuleStanding, ToolStanding};
 
-use super::query::{MatrixQuery, item};
+use super::query::MatrixQuery;
 use super::{Tab, count, end_field, head, kind_icon, kind_word, pages, plain_name, whom_with_note};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
+use crate::links::grants::item;
 use crate::links::{Links, Place};
 use crate::pieces::field::{ErrorSummary, FORM};
 use crate::pieces::form::{Form, hidden};
@@ -456,6 +457,7 @@ fn cell_view(around: &Around, at: usize, row: &KeyRow, cell: &Cell, column: &Nam
                 {said}
             </a>
             {also}
+            " "
             {below}
         </td>
     }

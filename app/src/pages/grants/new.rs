@@ -4,11 +4,12 @@ use control::grants::pick::{Found, KeyChoice, Kind, Named};
 use leptos::prelude::*;
 use model::access::{Grantee, PermissionKey};
 
-use super::query::{NewQuery, item};
+use super::query::NewQuery;
 use super::{end_field, kind_icon, kind_word, pages, plain_name};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
-use crate::links::{Place, grants::grantee_pair};
+use crate::links::Place;
+use crate::links::grants::{grantee_pair, item};
 use crate::pieces::form::{Form, hidden};
 use crate::pieces::head::PageHead;
 use crate::{text, wording};

@@ -14,7 +14,7 @@ use form_urlencoded::Serializer;
 use model::access::{Grantee, PermissionKey};
 use model::{Timestamp, UnitId, Zone};
 
-use crate::links::grants::grantee_pair;
+use crate::links::grants::{grantee_pair, item};
 
 /// The longest text that is looked for.
 const TEXT: usize = 100;
@@ -63,8 +63,16 @@ pub fn grantee(fields: Fields<'_>) -> Option<Option<Grantee>> {
     Some(None)
 }
 
+/// The cell that a query names: `at=crm:write@unit_…`. The outer none: it cannot be.
+pub fn cell(fields: Fields<'_>) -> Option<Option<(PermissionKey, Grantee)>> {
+    match value(fields, "at") {
+        None => Some(None),
+        Some(text) => read_item(text).map(Some),
+    }
+}
+
 /// A key that a query names. The outer none: it is no key.
-pub fn key(fields: Fields<'_>) -> Option<Option<PermissionKey>> {
+fn key(fields: Fields<'_>) -> Option<Option<PermissionKey>> {
     match value(fields, "key") {
         None => Some(None),
         Some(text) => text.parse().ok().map(Some),
@@ -303,16 +311,7 @@ impl NewQuery {
     }
 }
 
-/// A key and whose, as forms carry it: `crm:write@unit_0191…`.
-pub fn item(key: &PermissionKey, grantee: Grantee) -> String {
-    match grantee {
-        Grantee::Role(role) => format!("{key}@role_{role}"),
-        Grantee::Unit(id) => format!("{key}@{id}"),
-        Grantee::User(id) => format!("{key}@{id}"),
-        Grantee::Agent(id) => format!("{key}@{id}"),
-    }
-}
-
+/// A key and whose, as [`item`] writes it.
 fn read_item(text: &str) -> Option<(PermissionKey, Grantee)> {
     let (key, whose) = text.split_once('@')?;
     let grantee = match whose.split_once('_')?.0 {

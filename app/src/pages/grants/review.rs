@@ -270,9 +270,12 @@ fn lines(links: &Links, clock: Clock, lines: &[Line]) -> AnyView {
             let end = match line.effect {
                 Effect::Given { until: end } => until(clock, end),
                 Effect::Ends { was, until: end } => {
-                    view! { {until(clock, end)} <br /> <span class="note">"before: " {until(clock, was)}</span> }.into_any()
+                    view! { {until(clock, end)} " " <span class="note">"before: " {until(clock, was)}</span> }
+                        .into_any()
                 }
-                Effect::Revoked { was } => view! { <span class="note">"before: " {until(clock, was)}</span> }.into_any(),
+                Effect::Revoked { was } => {
+                    view! { <span class="note">"before: " {until(clock, was)}</span> }.into_any()
+                }
                 Effect::GivenAlready | Effect::GoneAlready => ().into_any(),
             };
             let tone = match line.effect {
