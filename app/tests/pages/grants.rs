@@ -118,7 +118,7 @@ fn each_cell_says_in_words_what_it_is() {
     assert_eq!(words(&page, "crm", 2), "From Sales");
     assert_eq!(words(&page, "crm:write", 1), "Ended 22 Nov");
     assert_eq!(words(&page, "delete_company", 0), "Has crm:write");
-    assert_eq!(words(&page, "delete_company", 1), "– Has not the key");
+    assert_eq!(words(&page, "delete_company", 1), "– Does not have the key");
     assert!(page.contains("Frozen: it has changed"));
     for said in ["scope=\"col\"", "scope=\"row\"", "<caption", "aria-label=\"crm:write for Support\""] {
         assert!(page.contains(said), "{said}");

@@ -14,7 +14,7 @@ use crate::links::grants::item;
 use crate::links::{Links, Place};
 use crate::pieces::form::{Form, hidden};
 use crate::pieces::head::PageHead;
-use crate::text;
+use crate::{text, wording};
 
 /// The page.
 pub fn page(visit: &Visit, one: OneCell) -> String {
@@ -35,8 +35,11 @@ pub fn page(visit: &Visit, one: OneCell) -> String {
 /// In a sentence, whether it is held.
 fn state(visit: &Visit, one: &OneCell) -> AnyView {
     let now = visit.site.now;
-    let (name, key) = (plain_name(one.column.grantee, &one.column.name), one.row.key.as_str());
-    let (name, key) = (text::name(&name), text::code(key));
+    let name = match one.column.grantee {
+        Grantee::Role(role) => format!("The role {}", wording::role(role)),
+        _ => one.column.name.clone(),
+    };
+    let (name, key) = (text::name(&name), text::code(one.row.key.as_str()));
     let reach = match one.column.grantee {
         Grantee::Unit(_) | Grantee::Role(_) => {
             let number = |count: i64| usize::try_from(count).unwrap_or(0);
@@ -53,7 +56,7 @@ fn state(visit: &Visit, one: &OneCell) -> AnyView {
         (true, ..) => view! { {name} " has " {key} ": it was given here." {reach} }.into_any(),
         (_, false, _) => view! { {name} " has " {key} " from elsewhere." {reach} }.into_any(),
         (_, _, Some(_)) => view! { {name} " has " {key} " no more: the grant has ended." {reach} }.into_any(),
-        _ => view! { {name} " has not " {key} "." {reach} }.into_any(),
+        _ => view! { {name} " does not have " {key} "." {reach} }.into_any(),
     }
 }
 
@@ -76,7 +79,7 @@ fn sources(visit: &Visit, one: &OneCell) -> Option<AnyView> {
                 <td>{text::name(&given.given_by)}</td>
                 <td>{when(clock, given.given_at)}</td>
                 <td>{until(clock, given.expires_at)}</td>
-                <td>{revoke}</td>
+                <td class="do">{revoke}</td>
             </tr>
         }
         .into_any()

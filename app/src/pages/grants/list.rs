@@ -64,7 +64,7 @@ fn filters(links: &Links, query: &ListQuery) -> impl IntoView + use<> {
     });
     let clear = query.filters().then(|| links.grant_list());
     view! {
-        <form class="filters" method="get" action=links.grant_list() role="search" aria-label="Filter the grants">
+        <form class="filters grants-filters" method="get" action=links.grant_list() role="search" aria-label="Filter the grants">
             <div class="field">
                 <label for="q">"Key or name contains"</label>
                 <input type="search" id="q" name="q" maxlength="100" autocomplete="off" value=query.text.clone() />
@@ -145,7 +145,7 @@ fn table(visit: &Visit, query: &ListQuery, found: &Found<GrantLine>) -> AnyView 
                     <td data-label="Ends">{until(clock, line.view.expires_at)}</td>
                     <td data-label="Given by">{text::name(&line.given_by)}</td>
                     <td data-label="On">{when(clock, line.given_at)}</td>
-                    <td>{revoke}</td>
+                    <td class="do">{revoke}</td>
                 </tr>
             }
         })

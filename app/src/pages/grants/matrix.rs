@@ -70,9 +70,9 @@ fn filters(links: &Links, query: &MatrixQuery) -> impl IntoView + use<> {
     let clear = MatrixQuery { by: query.by, within: query.within, ..MatrixQuery::default() };
     let clear = filters.then(|| links.grants_with(&clear.to_query()));
     view! {
-        <form class="filters" method="get" action=links.grants() role="search" aria-label="Choose rows and columns">
+        <form class="filters grants-filters" method="get" action=links.grants() role="search" aria-label="Choose rows and columns">
             <div class="field">
-                <label for="q">"Module, key or tool contains"</label>
+                <label for="q">"Module, key or tool"</label>
                 <input type="search" id="q" name="q" maxlength="100" autocomplete="off" value=query.text.clone() />
             </div>
             <div class="field">
@@ -82,7 +82,7 @@ fn filters(links: &Links, query: &MatrixQuery) -> impl IntoView + use<> {
                 </select>
             </div>
             <div class="field">
-                <label for="who">"Column’s name contains"</label>
+                <label for="who">"Name of a column"</label>
                 <input type="search" id="who" name="who" maxlength="100" autocomplete="off" value=query.who.clone() />
             </div>
             {within}
@@ -454,7 +454,7 @@ fn cell_view(around: &Around, at: usize, row: &KeyRow, cell: &Cell, column: &Nam
             {tick}
             <a class="how" href=links.grant_cell(&row.key, column.grantee)>
                 {icon.map(|name| view! { <Icon name=name /> })}
-                {said}
+                <span>{said}</span>
             </a>
             {also}
             " "
@@ -490,9 +490,11 @@ fn tool_row(around: &Around, module: &ModuleRows, row: &KeyRow, tool: &ToolRow) 
         .map(|(at, cell)| {
             let held = cell.held(around.clock.now);
             let said = match held {
-                true => view! { <Icon name="check" /> "Has " {text::code(row.key.as_str())} }.into_any(),
+                true => {
+                    view! { <span class="how"><Icon name="check" /><span>"Has " {text::code(row.key.as_str())}</span></span> }.into_any()
+                }
                 false => {
-                    view! { <span aria-hidden="true">"–"</span> <span class="visually-hidden">"Has not the key"</span> }.into_any()
+                    view! { <span aria-hidden="true">"–"</span> <span class="visually-hidden">"Does not have the key"</span> }.into_any()
                 }
             };
             view! { <td class=format!("c{at}") data-state={if held { "through" } else { "none" }}>{said}</td> }.into_any()

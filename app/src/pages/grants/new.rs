@@ -65,7 +65,7 @@ fn search(visit: &Visit, query: &NewQuery, label: &'static str) -> AnyView {
     });
     let kind = (query.kind != Kind::Units).then(|| hidden("kind", query.kind.word()));
     view! {
-        <form class="filters" method="get" action=visit.links().new_grant(None, None) role="search">
+        <form class="filters grants-filters" method="get" action=visit.links().new_grant(None, None) role="search">
             <div class="field">
                 <label for="q">{label}</label>
                 <input type="search" id="q" name="q" maxlength="100" autocomplete="off" value=query.text.clone() />

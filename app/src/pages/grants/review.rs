@@ -336,7 +336,7 @@ fn confirm(visit: &Visit, asked: &Asked, preview: &Preview) -> AnyView {
     let fields = effective.fields().into_iter().map(|(name, value)| hidden(name, value)).collect::<Vec<_>>();
     let digest: String = preview.reviewed.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     view! {
-        <form method="post" action=links.change_grants()>
+        <form method="post" class="confirm" action=links.change_grants()>
             {fields}
             {hidden("epoch", preview.reviewed.epoch.to_string())}
             {hidden("seen", digest)}

@@ -28,7 +28,7 @@ async fn given(world: &TestWorld) -> Vec<String> {
 
 /// The values of the hidden fields of a page's last form, and where it leads.
 fn hidden(page: &str) -> (String, Vec<(String, String)>) {
-    let form = page.rsplit("<form method=\"post\"").next().unwrap();
+    let form = page.rsplit("<form ").find(|form| form.contains("/grants/change")).unwrap();
     let attribute = |tag: &str, name: &str| {
         let start = tag.find(&format!("{name}=\"")).map(|at| at + name.len() + 2);
         start.map(|at| tag[at..].split('"').next().unwrap().replace("&amp;", "&")).unwrap_or_default()
