@@ -140,14 +140,14 @@ fn shift_view(links: &Links, shift: &Shift) -> AnyView {
     };
     let agents = (shift.agents_total > 0).then(|| {
         let number = shift.agents_total;
-        let said = format!("{} of {}", count(number, "agent", "agents"), of_units(shift));
+        let said = format!("{} of {} {} ", count(number, "agent", "agents"), of_units(shift), verb(number));
         let names = names(shift.agents.iter().map(|it| agent_name(links, it)).collect(), number);
         view! {
             <li data-way={if shift.way == Way::Gains { "gains" } else { "loses" }}>
                 <p>
-                    <strong>{said} " " {verb(number)} " "</strong>
+                    <strong>{said}</strong>
                     {key()}
-                    " (" {tools.clone()} ")."
+                    {format!(" ({tools}).")}
                 </p>
                 {names}
             </li>
@@ -155,7 +155,7 @@ fn shift_view(links: &Links, shift: &Shift) -> AnyView {
     });
     let people = (shift.people_total > 0).then(|| {
         let number = shift.people_total;
-        let said = count(number, "person", "people");
+        let said = format!("{} {} ", count(number, "person", "people"), verb(number));
         let names = names(
             shift
                 .people
@@ -167,7 +167,7 @@ fn shift_view(links: &Links, shift: &Shift) -> AnyView {
         view! {
             <li data-way={if shift.way == Way::Gains { "gains" } else { "loses" }}>
                 <p>
-                    {said} " " {verb(number)} " " {key()}
+                    {said} {key()}
                     ": agents that act for them may use it as far as the agents may themselves."
                 </p>
                 {names}
