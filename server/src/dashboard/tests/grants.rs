@@ -1,11 +1,12 @@
 //! Grants in the browser: the matrix gives and revokes after a review, single grants too, and what somebody else was
 //! quicker with is shown anew.
 
+use axum::body::Body;
 use control::agents::{self, NewAgent};
 use control::grants;
 use control::units::{self, NewUnit};
 use control::users::{self, NewUser};
-use http::StatusCode;
+use http::{Request, StatusCode};
 use model::UnitId;
 use model::access::Grantee;
 use model::people::{Role, UnitKind};
@@ -83,7 +84,8 @@ async fn the_matrix_gives_and_revokes_after_a_review() {
     assert_eq!(given(&world).await, ["notes:read unit “Sales”"]);
 
     // What was done is said once, with the way back.
-    let page = browser.get("/t/acme/grants?open=notes").await;
+    let request = Request::get("/t/acme/grants?open=notes").header("accept", "text/html");
+    let page = browser.page(request.body(Body::empty()).unwrap()).await;
     assert!(page.text.contains("1 key was given and 1 revoked."));
     let undo = page.text.split("href=\"").find(|it| it.starts_with("/t/acme/grants/review?")).unwrap();
     let undo = undo.split('"').next().unwrap().replace("&amp;", "&");
