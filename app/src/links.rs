@@ -4,7 +4,7 @@ mod activity;
 mod agents;
 mod catalog;
 mod crm;
-mod grants;
+pub mod grants;
 mod joining;
 mod money;
 mod people;

@@ -8,6 +8,7 @@
 )]
 
 mod agents;
+mod grants;
 mod hostile;
 mod joining;
 mod look;
