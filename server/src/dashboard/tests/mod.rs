@@ -2,6 +2,7 @@
 
 mod attack;
 mod joining;
+mod money;
 mod people;
 mod seeing;
 mod signing_in;
