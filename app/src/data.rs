@@ -40,8 +40,8 @@ pub fn places(actor: &Actor, crm: &Sight) -> Vec<Place> {
         (Place::Crm, crm.opens()),
         (Place::Grants, may(actor, Deed::ReadGrants)),
         (Place::People, true),
-        (Place::Money, may(actor, Deed::ReadMoney)),
-        (Place::Usage, !may(actor, Deed::ReadMoney)),
+        (Place::Money, control::money::may_read(actor)),
+        (Place::Usage, !control::money::may_read(actor)),
         (Place::Settings, may(actor, Deed::ReadSettings)),
     ];
     all.into_iter().filter(|(_, there)| *there).map(|(place, _)| place).collect()

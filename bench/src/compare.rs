@@ -166,11 +166,11 @@ fn summed_up(shapes: &[Shape], subjects: &[Subject], mut rounds: Rounds) -> Vec<
 }
 
 /// A folder that only this run uses: another one may be going on, and its database is not ours to touch.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     /// Makes it. An existing folder of this name is left alone and is an error.
-    fn make(parent: &Path) -> Result<Self, Failure> {
+    pub(crate) fn make(parent: &Path) -> Result<Self, Failure> {
         let doing = || format!("making a folder in {}", parent.display());
         std::fs::create_dir_all(parent).map_err(|wrong| Failure::of(&doing(), wrong))?;
         let parent = parent.canonicalize().map_err(|wrong| Failure::of(&doing(), wrong))?;
@@ -189,7 +189,7 @@ impl Drop for Folder {
     }
 }
 
-fn beside() -> Result<PathBuf, Failure> {
+pub(crate) fn beside() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().map_err(|wrong| Failure::of("finding the product's binary", wrong))?;
     let binary = own.with_file_name("workingagents");
     if binary.is_file() {
@@ -200,12 +200,12 @@ fn beside() -> Result<PathBuf, Failure> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a result is dated by the real day; nothing decides on it")]
-fn today() -> String {
+pub(crate) fn today() -> String {
     utc(std::time::SystemTime::now()).date_naive().to_string()
 }
 
 /// When a file was last written, to the second.
-fn built(binary: &Path) -> Option<String> {
+pub(crate) fn built(binary: &Path) -> Option<String> {
     let written = std::fs::metadata(binary).and_then(|file| file.modified()).ok()?;
     Some(utc(written).format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
@@ -216,13 +216,13 @@ fn utc(time: std::time::SystemTime) -> chrono::DateTime<chrono::Utc> {
 }
 
 /// What git answers; nothing if it cannot.
-fn git(arguments: &[&str]) -> Option<String> {
+pub(crate) fn git(arguments: &[&str]) -> Option<String> {
     let output = std::process::Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
 
-fn machine() -> Machine {
+pub(crate) fn machine() -> Machine {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");
     let model = processors.lines().find(|line| line.starts_with("model name"));

@@ -14,6 +14,7 @@ mod report;
 mod schedule;
 mod subjects;
 mod tally;
+mod tenant;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,8 @@ enum Command {
     Gateway(forgetful::Options),
     /// Calls one tool of one MCP endpoint and reports how long the answers took.
     Load(load::Options),
+    /// A large organization, and how long each page of its dashboard takes.
+    Tenant(tenant::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Some(Command::Echo(options)) => echo::run(options),
         Some(Command::Gateway(options)) => forgetful::run(options),
         Some(Command::Load(options)) => load::run(options),
+        Some(Command::Tenant(options)) => tenant::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -116,6 +116,7 @@ const ELEMENTS: &[&str] = &[
     "wbr",
     "caption",
     "fieldset",
+    "g",
 ];
 
 pub(crate) fn is_harmless(what: &str, html: &str, scripts: usize) {

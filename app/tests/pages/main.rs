@@ -13,6 +13,7 @@ mod hostile;
 mod joining;
 mod look;
 mod mails;
+mod money;
 mod people;
 mod sample;
 mod snapshots;

@@ -54,7 +54,8 @@ impl Call {
         .bind(&self.path)
         .bind(self.tool)
         .bind(self.amount)
-        .bind(self.currency)
+        // What has no price has no currency, whatever was written down for it.
+        .bind(if self.tool.is_some() { self.currency } else { "XXX" })
         .execute(&mut *conn)
         .await
         .unwrap();
@@ -160,6 +161,8 @@ impl Firm {
             }
             _ => None,
         };
+        let tool = (verdict != "deny" || random.random_bool(0.5))
+            .then(|| self.tools[random.random_range(0..self.tools.len())]);
         Call {
             id,
             agent: self.agents[random.random_range(0..self.agents.len())],
@@ -168,13 +171,12 @@ impl Firm {
                 .random_bool(0.3)
                 .then(|| self.people[random.random_range(0..self.people.len())]),
             path: self.paths[random.random_range(0..self.paths.len())].clone(),
-            tool: (verdict != "deny" || random.random_bool(0.5))
-                .then(|| self.tools[random.random_range(0..self.tools.len())]),
+            tool,
             verdict,
             outcome,
             // Down to the tenth decimal, where floats would not add up.
             amount: Decimal::new(random.random_range(0..5_000_000_000), 10),
-            currency: if random.random_bool(0.1) { "USD" } else { "EUR" },
+            currency: if tool.is_some() && random.random_bool(0.1) { "USD" } else { "EUR" },
         }
     }
 
@@ -591,18 +593,27 @@ async fn rows_come_in_pages_and_a_cross_table_adds_up() {
     let changed = ask(Question { order: Order::Change, ..question.clone() }).await;
     let change = |row: &Row| (row.now.amount - row.before.amount).abs();
     assert!(changed.rows.is_sorted_by(|a, b| change(a) >= change(b)));
-    // Two teams beside all others: the row of each agent adds up to the agent.
-    let beside: Vec<Uuid> = all.rows.iter().take(2).filter_map(|row| row.about[0].subject.uuid()).collect();
-    let agents = ask(question.clone().by(&[Dimension::Agent])).await;
-    let only: Vec<Uuid> = agents.rows.iter().take(3).filter_map(|row| row.about[0].subject.uuid()).collect();
-    let cross = Question { only: only.clone(), beside: beside.clone(), limit: 1_000, ..question.clone() };
-    let cells = ask(cross.by(&[Dimension::Agent, Dimension::Team])).await.rows;
-    for agent in agents.rows.iter().take(3) {
-        let row: Vec<&Row> = cells.iter().filter(|cell| cell.about[0] == agent.about[0]).collect();
+    // Each by itself for two teams, the others together: the row of each agent adds up to the agent, each column to its team.
+    let agents = Question { limit: 3, ..question.clone().by(&[Dimension::Agent]) };
+    let cross = money::cross(&world.control, &world.operator, &agents, Dimension::Team, 2).await.unwrap();
+    assert_eq!((cross.rows.rows.len(), cross.columns.rows.len()), (3, 2));
+    assert_eq!((cross.rows.count, cross.rows.total), (4, all.total));
+    assert_eq!(cross.columns.rows, all.rows[..2]);
+    for agent in &cross.rows.rows {
+        let row: Vec<&Row> = cross.cells.iter().filter(|cell| cell.about[0] == agent.about[0]).collect();
         assert!(row.len() <= 3 && row.iter().any(|cell| cell.about[1].subject == Subject::Others));
         assert_eq!(row.iter().fold(Sums::default(), |sum, cell| plus(sum, cell.now)), agent.now);
     }
-    assert!(cells.iter().all(|cell| only.contains(&cell.about[0].subject.uuid().unwrap())));
+    let known: Vec<_> = cross.rows.rows.iter().map(|row| row.about[0].clone()).collect();
+    assert!(cross.cells.iter().all(|cell| known.contains(&cell.about[0])));
+    // Also where one is none: calls of tools that do not exist.
+    let tools = Question { limit: 50, ..question.clone().by(&[Dimension::Tool]) };
+    let cross =
+        money::cross(&world.control, &world.operator, &tools, Dimension::Department, 8).await.unwrap();
+    let none = cross.rows.rows.iter().find(|row| row.about[0].subject == Subject::None).unwrap();
+    let row = cross.cells.iter().filter(|cell| cell.about[0].subject == Subject::None);
+    assert_eq!(row.fold(Sums::default(), |sum, cell| plus(sum, cell.now)), none.now);
+    assert!(cross.cells.iter().any(|cell| cell.about[1].subject == Subject::None), "in no department");
     assert_eq!(money::currencies(&world.control, &world.operator).await.unwrap(), [Currency::EUR]);
     let count: i64 = sqlx::query("SELECT count(*) FROM calls").fetch_one(&mut owner).await.unwrap().get(0);
     assert_eq!(all.total.calls as i64 + all.total_before.calls as i64, count);

@@ -2,6 +2,7 @@
 
 mod export;
 mod follow;
+mod narrow;
 pub mod saved;
 mod session;
 mod sight;

@@ -6,6 +6,7 @@ use model::call::{CallRow, Reason};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::narrow::Narrow;
 use super::{Choices, Filter, Range, RejectionRow, Sight};
 use crate::tx::TenantTx;
 use crate::{Error, rows as read};
@@ -50,6 +51,10 @@ async fn ids(
     limit: i64,
 ) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant_uuid();
+    let Narrow { agents, tools } = Narrow::of(tx, sight, filter, range).await?;
+    if agents.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
+    }
     sqlx::query_scalar!(
         "SELECT c.id FROM calls c
          WHERE c.tenant_id = $1 AND c.id >= $2 AND c.id < $3
@@ -71,8 +76,10 @@ async fn ids(
            AND ($18::text IS NULL OR c.session = $18)
            AND ($19::text IS NULL OR strpos(lower(c.tool_name), lower($19)) > 0
                 OR strpos(lower(c.client_name), lower($19)) > 0 OR strpos(lower(c.reason ->> 'sentence'), lower($19)) > 0)
-         ORDER BY CASE WHEN $20 THEN c.id END DESC, CASE WHEN NOT $20 THEN c.id END
-         LIMIT $21",
+           AND ($20::uuid[] IS NULL OR c.agent_id = ANY ($20))
+           AND ($21::uuid[] IS NULL OR c.tool_id = ANY ($21) OR c.tool_id IS NULL)
+         ORDER BY CASE WHEN $22 THEN c.id END DESC, CASE WHEN NOT $22 THEN c.id END
+         LIMIT $23",
         tenant,
         range.from,
         range.to,
@@ -92,6 +99,8 @@ async fn ids(
         filter.charged.map(|user| user.uuid()),
         filter.session.as_deref(),
         filter.text.as_deref(),
+        agents.as_deref(),
+        tools.as_deref(),
         end == End::Newest,
         limit,
     )

@@ -3,7 +3,8 @@
 //! A call counts for the agent that made it; for the person on whose behalf it was, or else the agent's owner; for the
 //! unit that the agent sat in at the time, its **team**, and every unit above; for the topmost department among those; and
 //! for the tool and its module. Moving any of them later changes nothing of the past. Days and months are UTC's, whoever
-//! looks, so that all see the same figures. Amounts of different currencies are never added.
+//! looks, so that all see the same figures. Amounts of different currencies are never added; a call of a tool that does not
+//! exist has no price and counts in the organization's own.
 //!
 //! Most of an answer comes from sums that the worker keeps ([`rollup`]); the calls above its mark are read from the ledger,
 //! at the same instant, so an answer is true to the last call.
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use crate::authority::{self, Deed};
 use crate::tx::TenantTx;
 use crate::{Actor, Control, Error, rows};
+pub(crate) use store::mark;
 
 /// Most rows of one answer.
 pub const LONGEST: u16 = 1_000;
@@ -185,9 +187,9 @@ pub struct Question {
     pub offset: u32,
     /// Most rows, at most [`LONGEST`].
     pub limit: u16,
-    /// With two dimensions: only these of the first. Empty: all.
+    /// Only these of the first dimension, by id, the least id for none. Empty: all. See [`cross`].
     pub only: Vec<Uuid>,
-    /// With two dimensions: these of the second by themselves, all others together as [`Subject::Others`]. Empty: each by itself.
+    /// These of the second dimension by themselves, all others together as [`Subject::Others`]. Empty: each by itself.
     pub beside: Vec<Uuid>,
 }
 
@@ -263,6 +265,11 @@ impl Subject {
             Self::Tool(id) => Some(id.uuid()),
             Self::Day(_) | Self::None | Self::Others => None,
         }
+    }
+
+    /// As statements name it: what has no id by the least one.
+    fn key(&self) -> Uuid {
+        self.uuid().unwrap_or(Uuid::nil())
     }
 }
 
@@ -341,7 +348,7 @@ pub fn may_read(actor: &Actor) -> bool {
 /// `too_slow` when the sums are not made yet and going through the ledger takes more than ten seconds.
 pub async fn answers(control: &Control, actor: &Actor, questions: &[Question]) -> Result<Vec<Answer>, Error> {
     let mut tx = TenantTx::snapshot(control, actor.clone()).await?;
-    tx.bound_time().await?;
+    begin(&mut tx).await?;
     let mark = store::mark(&mut tx).await?;
     let mut answers = Vec::with_capacity(questions.len());
     for question in questions {
@@ -351,9 +358,62 @@ pub async fn answers(control: &Control, actor: &Actor, questions: &[Question]) -
     Ok(answers)
 }
 
+/// Sums over many rows are made in memory, and in bounded time.
+async fn begin(tx: &mut TenantTx) -> Result<(), Error> {
+    tx.bound_time().await?;
+    sqlx::query!("SELECT set_config('work_mem', '64MB', true)").fetch_one(tx.conn()).await?;
+    Ok(())
+}
+
 /// Answers one question.
 pub async fn spend(control: &Control, actor: &Actor, question: &Question) -> Result<Answer, Error> {
     Ok(answers(control, actor, std::slice::from_ref(question)).await?.pop().unwrap_or_default())
+}
+
+/// Two dimensions at once.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Cross {
+    /// The first dimension: the rows that were asked for, with their sums.
+    pub rows: Answer,
+    /// The second dimension: those that come first, with their sums.
+    pub columns: Answer,
+    /// What rows and columns have in common, told apart by both; what is in no column is in [`Subject::Others`].
+    pub cells: Vec<Row>,
+}
+
+/// Tells spend apart by the question's dimension and a second one, of which those that come first get a column each. All at
+/// one instant. Neither dimension is a time.
+pub async fn cross(
+    control: &Control,
+    actor: &Actor,
+    question: &Question,
+    beside: Dimension,
+    columns: u16,
+) -> Result<Cross, Error> {
+    let sight = Sight::of(actor, question.whose)?;
+    let mut tx = TenantTx::snapshot(control, actor.clone()).await?;
+    begin(&mut tx).await?;
+    let mark = store::mark(&mut tx).await?;
+    let rows = store::answer(&mut tx, &sight, question, mark).await?;
+    let across = Question { offset: 0, limit: columns, ..question.clone() }.by(&[beside]);
+    let columns = store::answer(&mut tx, &sight, &across, mark).await?;
+    let keys = |answer: &Answer| -> Vec<Uuid> {
+        answer.rows.iter().filter_map(|row| row.about.first()).map(|it| it.subject.key()).collect()
+    };
+    let mut cells = Vec::new();
+    if !rows.rows.is_empty() {
+        let by = question.by.first().copied().into_iter().chain([beside]).collect();
+        let asked = Question {
+            by,
+            offset: 0,
+            limit: LONGEST,
+            only: keys(&rows),
+            beside: keys(&columns),
+            ..question.clone()
+        };
+        cells = store::answer(&mut tx, &sight, &asked, mark).await?.rows;
+    }
+    Ok(Cross { rows, columns, cells })
 }
 
 /// The currencies that calls have been priced in, the organization's own first.
@@ -368,7 +428,7 @@ pub async fn currencies(control: &Control, actor: &Actor) -> Result<Vec<Currency
     let used = sqlx::query_scalar!(
         r#"SELECT currency AS "currency!" FROM money_lines WHERE tenant_id = $1
            UNION
-           SELECT currency FROM calls WHERE tenant_id = $1 AND id >= $2
+           SELECT currency FROM calls WHERE tenant_id = $1 AND id >= $2 AND tool_id IS NOT NULL
            ORDER BY 1"#,
         tenant,
         mark,

@@ -2,9 +2,10 @@
 //!
 //! The sums hold every call below a mark and none above it; readers add what is above from the ledger itself. A call below
 //! the mark must be final, which takes two things. No call below may be recorded late: `admit` takes calls whose id is at
-//! most ten minutes old by a clock that it reads after its transaction has a number, so once all transactions have ended
-//! that were under way at some instant, nothing older than ten minutes before it can come any more. And each permitted call
-//! below must be settled. Sums and mark move in one transaction that holds the mark's row: what is done twice by two
+//! most ten minutes old by a clock that it reads after its transaction has a number. So we take a number ourselves: whoever
+//! has a higher one read the clock later than we began, and once all lower ones have ended, nothing older than ten minutes
+//! before that can come any more. (A snapshot's end would not do for it: numbers beyond it may have been taken.) And each permitted
+//! call below must be settled. Sums and mark move in one transaction that holds the mark's row: what is done twice by two
 //! workers, or half by one that dies, is done once.
 
 use model::TenantId;
@@ -61,7 +62,7 @@ pub(crate) async fn begin_anew(conn: &mut sqlx::PgConnection, tenant: Uuid) -> R
     sqlx::query!(
         "INSERT INTO money_marks (tenant_id, below, ahead, ahead_xact)
          VALUES ($1, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
-                 pg_snapshot_xmax(pg_current_snapshot()))
+                 pg_current_xact_id())
          ON CONFLICT (tenant_id) DO UPDATE SET below = excluded.below, ahead = excluded.ahead, ahead_xact = excluded.ahead_xact",
         tenant,
     )
@@ -84,8 +85,8 @@ async fn step(control: &Control, tenant: TenantId) -> Result<Step, Error> {
     let done = mark.reached && !crowded;
     sqlx::query!(
         "UPDATE money_marks SET below = $2,
-             ahead = CASE WHEN $3 THEN greatest(ahead, uuid_floor(statement_timestamp() - interval '11 minutes')) ELSE ahead END,
-             ahead_xact = CASE WHEN $3 THEN pg_snapshot_xmax(pg_current_snapshot()) ELSE ahead_xact END
+             ahead = CASE WHEN $3 THEN greatest(ahead, uuid_floor(now() - interval '11 minutes')) ELSE ahead END,
+             ahead_xact = CASE WHEN $3 THEN pg_current_xact_id() ELSE ahead_xact END
          WHERE tenant_id = $1",
         tenant,
         end,
@@ -120,8 +121,8 @@ async fn mark(tx: &mut TenantTx, tenant: Uuid) -> Result<Option<Mark>, Error> {
     }
     sqlx::query!(
         "INSERT INTO money_marks (tenant_id, below, ahead, ahead_xact)
-         VALUES ($1, '00000000-0000-0000-0000-000000000000', uuid_floor(statement_timestamp() - interval '11 minutes'),
-                 pg_snapshot_xmax(pg_current_snapshot()))
+         VALUES ($1, '00000000-0000-0000-0000-000000000000', uuid_floor(now() - interval '11 minutes'),
+                 pg_current_xact_id())
          ON CONFLICT DO NOTHING",
         tenant,
     )
@@ -174,7 +175,8 @@ async fn add(tx: &mut TenantTx, tenant: Uuid, from: Uuid, end: Uuid) -> Result<u
     let added = sqlx::query_scalar!(
         r#"WITH ended AS MATERIALIZED (
                SELECT c.agent_id, c.owner_id, c.on_behalf_of, c.unit_path, c.module_id, c.tool_id,
-                      coalesce(h.currency, c.currency) AS currency, (uuid_time(c.id) AT TIME ZONE 'UTC')::date AS day,
+                      coalesce(h.currency, CASE WHEN c.tool_id IS NULL THEN (SELECT t.currency FROM tenants t WHERE t.tenant_id = $1)
+                                                ELSE c.currency END) AS currency, (uuid_time(c.id) AT TIME ZONE 'UTC')::date AS day,
                       count(*) AS calls, count(*) FILTER (WHERE c.verdict = 'permit') AS permitted,
                       count(*) FILTER (WHERE c.verdict = 'deny') AS denied,
                       count(*) FILTER (WHERE s.outcome <> 'succeeded') AS failed, coalesce(sum(h.amount), 0) AS amount
@@ -212,9 +214,13 @@ async fn add(tx: &mut TenantTx, tenant: Uuid, from: Uuid, end: Uuid) -> Result<u
                WHERE m.line IS NULL
            ), summed AS (
                INSERT INTO money_sums (tenant_id, grain, since, line, calls, permitted, denied, failed, amount)
-               SELECT $1, g.grain, CASE g.grain WHEN 'day' THEN p.day ELSE date_trunc('month', p.day::timestamp)::date END,
+               SELECT $1, g.grain,
+                      CASE g.grain WHEN 'day' THEN p.day
+                                   WHEN 'third' THEN p.day - (CASE WHEN extract(day FROM p.day) > 20 THEN extract(day FROM p.day) - 21
+                                                                   ELSE (extract(day FROM p.day)::int - 1) % 10 END)::int
+                                   ELSE date_trunc('month', p.day::timestamp)::date END,
                       p.line, sum(p.calls), sum(p.permitted), sum(p.denied), sum(p.failed), sum(p.amount)
-               FROM placed p CROSS JOIN (VALUES ('day'), ('month')) AS g (grain)
+               FROM placed p CROSS JOIN (VALUES ('day'), ('third'), ('month')) AS g (grain)
                GROUP BY 2, 3, 4
                ON CONFLICT (tenant_id, grain, since, line) DO UPDATE SET
                    calls = money_sums.calls + excluded.calls, permitted = money_sums.permitted + excluded.permitted,

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
-use chrono::{Datelike as _, Months, NaiveDate, NaiveTime};
+use chrono::{Datelike as _, Days, Months, NaiveDate, NaiveTime};
 use uuid::Uuid;
 
-use super::{Answer, Dimension, LONGEST, Named, Period, Question, Row, Sight, Subject, Sums, first_of_month};
+use super::{
+    Answer, Dimension, Filter, LONGEST, Named, Period, Question, Row, Sight, Subject, Sums, first_of_month,
+};
 use crate::tx::TenantTx;
 use crate::{Error, rows};
 
 /// Up to where the sums go; the least id where there are none.
-pub(super) async fn mark(tx: &mut TenantTx) -> Result<Uuid, Error> {
+pub(crate) async fn mark(tx: &mut TenantTx) -> Result<Uuid, Error> {
     let tenant = tx.tenant_uuid();
     let below = sqlx::query_scalar!("SELECT below FROM money_marks WHERE tenant_id = $1", tenant)
         .fetch_optional(tx.conn())
@@ -18,39 +20,44 @@ pub(super) async fn mark(tx: &mut TenantTx) -> Result<Uuid, Error> {
     Ok(below.unwrap_or(Uuid::nil()))
 }
 
-/// A period as ranges of kept sums: its whole months as months, the rest as days.
+/// The kept sums of some periods: whole months and whole thirds of a month as such, the rest as days.
 #[derive(Default)]
-struct Ranges {
-    grains: Vec<String>,
-    from: Vec<NaiveDate>,
-    until: Vec<NaiveDate>,
-    before: Vec<bool>,
+struct Kept {
+    days: Vec<NaiveDate>,
+    thirds: Vec<NaiveDate>,
+    months: Vec<NaiveDate>,
 }
 
-impl Ranges {
-    fn add(&mut self, period: Period, before: bool, by_day: bool) {
-        // The first of a month at or after the beginning, and at or before the end.
-        let first = match period.from.day() {
-            1 => period.from,
-            _ => first_of_month(period.from).checked_add_months(Months::new(1)).unwrap_or(period.until),
-        };
-        let last = first_of_month(period.until);
-        if by_day || first >= last {
-            return self.push("day", period.from, period.until, before);
+impl Kept {
+    fn add(&mut self, period: Period, by_day: bool) {
+        let mut next = period.from;
+        while next < period.until {
+            let month = first_of_month(next).checked_add_months(Months::new(1)).unwrap_or(period.until);
+            let third = match next.day() {
+                1 | 11 => next.checked_add_days(Days::new(10)),
+                21 => Some(month),
+                _ => None,
+            };
+            let whole = |until: NaiveDate| !by_day && until <= period.until;
+            let (grain, until) = match third {
+                Some(_) if next.day() == 1 && whole(month) => (&mut self.months, month),
+                Some(third) if whole(third) => (&mut self.thirds, third),
+                _ => (&mut self.days, next.succ_opt().unwrap_or(period.until)),
+            };
+            grain.push(next);
+            next = until;
         }
-        self.push("day", period.from, first, before);
-        self.push("month", first, last, before);
-        self.push("day", last, period.until, before);
     }
+}
 
-    fn push(&mut self, grain: &str, from: NaiveDate, until: NaiveDate, before: bool) {
-        if from < until {
-            self.grains.push(grain.to_owned());
-            self.from.push(from);
-            self.until.push(until);
-            self.before.push(before);
-        }
+/// A period that lasts beyond what is summed up, to the end of its month: there is nothing in what is added, and a month is
+/// read in one.
+fn stretched(period: Period, latest: Option<NaiveDate>) -> Period {
+    if latest.is_none_or(|latest| latest >= period.until) {
+        return period;
     }
+    let until = first_of_month(period.last()).checked_add_months(Months::new(1)).unwrap_or(period.until);
+    Period { until, ..period }
 }
 
 /// The least id of a day.
@@ -69,30 +76,37 @@ pub(super) async fn answer(
     let (first, second) = (dimension(0), dimension(1));
     let by = |it: Dimension| question.by.contains(&it);
     let time = question.by.iter().copied().find(|it| matches!(it, Dimension::Day | Dimension::Month));
-    let mut ranges = Ranges::default();
-    ranges.add(question.period, false, by(Dimension::Day));
+    let latest = sqlx::query_scalar!(
+        "SELECT max(since) FROM money_sums WHERE tenant_id = $1 AND grain = 'day'",
+        tenant
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let mut kept = Kept::default();
+    kept.add(stretched(question.period, latest), by(Dimension::Day));
     if let Some(before) = question.before {
-        ranges.add(before, true, by(Dimension::Day));
+        kept.add(before, by(Dimension::Day));
     }
+    let few = few_lines(tx, sight, &question.filter).await?;
     let (from, until) = (floor(question.period.from), floor(question.period.until));
     // An empty range where nothing is compared.
     let (before_from, before_until) =
         question.before.map_or((from, from), |before| (floor(before.from), floor(before.until)));
     let filter = &question.filter;
     let rows = sqlx::query!(
-        r#"WITH asked AS (
-               SELECT * FROM unnest($2::text[], $3::date[], $4::date[], $5::bool[]) AS r (grain, since, until, before)
-           ), kept AS (
-               SELECT s.line, r.before,
-                      CASE $6 WHEN 'day' THEN s.since WHEN 'month' THEN date_trunc('month', s.since::timestamp)::date END AS time,
-                      sum(s.calls) AS calls, sum(s.permitted) AS permitted, sum(s.denied) AS denied, sum(s.failed) AS failed,
-                      sum(s.amount) AS amount
-               FROM asked r
-               JOIN money_sums s ON s.tenant_id = $1 AND s.grain = r.grain AND s.since >= r.since AND s.since < r.until
-               GROUP BY 1, 2, 3
+        r#"WITH kept AS (
+               SELECT line, since, calls, permitted, denied, failed, amount FROM money_sums
+               WHERE tenant_id = $1 AND grain = 'day' AND since = ANY ($2::date[]) AND ($30::bigint[] IS NULL OR line = ANY ($30))
+               UNION ALL
+               SELECT line, since, calls, permitted, denied, failed, amount FROM money_sums
+               WHERE tenant_id = $1 AND grain = 'third' AND since = ANY ($3::date[]) AND ($30::bigint[] IS NULL OR line = ANY ($30))
+               UNION ALL
+               SELECT line, since, calls, permitted, denied, failed, amount FROM money_sums
+               WHERE tenant_id = $1 AND grain = 'month' AND since = ANY ($4::date[]) AND ($30::bigint[] IS NULL OR line = ANY ($30))
            ), fresh AS (
                SELECT c.agent_id, c.owner_id, c.on_behalf_of, c.unit_path, c.module_id, c.tool_id,
-                      coalesce(h.currency, c.currency) AS currency, NOT (c.id >= $7 AND c.id < $8) AS before,
+                      coalesce(h.currency, CASE WHEN c.tool_id IS NULL THEN (SELECT t.currency FROM tenants t WHERE t.tenant_id = $1)
+                                                ELSE c.currency END) AS currency, NOT (c.id >= $7 AND c.id < $8) AS before,
                       CASE $6 WHEN 'day' THEN date_trunc('day', uuid_time(c.id) AT TIME ZONE 'UTC')::date
                               WHEN 'month' THEN date_trunc('month', uuid_time(c.id) AT TIME ZONE 'UTC')::date END AS time,
                       count(*) AS calls, count(*) FILTER (WHERE c.verdict = 'permit') AS permitted,
@@ -105,7 +119,9 @@ pub(super) async fn answer(
                GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
            ), both_parts AS (
                SELECT l.agent_id, l.owner_id, l.on_behalf_of, l.unit_path, l.department_id, l.module_id, l.tool_id, l.currency,
-                      k.before, k.time, k.calls, k.permitted, k.denied, k.failed, k.amount
+                      k.since < $5 AS before,
+                      CASE $6 WHEN 'day' THEN k.since WHEN 'month' THEN date_trunc('month', k.since::timestamp)::date END AS time,
+                      k.calls, k.permitted, k.denied, k.failed, k.amount
                FROM kept k JOIN money_lines l ON l.tenant_id = $1 AND l.id = k.line
                UNION ALL
                SELECT f.agent_id, f.owner_id, f.on_behalf_of, f.unit_path,
@@ -143,13 +159,14 @@ pub(super) async fn answer(
                  AND ($23::uuid IS NULL OR b.module_id = $23)
                  AND ($24::uuid IS NULL OR b.tool_id = $24)
            ), chosen AS (
-               SELECT k.one, k.two = ANY ($26::uuid[]) OR cardinality($26::uuid[]) = 0 AS apart,
-                      CASE WHEN k.two = ANY ($26::uuid[]) OR cardinality($26::uuid[]) = 0 THEN k.two END AS two,
+               SELECT k.one, w.apart, CASE WHEN w.apart THEN k.two END AS two,
                       k.time, k.before, k.calls, k.permitted, k.denied, k.failed, k.amount
                FROM keyed k
-               WHERE cardinality($25::uuid[]) = 0 OR k.one = ANY ($25::uuid[])
+               CROSS JOIN LATERAL (SELECT cardinality($26::uuid[]) = 0
+                   OR coalesce(k.two, '00000000-0000-0000-0000-000000000000') = ANY ($26::uuid[])) AS w (apart)
+               WHERE cardinality($25::uuid[]) = 0 OR coalesce(k.one, '00000000-0000-0000-0000-000000000000') = ANY ($25::uuid[])
            ), grouped AS (
-               SELECT one, two, coalesce(apart, false) AS apart, time,
+               SELECT one, two, apart, time,
                       coalesce(sum(calls) FILTER (WHERE NOT before), 0) AS calls,
                       coalesce(sum(permitted) FILTER (WHERE NOT before), 0) AS permitted,
                       coalesce(sum(denied) FILTER (WHERE NOT before), 0) AS denied,
@@ -181,10 +198,10 @@ pub(super) async fn answer(
                     calls DESC, one, two, time
            OFFSET $28 LIMIT $29"#,
         tenant,
-        &ranges.grains,
-        &ranges.from,
-        &ranges.until,
-        &ranges.before,
+        &kept.days,
+        &kept.thirds,
+        &kept.months,
+        question.period.from,
         time.map_or("", |time| time.word()),
         from,
         until,
@@ -209,6 +226,7 @@ pub(super) async fn answer(
         question.order.word(),
         i64::from(question.offset),
         i64::from(question.limit.clamp(1, LONGEST)),
+        few.as_deref(),
     )
     .fetch_all(tx.conn())
     .await
@@ -275,6 +293,35 @@ pub(super) async fn answer(
         })
         .collect();
     Ok(answer)
+}
+
+/// The lines of whom little is asked about, so that only their sums are read: an agent's, a person's. None: too many.
+async fn few_lines(tx: &mut TenantTx, sight: &Sight, filter: &Filter) -> Result<Option<Vec<i64>>, Error> {
+    const FEW: usize = 1_000;
+    let (team, user, agent) = (filter.team, filter.user, filter.agent);
+    if sight.all && team.is_none() && user.is_none() && agent.is_none() {
+        return Ok(None);
+    }
+    let tenant = tx.tenant_uuid();
+    let lines = sqlx::query_scalar!(
+        "SELECT id FROM money_lines
+         WHERE tenant_id = $1 AND ($2 OR owner_id = $3 OR on_behalf_of = $3 OR unit_path && $4::uuid[])
+           AND ($5::uuid IS NULL OR unit_path[cardinality(unit_path)] = $5)
+           AND ($6::uuid IS NULL OR coalesce(on_behalf_of, owner_id) = $6)
+           AND ($7::uuid IS NULL OR agent_id = $7)
+         LIMIT $8",
+        tenant,
+        sight.all,
+        sight.person,
+        &sight.units,
+        team.map(|unit| unit.uuid()),
+        user.map(|user| user.uuid()),
+        agent.map(|agent| agent.uuid()),
+        i64::try_from(FEW).unwrap_or(0) + 1,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok((lines.len() <= FEW).then_some(lines))
 }
 
 fn subject(dimension: Dimension, id: Option<Uuid>, time: Option<NaiveDate>, apart: bool) -> Subject {
@@ -384,6 +431,7 @@ mod tests {
     #[test]
     fn whole_months_are_read_as_months_and_every_day_once() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let add = |day: NaiveDate, days| day.checked_add_days(Days::new(days)).unwrap();
         for (from, last) in [
             ("2026-01-01", "2026-12-31"),
             ("2026-01-15", "2026-03-20"),
@@ -394,18 +442,33 @@ mod tests {
             ("2026-02-01", "2026-03-01"),
         ] {
             let period = Period::of(day(from), day(last)).unwrap();
-            let mut ranges = Ranges::default();
-            ranges.add(period, false, false);
-            let mut next = period.from;
-            for (at, grain) in ranges.grains.iter().enumerate() {
-                assert_eq!(ranges.from[at], next, "{period:?}");
-                next = ranges.until[at];
-                assert!(grain == "day" || ranges.from[at].day() == 1 && next.day() == 1, "{period:?}");
+            let mut kept = Kept::default();
+            kept.add(period, false);
+            let next = |first: NaiveDate| first.checked_add_months(Months::new(1)).unwrap();
+            let mut days: Vec<NaiveDate> = kept.days.clone();
+            for third in &kept.thirds {
+                let until = if third.day() == 21 { next(first_of_month(*third)) } else { add(*third, 10) };
+                days.extend(third.iter_days().take_while(|day| *day < until));
             }
-            assert_eq!(next, period.until);
+            for month in &kept.months {
+                days.extend(month.iter_days().take_while(|day| *day < next(*month)));
+            }
+            days.sort();
+            assert!(
+                days.iter().copied().eq(period.from.iter_days().take_while(|day| *day < period.until)),
+                "{period:?}"
+            );
+            assert!(kept.days.len() <= 20, "{:?}", kept.days);
         }
-        let mut ranges = Ranges::default();
-        ranges.add(Period::of(day("2026-01-15"), day("2026-03-20")).unwrap(), false, false);
-        assert_eq!(ranges.grains, ["day", "month", "day"]);
+    }
+
+    #[test]
+    fn a_month_that_goes_on_is_read_in_one() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let period = Period::month_to(day("2026-11-22"));
+        let whole = Period::month_before(day("2026-12-22"));
+        assert_eq!(stretched(period, Some(day("2026-11-22"))), whole);
+        assert_eq!(stretched(period, Some(day("2026-11-23"))), period, "there is more in it");
+        assert_eq!(stretched(period, None), period);
     }
 }

@@ -3,6 +3,7 @@
 mod attack;
 mod grants;
 mod joining;
+mod money;
 mod people;
 mod agents;
 mod seeing;
