@@ -1,5 +1,7 @@
 //! The document around every page: head, frame, rail, top bar, and the loader of islands where there is one.
 
+mod keys;
+
 use std::sync::Arc;
 
 use control::authority::Deed;
@@ -159,7 +161,11 @@ pub fn page<V: IntoView + 'static>(
     content: impl FnOnce() -> V,
 ) -> String {
     whole(&visit.site, &format!("{title} · {}", visit.organization), islands, || {
-        view! { <Frame visit=visit.clone() place=place crumbs=crumbs content=content().into_any() /> }
+        let content = content().into_any();
+        view! {
+            <Frame visit=visit.clone() place=place crumbs=crumbs content=content />
+            <keys::Keys visit=visit.clone() islands=islands />
+        }
     })
 }
 
@@ -218,7 +224,8 @@ fn whole<V: IntoView>(site: &Site, title: &str, islands: bool, body: impl FnOnce
     format!("<!DOCTYPE html>{html}")
 }
 
-/// Loads the WebAssembly and wakes each island. Only pages with an island have it. `island` elements carry the name
+/// Loads the WebAssembly and wakes each island. Only pages with an island of their own have it; elsewhere the palette's
+/// first opening does the same. `island` elements carry the name
 /// of the exported function that hydrates them (Leptos' `#[island]`); they are not nested here.
 fn loader(site: &Site) -> impl IntoView + use<> {
     let Assets { js, wasm, .. } = site.assets.as_ref().clone();
@@ -248,7 +255,7 @@ fn Frame(visit: Visit, place: Place, crumbs: Vec<Crumb>, content: AnyView) -> im
             let here = (*there == place).then_some("page");
             view! {
                 <li>
-                    <a href=there.href(&links) aria-current=here>
+                    <a href=there.href(&links) aria-current=here data-go=there.go_key()>
                         <Icon name=there.icon() />
                         {there.label()}
                     </a>
@@ -275,9 +282,10 @@ fn Frame(visit: Visit, place: Place, crumbs: Vec<Crumb>, content: AnyView) -> im
             </nav>
             <header class="top">
                 <Breadcrumb organization=visit.organization.clone() home=links.home() crumbs=crumbs />
-                <a class="find-button" href=links.find()>
+                <a class="find-button" href=links.find() data-palette="">
                     <Icon name="find" />
                     <span>"Find"</span>
+                    <kbd aria-hidden="true">"Ctrl K"</kbd>
                 </a>
                 <PersonMenu visit=visit.clone() />
             </header>

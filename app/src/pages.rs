@@ -8,6 +8,7 @@ pub mod components;
 pub mod connect;
 pub mod crm;
 pub mod filter;
+pub mod find;
 pub mod grants;
 pub mod home;
 pub mod joining;
