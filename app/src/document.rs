@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::icon::{Icon, SPRITE};
 use crate::links::{self, Links, Place};
+use crate::pieces::call_row::Reader;
 use crate::text;
 use crate::wording::Clock;
 
@@ -116,6 +117,11 @@ impl Visit {
         self.site.clock()
     }
 
+    /// What names in lists may lead to.
+    pub fn reader(&self) -> Reader {
+        Reader { user: self.user, people: self.may(Deed::ReadPeople) }
+    }
+
     /// The organization's MCP URL.
     pub fn mcp_url(&self) -> String {
         format!("{}/{}/mcp", self.site.machines, self.mcp_id)
@@ -164,7 +170,7 @@ pub fn page<V: IntoView + 'static>(
         let content = content().into_any();
         view! {
             <Frame visit=visit.clone() place=place crumbs=crumbs content=content />
-            <keys::Keys visit=visit.clone() islands=islands />
+            {keys::keys(visit, islands).into_any()}
         }
     })
 }

@@ -15,6 +15,7 @@ pub mod joining;
 pub mod money;
 pub mod people;
 pub mod rejected;
+pub mod session;
 pub mod settings;
 pub mod sign_in;
 pub mod trouble;

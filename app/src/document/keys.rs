@@ -11,13 +11,12 @@ use crate::islands::Palette;
 use crate::links::{Links, Place};
 
 /// The dialogs and the script. `islands`: the page wakes its islands itself, the palette among them.
-#[component]
-pub(super) fn Keys(visit: Visit, islands: bool) -> impl IntoView {
+pub(super) fn keys(visit: &Visit, islands: bool) -> impl IntoView + use<> {
     let links = visit.links();
     let script = script(&visit.site.assets, islands);
     view! {
-        {palette(&links)}
-        {shortcuts(&visit.places)}
+        {palette(&links).into_any()}
+        {shortcuts(&visit.places).into_any()}
         <script type="module" id="keys" nonce=visit.site.nonce.clone() inner_html=script></script>
     }
 }
@@ -135,6 +134,7 @@ fn script(assets: &Assets, islands: bool) -> String {
     format!(
         "const D=document,by=id=>D.getElementById(id),P=by('palette'),Q=by('palette-q'),H=by('shortcuts'),\
          B=by('keys-on');let awake=0,g=0;\
+         if(/Mac|iP/.test(navigator.platform))for(const k of D.querySelectorAll('.find-button kbd'))k.textContent='⌘K';\
          const kept=v=>{{try{{return v===undefined?localStorage.keys:localStorage.keys=v}}catch{{}}}};\
          const open=()=>{{H.close();P.showModal();Q.select();Q.dispatchEvent(new Event('input'));{wake}}};\
          B.checked=kept()!=='off';B.onchange=()=>kept(B.checked?'on':'off');\

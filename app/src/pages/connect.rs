@@ -9,6 +9,8 @@ use crate::islands::CopyButton;
 pub fn ConnectAgent(
     /// The organization's MCP URL.
     mcp_url: String,
+    /// Where one gets a key: what the link says, and where it leads.
+    agents: (&'static str, String),
 ) -> impl IntoView {
     let claude = format!(
         "claude mcp add --transport http workingagents \\\n  {mcp_url} \\\n  --header \"Authorization: Bearer $WORKINGAGENTS_KEY\""
@@ -32,7 +34,12 @@ pub fn ConnectAgent(
             </p>
             <p>
                 "Point the agent's MCP connection at your organization's URL and give it a key of its own, here as "
-                <code>"$WORKINGAGENTS_KEY"</code> "."
+                <code>"$WORKINGAGENTS_KEY"</code> ". An agent’s page makes its keys and has these lines filled in."
+            </p>
+            <p>
+                <a class="button primary" href=agents.1>
+                    {agents.0}
+                </a>
             </p>
             {snippet("mcp-url", "MCP URL", mcp_url)}
             {snippet("claude-code", "Claude Code", claude)}

@@ -60,6 +60,7 @@ pub fn page(visit: &Visit, asked: &str, found: Found) -> String {
             .enumerate()
             .map(|(at, group)| {
                 let id = format!("found-{at}");
+                let labelled = id.clone();
                 let more = group.more.then(|| {
                     view! { <p class="note">"There are more: add a word, or more letters of one."</p> }
                 });
@@ -81,12 +82,13 @@ pub fn page(visit: &Visit, asked: &str, found: Found) -> String {
                     })
                     .collect::<Vec<_>>();
                 view! {
-                    <section class="found" aria-labelledby=id.clone()>
+                    <section class="found" aria-labelledby=labelled>
                         <h2 id=id>{group.title}</h2>
                         <ul>{entries}</ul>
                         {more}
                     </section>
                 }
+                .into_any()
             })
             .collect::<Vec<_>>();
         view! {

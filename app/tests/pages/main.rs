@@ -7,6 +7,7 @@
     reason = "test code outside of test functions"
 )]
 
+mod home;
 mod hostile;
 mod joining;
 mod look;

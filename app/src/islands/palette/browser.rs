@@ -9,8 +9,8 @@ use leptos::prelude::*;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Element, HtmlElement, HtmlInputElement, KeyboardEvent, Response, ScrollIntoViewOptions, ScrollLogicalPosition,
-    UrlSearchParams,
+    Element, HtmlElement, HtmlInputElement, KeyboardEvent, Response, ScrollIntoViewOptions,
+    ScrollLogicalPosition, UrlSearchParams,
 };
 
 /// After the last letter, before the server is asked.
@@ -166,13 +166,15 @@ impl Finder {
             }
             "ArrowUp" => {
                 event.prevent_default();
-                let last = || (1_u32..).take_while(|number| self.option(*number).is_some()).last().unwrap_or(0);
+                let last =
+                    || (1_u32..).take_while(|number| self.option(*number).is_some()).last().unwrap_or(0);
                 self.activate(if active > 1 { active - 1 } else { last() });
             }
             "Enter" => {
                 // Of another question than the one in the field: then the form finds it.
                 let fresh = self.shown.borrow().as_deref() == Some(self.input.value().as_str());
-                let chosen = self.option(active).filter(|_| fresh).and_then(|it| it.dyn_into::<HtmlElement>().ok());
+                let chosen =
+                    self.option(active).filter(|_| fresh).and_then(|it| it.dyn_into::<HtmlElement>().ok());
                 if let Some(option) = chosen {
                     event.prevent_default();
                     option.click();

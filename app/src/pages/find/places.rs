@@ -49,12 +49,7 @@ fn pages(visit: &Visit, links: &Links, rail_only: bool) -> Vec<Known> {
         return pages;
     }
     let known = |icon, label, words, href| Known { icon, label, words, href };
-    pages.push(known(
-        "deny",
-        "Denied calls",
-        "refused blocked why",
-        links.activity_with("verdict=deny"),
-    ));
+    pages.push(known("deny", "Denied calls", "refused blocked why", links.activity_with("verdict=deny")));
     if visit.may(Deed::ReadActivity) {
         pages.push(known("alert", "Rejected requests", "errors malformed keys", links.rejected()));
     }
@@ -70,7 +65,13 @@ fn pages(visit: &Visit, links: &Links, rail_only: bool) -> Vec<Known> {
 
 fn deeds(visit: &Visit, links: &Links) -> Vec<Known> {
     let all = [
-        (Deed::ChangeCatalog, "add", "Add a module", "new connect mcp server integration tools", links.new_module()),
+        (
+            Deed::ChangeCatalog,
+            "add",
+            "Add a module",
+            "new connect mcp server integration tools",
+            links.new_module(),
+        ),
         (Deed::ChangeAgents, "add", "Make an agent", "new create connect key", links.new_agent()),
     ];
     all.into_iter()
@@ -91,11 +92,5 @@ fn words(text: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 fn entry(known: Known) -> Entry {
-    Entry {
-        icon: known.icon,
-        href: known.href,
-        name: known.label.into_any(),
-        beside: None,
-        suspended: false,
-    }
+    Entry { icon: known.icon, href: known.href, name: known.label.into_any(), beside: None, suspended: false }
 }
