@@ -109,9 +109,7 @@ fn home_shows_names_as_text_and_each_need_with_its_age_and_one_link() {
 }
 
 pub(crate) fn found() -> Found {
-    let group = |more| Group { hits: Vec::new(), more };
-    let mut found =
-        Found { people: group(true), agents: group(false), units: group(false), ..Found::default() };
+    let mut found = Found { people: Group { hits: Vec::new(), more: true }, ..Found::default() };
     found.people.hits.push(PersonHit {
         id: id(1),
         name: bad(),

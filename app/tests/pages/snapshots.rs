@@ -52,8 +52,8 @@ fn the_page_and_the_stream_have_the_same_row() {
 
 #[test]
 fn call_pages() {
-    assert_snapshot!("call", main_of(&call::page(&sample::visit(), sample::story())));
-    assert_snapshot!("call_denied", main_of(&call::page(&sample::visit(), sample::denied())));
+    assert_snapshot!("call", main_of(&call::page(&sample::visit(), sample::story(), None)));
+    assert_snapshot!("call_denied", main_of(&call::page(&sample::visit(), sample::denied(), None)));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn islands_are_loaded_only_where_there_is_one() {
     let loads = |page: &str| page.contains("app_bg.wasm") && page.contains("nonce=\"c2FtcGxl\"");
     assert!(loads(&activity::page(&visit, filter::read("verdict=deny", Zone::UTC), shown())));
     for page in [
-        activity::page(&visit, filter::read(&format!("before={}", sample::call_id(3))), shown()),
+        activity::page(&visit, filter::read(&format!("before={}", sample::call_id(3)), Zone::UTC), shown()),
         activity::page(&visit, filter::read("to=2026-11-22T10:00", Zone::UTC), shown()),
         call::page(&visit, sample::story(), None),
         sign_in::page(&visit.site, Form::default()),

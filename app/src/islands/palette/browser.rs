@@ -27,6 +27,8 @@ struct Finder {
     shown: RefCell<Option<String>>,
     waiting: Cell<Option<TimeoutHandle>>,
     active: Cell<u32>,
+    /// Enter was pressed before the answer to what is in the field had come: its first option is gone to when it comes.
+    hurried: Cell<bool>,
 }
 
 /// Begins once the page is awake.
@@ -67,10 +69,12 @@ impl Finder {
             shown: RefCell::new(None),
             waiting: Cell::new(None),
             active: Cell::new(0),
+            hurried: Cell::new(false),
         })
     }
 
     fn rest(self: &Rc<Self>) {
+        self.hurried.set(false);
         if let Some(waiting) = self.waiting.take() {
             waiting.clear();
         }
@@ -128,6 +132,19 @@ impl Finder {
         let any = self.option(1).is_some();
         let _ = self.input.set_attribute("aria-expanded", if any { "true" } else { "false" });
         self.activate(if any { 1 } else { 0 });
+        if self.hurried.replace(false) {
+            self.go();
+        }
+    }
+
+    /// To the active option; where there is none, the form leads to the page of results.
+    fn go(&self) {
+        let option = self.option(self.active.get()).and_then(|it| it.dyn_into::<HtmlElement>().ok());
+        match (option, self.input.form()) {
+            (Some(option), _) => option.click(),
+            (None, Some(form)) => drop(form.submit()),
+            (None, None) => {}
+        }
     }
 
     fn option(&self, number: u32) -> Option<Element> {
@@ -153,7 +170,7 @@ impl Finder {
         }
     }
 
-    fn press(&self, event: &KeyboardEvent) {
+    fn press(self: &Rc<Self>, event: &KeyboardEvent) {
         if event.is_composing() || event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
         }
@@ -171,13 +188,13 @@ impl Finder {
                 self.activate(if active > 1 { active - 1 } else { last() });
             }
             "Enter" => {
-                // Of another question than the one in the field: then the form finds it.
-                let fresh = self.shown.borrow().as_deref() == Some(self.input.value().as_str());
-                let chosen =
-                    self.option(active).filter(|_| fresh).and_then(|it| it.dyn_into::<HtmlElement>().ok());
-                if let Some(option) = chosen {
-                    event.prevent_default();
-                    option.click();
+                event.prevent_default();
+                if self.shown.borrow().as_deref() == Some(self.input.value().as_str()) {
+                    self.go();
+                } else {
+                    // Another question than the one that was answered.
+                    self.ask();
+                    self.hurried.set(true);
                 }
             }
             _ => {}

@@ -72,7 +72,7 @@ impl Filters {
                         maxlength="120"
                         autocomplete="off"
                         spellcheck="false"
-                        placeholder="Name or mail address"
+                        placeholder="Name or mail"
                         value=typed
                         aria-describedby=who_described
                     />
@@ -143,7 +143,7 @@ impl Filters {
                         maxlength="100"
                         autocomplete="off"
                         spellcheck="false"
-                        placeholder="Tool, client or reason"
+                        placeholder="Client, reason"
                         value=contains
                         aria-describedby=text_described
                     />
