@@ -4,6 +4,7 @@ pub mod activity;
 pub mod agents;
 pub mod catalog;
 pub mod crm;
+pub mod find;
 pub mod grants;
 pub mod home;
 pub mod money;

@@ -1,5 +1,7 @@
 //! The document around every page: head, frame, rail, top bar, and the loader of islands where there is one.
 
+mod keys;
+
 use std::sync::Arc;
 
 use control::authority::Deed;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::icon::{Icon, SPRITE};
 use crate::links::{self, Links, Place};
+use crate::pieces::call_row::Reader;
 use crate::text;
 use crate::wording::Clock;
 
@@ -114,6 +117,11 @@ impl Visit {
         self.site.clock()
     }
 
+    /// What names in lists may lead to.
+    pub fn reader(&self) -> Reader {
+        Reader { user: self.user, people: self.may(Deed::ReadPeople) }
+    }
+
     /// The organization's MCP URL.
     pub fn mcp_url(&self) -> String {
         format!("{}/{}/mcp", self.site.machines, self.mcp_id)
@@ -159,7 +167,11 @@ pub fn page<V: IntoView + 'static>(
     content: impl FnOnce() -> V,
 ) -> String {
     whole(&visit.site, &format!("{title} · {}", visit.organization), islands, || {
-        view! { <Frame visit=visit.clone() place=place crumbs=crumbs content=content().into_any() /> }
+        let content = content().into_any();
+        view! {
+            <Frame visit=visit.clone() place=place crumbs=crumbs content=content />
+            {keys::keys(visit, islands).into_any()}
+        }
     })
 }
 
@@ -218,7 +230,8 @@ fn whole<V: IntoView>(site: &Site, title: &str, islands: bool, body: impl FnOnce
     format!("<!DOCTYPE html>{html}")
 }
 
-/// Loads the WebAssembly and wakes each island. Only pages with an island have it. `island` elements carry the name
+/// Loads the WebAssembly and wakes each island. Only pages with an island of their own have it; elsewhere the palette's
+/// first opening does the same. `island` elements carry the name
 /// of the exported function that hydrates them (Leptos' `#[island]`); they are not nested here.
 fn loader(site: &Site) -> impl IntoView + use<> {
     let Assets { js, wasm, .. } = site.assets.as_ref().clone();
@@ -248,7 +261,7 @@ fn Frame(visit: Visit, place: Place, crumbs: Vec<Crumb>, content: AnyView) -> im
             let here = (*there == place).then_some("page");
             view! {
                 <li>
-                    <a href=there.href(&links) aria-current=here>
+                    <a href=there.href(&links) aria-current=here data-go=there.go_key()>
                         <Icon name=there.icon() />
                         {there.label()}
                     </a>
@@ -275,9 +288,10 @@ fn Frame(visit: Visit, place: Place, crumbs: Vec<Crumb>, content: AnyView) -> im
             </nav>
             <header class="top">
                 <Breadcrumb organization=visit.organization.clone() home=links.home() crumbs=crumbs />
-                <a class="find-button" href=links.find()>
+                <a class="find-button" href=links.find() data-palette="">
                     <Icon name="find" />
                     <span>"Find"</span>
+                    <kbd aria-hidden="true">"Ctrl K"</kbd>
                 </a>
                 <PersonMenu visit=visit.clone() />
             </header>

@@ -5,9 +5,13 @@
 
 pub mod copy_button;
 pub mod live_calls;
+pub mod live_now;
+pub mod palette;
 
 pub use copy_button::CopyButton;
 pub use live_calls::LiveCalls;
+pub use live_now::LiveNow;
+pub use palette::Palette;
 
 /// Called once by the page's loader, before it wakes the islands one by one.
 #[cfg(feature = "hydrate")]

@@ -5,6 +5,7 @@ mod agents;
 mod catalog;
 mod crm;
 pub mod grants;
+mod home;
 mod joining;
 mod money;
 mod people;
@@ -30,11 +31,6 @@ impl Links {
     /// The organization's own front page.
     pub fn home(&self) -> String {
         format!("/t/{}", self.slug)
-    }
-
-    /// People, agents, units, modules and tools by name: `/t/{tenant}/find`.
-    pub fn find(&self) -> String {
-        self.at("find")
     }
 
     /// A path inside the organization.
@@ -97,6 +93,22 @@ impl Place {
             Self::Money | Self::Usage => "money",
             Self::Settings => "settings",
             Self::Elsewhere => "none",
+        }
+    }
+
+    /// The key that goes there, after `g`.
+    pub const fn go_key(self) -> Option<&'static str> {
+        match self {
+            Self::Home => Some("h"),
+            Self::Activity => Some("a"),
+            Self::Catalog => Some("c"),
+            Self::Crm => Some("r"),
+            Self::Grants => Some("g"),
+            Self::People => Some("p"),
+            Self::Money => Some("m"),
+            Self::Usage => Some("u"),
+            Self::Settings => Some("s"),
+            Self::Elsewhere => None,
         }
     }
 

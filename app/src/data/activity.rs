@@ -1,20 +1,34 @@
-//! Calls: the list, one of them, and those that never became one.
+//! Calls: the list, one of them, sessions, files, and those that never became one.
 
+use control::activity::saved::{self, NewFilter};
 use control::activity::{self as calls, Filter, Page};
 use control::actor::Actor;
+use control::authority::{Deed, may};
 use control::{Control, Error};
 use futures::Stream;
 use model::call::CallRow;
-use model::{CallId, Timestamp};
+use model::{CallId, SavedFilterId, Timestamp, UnitId, UserId};
 
 use crate::document::Visit;
 use crate::pages::activity::{PAGE, Shown};
 use crate::pages::filter::{ActivityQuery, Cursor, Read};
-use crate::pages::{activity, call, rejected};
+use crate::pages::{activity, call, rejected, session};
 use crate::pieces::field::FieldError;
+use crate::pieces::form::Form;
 
 /// Rejected requests on their page.
 const REJECTED: u16 = 200;
+/// People who are named when several are called so.
+const NAMESAKES: u16 = 4;
+
+/// What came with the request for the list, beside its filter.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// What was typed to name a person, where it names nobody.
+    pub who: String,
+    /// The form that keeps a filter, where it has to be filled in again.
+    pub saving: Form,
+}
 
 /// The list of calls.
 pub async fn activity(
@@ -22,11 +36,22 @@ pub async fn activity(
     actor: &Actor,
     visit: &Visit,
     mut read: Read,
+    beside: Beside,
 ) -> Result<String, Error> {
     let choices = calls::choices(control, actor).await?;
-    let mut shown = Shown { agents: choices.agents, modules: choices.modules, ..Shown::default() };
+    let filter = filter(&read.query, visit.site.now);
+    let mut shown = Shown {
+        agents: choices.agents,
+        modules: choices.modules,
+        units: units(control, actor).await?,
+        names: calls::names(control, actor, &filter).await?,
+        saved: saved::saved(control, actor).await?,
+        may_share: saved::may_share(actor),
+        who: beside.who,
+        saving: beside.saving,
+        ..Shown::default()
+    };
     if read.errors.is_empty() {
-        let filter = filter(&read.query, visit.site.now);
         match calls::list(control, actor, &filter, page(&read.query), PAGE).await {
             Ok(listing) => {
                 (shown.rows, shown.newer, shown.older) = (listing.rows, listing.has_newer, listing.has_older);
@@ -41,6 +66,73 @@ pub async fn activity(
     Ok(activity::page(visit, read, shown))
 }
 
+/// Units to filter by, each with those above it, in their order; none for those who may not see units.
+async fn units(control: &Control, actor: &Actor) -> Result<Vec<(UnitId, String)>, Error> {
+    if !may(actor, Deed::ReadPeople) {
+        return Ok(Vec::new());
+    }
+    let units = control::units::list(control, actor).await?;
+    let path = |mut at: UnitId| {
+        let mut path: Vec<&str> = Vec::new();
+        while let Some(unit) = units.iter().find(|unit| unit.id == at) {
+            path.push(&unit.name);
+            // A tree of rows that contradict each other must not keep a page from being made.
+            match unit.parent.filter(|_| path.len() < 32) {
+                Some(above) => at = above,
+                None => break,
+            }
+        }
+        path.reverse();
+        path.join(" / ")
+    };
+    let mut named: Vec<_> = units.iter().map(|unit| (unit.id, path(unit.id))).collect();
+    named.sort_by_cached_key(|(_, path)| path.to_lowercase());
+    Ok(named)
+}
+
+/// The one person whom a text names: by their mail address, or by a name that only they have.
+pub async fn person(
+    control: &Control,
+    actor: &Actor,
+    text: &str,
+) -> Result<Result<UserId, FieldError>, Error> {
+    let people = control::find::find(control, actor, text, NAMESAKES).await?.people;
+    let wanted = text.trim().to_lowercase();
+    if let Some(hit) = people.hits.iter().find(|hit| hit.email == wanted) {
+        return Ok(Ok(hit.id));
+    }
+    let named: Vec<_> = people.hits.iter().filter(|hit| hit.name.to_lowercase() == wanted).collect();
+    let wrong = |sentence: String| Ok(Err(FieldError::new("who", sentence)));
+    match (named.as_slice(), people.hits.as_slice()) {
+        ([only], _) => Ok(Ok(only.id)),
+        (_, [only]) => Ok(Ok(only.id)),
+        (_, []) => wrong("Nobody here is called so.".to_owned()),
+        (_, several) => {
+            let names: Vec<_> = several
+                .iter()
+                .map(|hit| format!("{} ({})", crate::text::one_line(&hit.name, 80), hit.email))
+                .collect();
+            let more = if people.more { " and others" } else { "" };
+            wrong(format!("Several people are called so: {}{more}. Give a mail address.", names.join(", ")))
+        }
+    }
+}
+
+/// Keeps a filter.
+pub async fn save(control: &Control, actor: &Actor, new: NewFilter) -> Result<SavedFilterId, Error> {
+    saved::save(control, actor, new).await
+}
+
+/// The calls of a filter as lines of CSV.
+pub fn export(
+    control: &Control,
+    actor: &Actor,
+    query: &ActivityQuery,
+    now: Timestamp,
+) -> impl Stream<Item = Result<String, Error>> + Send + 'static {
+    calls::export(control, actor, filter(query, now))
+}
+
 /// One call; none if there is none that the actor may see.
 pub async fn call(
     control: &Control,
@@ -48,8 +140,21 @@ pub async fn call(
     visit: &Visit,
     id: CallId,
 ) -> Result<Option<String>, Error> {
-    let story = calls::story(control, actor, id).await?;
-    Ok(story.map(|story| call::page(visit, story)))
+    let Some(story) = calls::story(control, actor, id).await? else { return Ok(None) };
+    let why = calls::why(control, actor, id).await?;
+    Ok(Some(call::page(visit, story, why)))
+}
+
+/// A session's calls from the beginning, or after a call; none if there is no call of it that the actor may see.
+pub async fn session(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    id: &str,
+    after: Option<CallId>,
+) -> Result<Option<String>, Error> {
+    let story = calls::session(control, actor, id, after).await?;
+    Ok(story.map(|story| session::page(visit, story)))
 }
 
 /// Requests that never became calls.
@@ -96,10 +201,17 @@ fn filter(query: &ActivityQuery, now: Timestamp) -> Filter {
         to: query.to,
         agent: query.agent,
         module: query.module,
+        tool_id: query.tool_id,
+        unit: query.unit,
+        team: query.team,
+        department: query.department,
+        person: query.person,
+        charged: query.charged,
+        session: query.session.clone(),
+        text: query.text.clone(),
         tool: query.tool.clone(),
         verdict: query.verdict,
         outcome: query.outcome,
-        ..Filter::default()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Calls, and what is told about them.
 
-use model::{AgentId, CallId};
+use model::access::PermissionKey;
+use model::{AgentId, CallId, SavedFilterId, UserId};
 
 use super::Links;
+use super::catalog::segment;
 
 impl Links {
     /// The list of calls.
@@ -34,5 +36,54 @@ impl Links {
     /// All calls of an agent.
     pub fn calls_of(&self, agent: AgentId) -> String {
         format!("{}?agent={agent}", self.activity())
+    }
+
+    /// Calls of a person's agents, or on their behalf.
+    pub fn calls_of_user(&self, user: UserId) -> String {
+        format!("{}?person={user}", self.activity())
+    }
+
+    /// All calls of one protocol session, as a story.
+    pub fn session(&self, session: &str) -> String {
+        format!("{}/sessions/{}", self.activity(), segment(session))
+    }
+
+    /// The same, after a call.
+    pub fn session_after(&self, session: &str, call: CallId) -> String {
+        format!("{}?after={call}", self.session(session))
+    }
+
+    /// The calls of a filter as a file.
+    pub fn export(&self, query: &str) -> String {
+        let path = self.at("activity/export.csv");
+        if query.is_empty() { path } else { format!("{path}?{query}") }
+    }
+
+    /// Keeps a filter (POST).
+    pub fn save_filter(&self) -> String {
+        self.at("activity/filters")
+    }
+
+    /// Forgets one (POST).
+    pub fn delete_filter(&self, filter: SavedFilterId) -> String {
+        format!("{}/{filter}/delete", self.save_filter())
+    }
+
+    /// The form that gives a permission key, filled in for an agent.
+    pub fn give_to_agent(&self, key: &PermissionKey, agent: AgentId) -> String {
+        self.give(key, "agent", &agent.to_string())
+    }
+
+    /// The same for a person.
+    pub fn give_to_user(&self, key: &PermissionKey, user: UserId) -> String {
+        self.give(key, "user", &user.to_string())
+    }
+
+    fn give(&self, key: &PermissionKey, to: &str, id: &str) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("key", key.as_str())
+            .append_pair(to, id)
+            .finish();
+        format!("{}/new?{query}", self.grants())
     }
 }

@@ -25,7 +25,7 @@ impl Links {
 }
 
 /// A name as one segment of a path (RFC 3986 section 3.3): upstream servers name tools as they like.
-fn segment(name: &str) -> String {
+pub(super) fn segment(name: &str) -> String {
     use std::fmt::Write;
 
     let mut out = String::with_capacity(name.len());

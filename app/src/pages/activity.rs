@@ -1,20 +1,25 @@
 //! Activity: the list of calls with its filters, and what is shown while there is nothing to list.
 
+use control::activity::Names;
+use control::activity::saved::SavedFilter;
 use control::authority::Deed;
 use leptos::prelude::*;
-use model::call::{CallRow, Outcome, Verdict};
-use model::{AgentId, ModuleId};
+use model::call::CallRow;
+use model::{AgentId, ModuleId, UnitId};
 
 use super::connect::ConnectAgent;
-use super::filter::{self, ActivityQuery, Cursor, Span};
+use super::filter::{self, ActivityQuery, Cursor};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::islands::LiveCalls;
 use crate::links::{Links, Place};
 use crate::pieces::call_row::Row;
-use crate::pieces::field::{ErrorSummary, Field, FieldError, error_of};
+use crate::pieces::field::ErrorSummary;
+use crate::pieces::form::Form;
 use crate::pieces::head::PageHead;
-use crate::{text, wording};
+
+mod filters;
+mod saved;
 
 /// Rows on one page of the list.
 pub const PAGE: u16 = 50;
@@ -32,6 +37,18 @@ pub struct Shown {
     pub agents: Vec<(AgentId, String)>,
     /// Modules to filter by, with their titles.
     pub modules: Vec<(ModuleId, String)>,
+    /// Units to filter by, with their paths; empty for those who may not see units.
+    pub units: Vec<(UnitId, String)>,
+    /// What the filter's ids are called.
+    pub names: Names,
+    /// What was typed to name a person.
+    pub who: String,
+    /// Filters that were kept.
+    pub saved: Vec<SavedFilter>,
+    /// Whether the reader may share filters.
+    pub may_share: bool,
+    /// The form that keeps a filter, as it came back.
+    pub saving: Form,
 }
 
 /// The page. With errors in the query nothing is listed, so that no one takes a wider list for the one they wanted.
@@ -44,10 +61,32 @@ pub fn page(visit: &Visit, read: filter::Read, shown: Shown) -> String {
         } else {
             view! { <p class="absent">"Nothing is listed until the filters are right."</p> }.into_any()
         };
+        let saved = saved::Saved {
+            links: links.clone(),
+            query: read.query.clone(),
+            saved: shown.saved,
+            may_share: shown.may_share,
+            form: shown.saving.clone(),
+        };
+        let errors: Vec<_> = read.errors.iter().chain(shown.saving.errors()).cloned().collect();
+        let filters = filters::Filters {
+            links,
+            query: read.query,
+            errors: read.errors,
+            agents: shown.agents,
+            modules: shown.modules,
+            units: shown.units,
+            names: shown.names,
+            who: shown.who,
+            people: visit.may(Deed::ReadPeople),
+            zone: visit.site.zone,
+            zone_name: visit.clock().zone_name(),
+        };
         view! {
-            <ErrorSummary errors=read.errors.clone() />
-            {head(visit, Tab::Calls)}
-            <Filters links=links query=read.query errors=read.errors agents=shown.agents modules=shown.modules />
+            <ErrorSummary errors=errors />
+            {head(visit, Tab::Calls).into_any()}
+            {filters.view().into_any()}
+            {saved.view().into_any()}
             {list}
         }
     })
@@ -83,7 +122,7 @@ fn list(visit: &Visit, query: &ActivityQuery, shown: &Shown, live: bool) -> AnyV
     let nothing = match (empty, live) {
         (false, false) => None,
         _ if query.filters() || query.cursor != Cursor::Newest => Some(none_match(&visit.links())),
-        _ => Some(view! { <ConnectAgent mcp_url=visit.mcp_url() /> }.into_any()),
+        _ => Some(view! { <ConnectAgent mcp_url=visit.mcp_url() agents=agents_link(visit) /> }.into_any()),
     };
     // A live list has both from the start; the island shows one or the other.
     let content = view! {
@@ -98,6 +137,14 @@ fn list(visit: &Visit, query: &ActivityQuery, shown: &Shown, live: bool) -> AnyV
         view! { <LiveCalls url=url>{content}</LiveCalls> }.into_any()
     } else {
         content.into_any()
+    }
+}
+
+/// Where one gets a key: from a new agent, or, for those who make none, from one's own.
+fn agents_link(visit: &Visit) -> (&'static str, String) {
+    match visit.may(Deed::ChangeAgents) {
+        true => ("Make an agent with a key", visit.links().new_agent()),
+        false => ("Your agents and people", visit.links().people()),
     }
 }
 
@@ -120,7 +167,7 @@ fn none_match(links: &Links) -> AnyView {
 #[component]
 pub(super) fn CallTable(visit: Visit, rows: Vec<CallRow>) -> impl IntoView {
     let links = visit.links();
-    let clock = visit.clock();
+    let (clock, reader) = (visit.clock(), visit.reader());
     let zone = clock.zone_name();
     view! {
         <table class="calls">
@@ -139,7 +186,7 @@ pub(super) fn CallTable(visit: Visit, rows: Vec<CallRow>) -> impl IntoView {
             <tbody id="calls">
                 {rows
                     .into_iter()
-                    .map(|call| view! { <Row call=call links=links.clone() clock=clock /> })
+                    .map(|call| view! { <Row call=call links=links.clone() clock=clock reader=reader /> })
                     .collect::<Vec<_>>()}
             </tbody>
         </table>
@@ -170,116 +217,4 @@ fn Pages(links: Links, query: ActivityQuery, shown: Shown) -> impl IntoView {
             </a>
         </nav>
     }
-}
-
-/// The filters: a plain form that writes the URL.
-#[component]
-fn Filters(
-    links: Links,
-    query: ActivityQuery,
-    errors: Vec<FieldError>,
-    agents: Vec<(AgentId, String)>,
-    modules: Vec<(ModuleId, String)>,
-) -> impl IntoView {
-    let spans = Span::ALL.iter().map(|span| (span.word().to_owned(), span.label().to_owned()));
-    let verdicts =
-        Verdict::ALL.iter().map(|it| (it.word().to_owned(), wording::verdict(*it).word.to_owned()));
-    let outcomes =
-        Outcome::ALL.iter().map(|it| (it.word().to_owned(), wording::outcome(*it).word.to_owned()));
-    let agents = with_chosen(agents, query.agent, "An agent that you cannot see");
-    let modules = with_chosen(modules, query.module, "A module that you cannot see");
-    let error = |field: &str| error_of(&errors, field);
-    let described = |field: &str| error(field).map(|_| format!("{field}-error"));
-    let (from_described, to_described, tool_described) =
-        (described("from"), described("to"), described("tool"));
-    let clear = query.filters().then(|| links.activity());
-    let (from, to, tool) = (query.from.map(filter::local), query.to.map(filter::local), query.tool.clone());
-    view! {
-        <form class="filters" method="get" action=links.activity() role="search" aria-label="Filter the calls">
-            <Field name="span" label="Time" error=error("span")>
-                {select("span", None, spans, Some(query.span.word().to_owned()))}
-            </Field>
-            <Field name="from" label="From (UTC)" error=error("from")>
-                <input
-                    type="datetime-local"
-                    id="from"
-                    name="from"
-                    value=from
-                    aria-describedby=from_described
-                />
-            </Field>
-            <Field name="to" label="To (UTC)" error=error("to")>
-                <input
-                    type="datetime-local"
-                    id="to"
-                    name="to"
-                    value=to
-                    aria-describedby=to_described
-                />
-            </Field>
-            <Field name="agent" label="Agent" error=error("agent")>
-                {select("agent", Some("Any agent"), agents.into_iter(), query.agent.map(|id| id.to_string()))}
-            </Field>
-            <Field name="module" label="Module" error=error("module")>
-                {select("module", Some("Any module"), modules.into_iter(), query.module.map(|id| id.to_string()))}
-            </Field>
-            <Field name="tool" label="Tool contains" error=error("tool")>
-                <input
-                    type="search"
-                    id="tool"
-                    name="tool"
-                    maxlength="100"
-                    autocomplete="off"
-                    spellcheck="false"
-                    value=tool
-                    aria-describedby=tool_described
-                />
-            </Field>
-            <Field name="verdict" label="Decision" error=error("verdict")>
-                {select("verdict", Some("Any decision"), verdicts, query.verdict.map(|it| it.to_string()))}
-            </Field>
-            <Field name="outcome" label="Outcome" error=error("outcome")>
-                {select("outcome", Some("Any outcome"), outcomes, query.outcome.map(|it| it.to_string()))}
-            </Field>
-            <div class="filter-actions">
-                <button type="submit" class="button primary">
-                    "Apply"
-                </button>
-                {clear.map(|href| view! { <a class="button plain" href=href>"Clear"</a> })}
-            </div>
-        </form>
-    }
-}
-
-/// Choices as texts; what is chosen is among them even when it is not to be had.
-fn with_chosen<I: Copy + PartialEq + std::fmt::Display>(
-    mut choices: Vec<(I, String)>,
-    chosen: Option<I>,
-    unknown: &str,
-) -> Vec<(String, String)> {
-    if let Some(id) = chosen.filter(|id| choices.iter().all(|(known, _)| known != id)) {
-        choices.push((id, unknown.to_owned()));
-    }
-    choices.into_iter().map(|(id, label)| (id.to_string(), label)).collect()
-}
-
-fn select(
-    name: &'static str,
-    any: Option<&'static str>,
-    choices: impl Iterator<Item = (String, String)>,
-    chosen: Option<String>,
-) -> AnyView {
-    let options = choices
-        .map(|(value, label)| {
-            let selected = chosen.as_ref() == Some(&value);
-            view! { <option value=value selected=selected>{text::one_line(&label, 80)}</option> }
-        })
-        .collect::<Vec<_>>();
-    view! {
-        <select id=name name=name>
-            {any.map(|any| view! { <option value="">{any}</option> })}
-            {options}
-        </select>
-    }
-    .into_any()
 }

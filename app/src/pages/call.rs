@@ -1,5 +1,6 @@
 //! A call's page: the story from top to bottom, and the facts beside it.
 
+use control::activity::Why;
 use leptos::prelude::*;
 use model::call::{CallStory, Verdict};
 
@@ -13,9 +14,10 @@ use crate::pieces::sign::{Badge, State};
 use crate::{text, wording};
 
 pub mod timeline;
+pub mod why;
 
 /// The page.
-pub fn page(visit: &Visit, story: CallStory) -> String {
+pub fn page(visit: &Visit, story: CallStory, why: Option<Why>) -> String {
     let links = visit.links();
     let tool = text::one_line(&story.row.tool_name, 120);
     let crumbs = vec![Crumb::to("Activity", links.activity()), Crumb::here(tool.clone())];
@@ -33,7 +35,7 @@ pub fn page(visit: &Visit, story: CallStory) -> String {
             <header class="page-head call-head">
                 <h1>{text::code(&row.tool_name)}</h1>
                 <DecisionSentence story=story.clone() />
-                <IdentityChain story=story.clone() links=links.clone() />
+                <IdentityChain story=story.clone() links=links.clone() reader=visit.reader() />
             </header>
             <div class="call-body">
                 <div class="call-main">
@@ -41,6 +43,7 @@ pub fn page(visit: &Visit, story: CallStory) -> String {
                         <h2 id="story">"What happened"</h2>
                         <timeline::Timeline story=story.clone() clock=visit.clock() />
                     </section>
+                    {why.map(|why| view! { <why::WhatWouldChange visit=visit.clone() why=why /> }.into_any())}
                     <section class="content" aria-labelledby="arguments">
                         <h2 id="arguments">"Arguments"</h2>
                         <Arguments content=story.arguments.clone() />
@@ -100,6 +103,7 @@ fn Facts(story: CallStory, links: Links) -> impl IntoView {
         }
     });
     let id = row.id.to_string();
+    let session = story.session.as_deref().map(|session| links.session(session));
     view! {
         <dl>
             <dt>"Outcome"</dt>
@@ -128,7 +132,15 @@ fn Facts(story: CallStory, links: Links) -> impl IntoView {
             <dt>"Call"</dt>
             <dd><code class="whole">{id}</code></dd>
         </dl>
-        <p>
+        <p class="fact-links">
+            {session.map(|href| {
+                view! {
+                    <a class="button" href=href>
+                        "All calls of this session"
+                        <Icon name="arrow" />
+                    </a>
+                }
+            })}
             <a class="button" href=links.calls_of(row.agent)>
                 "All calls of this agent"
                 <Icon name="arrow" />

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::document::{self, Site};
 use crate::icon::{Icon, NAMES};
 use crate::links::Links;
-use crate::pieces::call_row::Row;
+use crate::pieces::call_row::{Reader, Row};
 use crate::pieces::field::{ErrorSummary, FieldError};
 use crate::pieces::form::{Checkbox, Form, Radios, SelectField, TextArea, TextField};
 use crate::pieces::head::PageHead;
@@ -159,8 +159,9 @@ fn calls(site: &Site) -> impl IntoView + use<> {
     let Ok(slug) = "demo".parse() else { return ().into_any() };
     let links = Links::of(slug);
     let clock = site.clock();
+    let reader = Reader { user: Uuid::from_u128(2).into(), people: true };
     let rows = samples(site.now)
-        .map(|call| view! { <Row call=call links=links.clone() clock=clock /> })
+        .map(|call| view! { <Row call=call links=links.clone() clock=clock reader=reader /> })
         .collect_view();
     view! {
         <table class="calls">
@@ -177,8 +178,11 @@ fn samples(now: Timestamp) -> [CallRow; 3] {
         received_at: now,
         agent: Uuid::from_u128(1).into(),
         agent_name: "Pipeline reporter".to_owned(),
+        owner: Uuid::from_u128(2).into(),
         owner_name: "Lena Haas".to_owned(),
+        on_behalf_of: None,
         on_behalf_of_name: None,
+        unit: Some(Uuid::from_u128(3).into()),
         unit_name: Some("EMEA".to_owned()),
         tool_name: "crm.delete_deal".to_owned(),
         verdict,

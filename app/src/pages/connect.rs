@@ -263,6 +263,8 @@ pub fn EveryWay(
 pub fn ConnectAgent(
     /// The organization's MCP URL.
     mcp_url: String,
+    /// Where one gets a key: what the link says, and where it leads.
+    agents: (&'static str, String),
 ) -> impl IntoView {
     view! {
         <section class="empty">
@@ -273,7 +275,12 @@ pub fn ConnectAgent(
             </p>
             <p>
                 "Point the agent's MCP connection at your organization's URL and give it a key of its own, here as "
-                <code>{format!("${VARIABLE}")}</code> "."
+                <code>{format!("${VARIABLE}")}</code> ". An agent’s page makes its keys and has these lines filled in."
+            </p>
+            <p>
+                <a class="button primary" href=agents.1>
+                    {agents.0}
+                </a>
             </p>
             {snippet("mcp-url", "MCP URL", mcp_url.clone())}
             <EveryWay connection=Connection::to(mcp_url) />

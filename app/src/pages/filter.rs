@@ -1,13 +1,15 @@
 //! Activity's filters as they stand in the URL: read, corrected, written. Reading what was written gives the same.
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{NaiveDateTime, TimeDelta, TimeZone as _, Utc};
 use model::call::{Outcome, Verdict};
-use model::{AgentId, CallId, ModuleId, Timestamp, words};
+use model::{AgentId, CallId, ModuleId, Timestamp, ToolId, UnitId, UserId, Zone, words};
 
 use crate::pieces::field::FieldError;
 
-/// The longest tool text that is looked for.
-const TOOL: usize = 100;
+/// The longest text that is looked for.
+const TEXT: usize = 100;
+/// The longest id of a protocol session, in bytes.
+const SESSION: usize = 400;
 /// More of a query than this is not read.
 const QUERY: usize = 4_000;
 
@@ -65,8 +67,24 @@ pub struct ActivityQuery {
     pub agent: Option<AgentId>,
     /// Calls of this module's tools.
     pub module: Option<ModuleId>,
+    /// Calls of exactly this tool.
+    pub tool_id: Option<ToolId>,
     /// Calls whose tool name contains this; trimmed, not empty.
     pub tool: Option<String>,
+    /// Calls of agents that sat in this unit or below.
+    pub unit: Option<UnitId>,
+    /// Calls of agents that sat in this very unit.
+    pub team: Option<UnitId>,
+    /// Calls of agents whose topmost department this was.
+    pub department: Option<UnitId>,
+    /// Calls of this person's agents, or on their behalf.
+    pub person: Option<UserId>,
+    /// Calls that count for this person: on their behalf, else of their agents.
+    pub charged: Option<UserId>,
+    /// Calls of this protocol session.
+    pub session: Option<String>,
+    /// Calls whose tool, client or reason contains this; trimmed, not empty.
+    pub text: Option<String>,
     /// Calls so decided.
     pub verdict: Option<Verdict>,
     /// Calls that so ended.
@@ -83,7 +101,15 @@ impl Default for ActivityQuery {
             to: None,
             agent: None,
             module: None,
+            tool_id: None,
             tool: None,
+            unit: None,
+            team: None,
+            department: None,
+            person: None,
+            charged: None,
+            session: None,
+            text: None,
             verdict: None,
             outcome: None,
             cursor: Cursor::Newest,
@@ -100,8 +126,9 @@ pub struct Read {
     pub errors: Vec<FieldError>,
 }
 
-/// Reads the query part of a URL. Unknown names are ignored; of a name that comes twice the first counts.
-pub fn read(text: &str) -> Read {
+/// Reads the query part of a URL, for a reader in a zone: that is where times without `Z` are. Unknown names are ignored;
+/// of a name that comes twice the first counts.
+pub fn read(text: &str, zone: Zone) -> Read {
     let mut query = ActivityQuery::default();
     let mut errors = Vec::new();
     let mut seen: Vec<String> = Vec::new();
@@ -125,13 +152,13 @@ pub fn read(text: &str) -> Read {
                 Ok(span) => (query.span, span_given) = (span, true),
                 Err(_) => wrong("span", "Choose one of the time ranges."),
             },
-            "from" => match instant(value) {
+            "from" => match instant(value, zone) {
                 Some(at) => query.from = Some(at),
-                None => wrong("from", "From must be a date and time such as 2026-11-22T09:30, in UTC."),
+                None => wrong("from", "From must be a date and time such as 2026-11-22T09:30."),
             },
-            "to" => match instant(value) {
+            "to" => match instant(value, zone) {
                 Some(at) => query.to = Some(at),
-                None => wrong("to", "To must be a date and time such as 2026-11-22T17:00, in UTC."),
+                None => wrong("to", "To must be a date and time such as 2026-11-22T17:00."),
             },
             "agent" => match value.parse() {
                 Ok(agent) => query.agent = Some(agent),
@@ -141,13 +168,44 @@ pub fn read(text: &str) -> Read {
                 Ok(module) => query.module = Some(module),
                 Err(_) => wrong("module", "Choose a module from the list."),
             },
-            "tool" if value.chars().count() > TOOL => {
-                wrong("tool", "The tool text may have at most 100 characters.");
+            "tool_id" => match value.parse() {
+                Ok(tool) => query.tool_id = Some(tool),
+                Err(_) => wrong("tool", "The address names a tool that does not exist."),
+            },
+            "unit" => match value.parse() {
+                Ok(unit) => query.unit = Some(unit),
+                Err(_) => wrong("unit", "Choose a unit from the list."),
+            },
+            "team" => match value.parse() {
+                Ok(unit) => query.team = Some(unit),
+                Err(_) => wrong("unit", "The address names a team that does not exist."),
+            },
+            "department" => match value.parse() {
+                Ok(unit) => query.department = Some(unit),
+                Err(_) => wrong("unit", "The address names a department that does not exist."),
+            },
+            "person" => match value.parse() {
+                Ok(person) => query.person = Some(person),
+                Err(_) => wrong("who", "The address names a person who does not exist."),
+            },
+            "charged" => match value.parse() {
+                Ok(person) => query.charged = Some(person),
+                Err(_) => wrong("who", "The address names a person who does not exist."),
+            },
+            "session" if value.len() > SESSION || value.contains('\0') => {
+                wrong("text", "The address names a session that does not exist.");
             }
-            "tool" if value.contains('\0') => {
-                wrong("tool", "The tool text contains a character that no name has.")
+            "session" => query.session = Some(value.to_owned()),
+            "tool" | "text" if value.chars().count() > TEXT => {
+                let field = if name == "tool" { "tool" } else { "text" };
+                wrong(field, "The text may have at most 100 characters.");
+            }
+            "tool" | "text" if value.contains('\0') => {
+                let field = if name == "tool" { "tool" } else { "text" };
+                wrong(field, "The text contains a character that no name has.");
             }
             "tool" => query.tool = Some(value.to_owned()),
+            "text" => query.text = Some(value.to_owned()),
             "verdict" => match value.parse() {
                 Ok(verdict) => query.verdict = Some(verdict),
                 Err(_) => wrong("verdict", "Choose one of the decisions."),
@@ -183,20 +241,33 @@ pub fn read(text: &str) -> Read {
     Read { query, errors }
 }
 
-/// Date and time as `<input type=datetime-local>` sends them, taken as UTC.
-fn instant(text: &str) -> Option<Timestamp> {
-    ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+/// Date and time as `<input type=datetime-local>` sends them, in the reader's zone; with `Z`, UTC.
+fn instant(text: &str, zone: Zone) -> Option<Timestamp> {
+    let (text, utc) = text.strip_suffix('Z').map_or((text, false), |text| (text, true));
+    let at = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
         .iter()
-        .find_map(|pattern| NaiveDateTime::parse_from_str(text, pattern).ok())
-        .map(|at| at.and_utc())
-        // What PostgreSQL and the input both can hold.
-        .filter(|at| (1970..=9999).contains(&chrono::Datelike::year(at)))
+        .find_map(|pattern| NaiveDateTime::parse_from_str(text, pattern).ok())?;
+    let at = if utc {
+        at.and_utc()
+    } else {
+        // Twice a year there is no such time, or there are two: the hour after, and the first.
+        let later = at.checked_add_signed(TimeDelta::hours(1))?;
+        let found = zone.from_local_datetime(&at).earliest();
+        found.or_else(|| zone.from_local_datetime(&later).earliest())?.with_timezone(&Utc)
+    };
+    // What PostgreSQL and the input both can hold.
+    Some(at).filter(|at| (1971..=9998).contains(&chrono::Datelike::year(at)))
 }
 
-/// The same, written.
-pub fn local(at: Timestamp) -> String {
+/// An instant as addresses have it: the same for readers in every zone.
+fn written(at: Timestamp) -> String {
+    format!("{}Z", local(at, Zone::UTC))
+}
+
+/// An instant as `<input type=datetime-local>` has it, in the reader's zone.
+pub fn local(at: Timestamp, zone: Zone) -> String {
     let seconds = chrono::Timelike::second(&at) != 0;
-    at.format(if seconds { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M" }).to_string()
+    at.with_timezone(&zone).format(if seconds { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M" }).to_string()
 }
 
 impl ActivityQuery {
@@ -207,11 +278,19 @@ impl ActivityQuery {
             out.append_pair("span", self.span.word());
         }
         let pairs = [
-            ("from", self.from.map(local)),
-            ("to", self.to.map(local)),
+            ("from", self.from.map(written)),
+            ("to", self.to.map(written)),
+            ("unit", self.unit.map(|id| id.to_string())),
+            ("team", self.team.map(|id| id.to_string())),
+            ("department", self.department.map(|id| id.to_string())),
+            ("person", self.person.map(|id| id.to_string())),
+            ("charged", self.charged.map(|id| id.to_string())),
             ("agent", self.agent.map(|id| id.to_string())),
             ("module", self.module.map(|id| id.to_string())),
+            ("tool_id", self.tool_id.map(|id| id.to_string())),
             ("tool", self.tool.clone()),
+            ("session", self.session.clone()),
+            ("text", self.text.clone()),
             ("verdict", self.verdict.map(|it| it.to_string())),
             ("outcome", self.outcome.map(|it| it.to_string())),
         ];
@@ -268,7 +347,7 @@ mod tests {
     use uuid::Uuid;
 
     fn seconds() -> impl Strategy<Value = Timestamp> {
-        (0..253_402_300_799_i64).prop_map(|at| chrono::DateTime::from_timestamp(at, 0).unwrap())
+        (31_536_000..253_370_764_799_i64).prop_map(|at| chrono::DateTime::from_timestamp(at, 0).unwrap())
     }
 
     fn queries() -> impl Strategy<Value = ActivityQuery> {
@@ -282,13 +361,20 @@ mod tests {
             proptest::sample::select(Span::ALL.to_vec()),
             (of(seconds()), of(seconds())),
             of(uuid.clone().prop_map(AgentId::from)),
-            of(uuid.prop_map(ModuleId::from)),
+            of(uuid.clone().prop_map(ModuleId::from)),
             of("[^\0]{1,90}"),
             of(proptest::sample::select(Verdict::ALL.to_vec())),
             of(proptest::sample::select(Outcome::ALL.to_vec())),
             cursor,
+            (
+                of(uuid.clone().prop_map(UnitId::from)),
+                of(uuid.clone().prop_map(UserId::from)),
+                of(uuid.prop_map(ToolId::from)),
+                of("[^\0]{1,90}"),
+                of("[^\0]{1,90}"),
+            ),
         )
-            .prop_map(|(span, (from, to), agent, module, tool, verdict, outcome, cursor)| {
+            .prop_map(|(span, (from, to), agent, module, tool, verdict, outcome, cursor, more)| {
                 let (from, to) = match (span, from, to) {
                     (Span::Custom, Some(a), Some(b)) if a > b => (Some(b), Some(a)),
                     (Span::Custom, Some(a), Some(b)) if a == b => (Some(a), None),
@@ -296,8 +382,31 @@ mod tests {
                     (Span::Custom, from, to) => (from, to),
                     _ => (None, None),
                 };
-                let tool = tool.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-                ActivityQuery { span, from, to, agent, module, tool, verdict, outcome, cursor }
+                let trimmed = |text: Option<String>| {
+                    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+                };
+                let (tool, (unit, person, tool_id, session, text)) = (trimmed(tool), more);
+                let (session, text) = (trimmed(session), trimmed(text));
+                let (team, charged, department) = (unit, person, unit);
+                ActivityQuery {
+                    span,
+                    from,
+                    to,
+                    agent,
+                    module,
+                    tool_id,
+                    tool,
+                    unit,
+                    team,
+                    department,
+                    person,
+                    charged,
+                    session,
+                    text,
+                    verdict,
+                    outcome,
+                    cursor,
+                }
             })
     }
 
@@ -305,13 +414,15 @@ mod tests {
         #[test]
         fn what_is_written_reads_the_same(query in queries()) {
             let written = query.to_query();
-            prop_assert_eq!(read(&written), Read { query, errors: vec![] });
+            for zone in [Zone::UTC, Zone::Asia__Tokyo] {
+                prop_assert_eq!(read(&written, zone), Read { query: query.clone(), errors: vec![] });
+            }
         }
 
         #[test]
         fn any_text_is_read_and_settles(text in ".{0,300}") {
-            let first = read(&text);
-            let again = read(&first.query.to_query());
+            let first = read(&text, Zone::UTC);
+            let again = read(&first.query.to_query(), Zone::UTC);
             if first.errors.is_empty() {
                 prop_assert_eq!(again, first);
             }
@@ -320,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_form_with_empty_fields_asks_for_nothing() {
-        let read = read("span=all&from=&to=&agent=&module=&tool=+&verdict=&outcome=");
+        let read = read("span=all&from=&to=&agent=&module=&tool=+&verdict=&outcome=&unit=&text=", Zone::UTC);
         assert_eq!(read, Read { query: ActivityQuery::default(), errors: vec![] });
         assert_eq!(read.query.to_query(), "");
     }
@@ -339,19 +450,41 @@ mod tests {
             ("span=custom", "from"),
             ("tool=%00", "tool"),
             (&format!("tool={}", "x".repeat(101)), "tool"),
+            (&format!("text={}", "x".repeat(101)), "text"),
+            ("text=%00", "text"),
+            ("unit=x", "unit"),
+            ("team=user_00000000000000000000000000000001", "unit"),
+            ("person=me", "who"),
+            ("session=%00", "text"),
+            ("tool_id=7", "tool"),
             (&format!("x={}", "x".repeat(5_000)), "span"),
         ] {
-            let errors = read(text).errors;
+            let errors = read(text, Zone::UTC).errors;
             assert_eq!(errors.iter().map(|error| error.field).collect::<Vec<_>>(), [field], "{text}");
         }
     }
 
     #[test]
     fn left_over_dates_do_not_count_beside_a_span() {
+        let read = |text| super::read(text, Zone::UTC);
         let query = read("span=1h&from=2026-11-22T10:00").query;
         assert_eq!((query.span, query.from), (Span::Hour, None));
         assert_eq!(read("from=2026-11-22T10:00").query.span, Span::Custom);
         let now = "2026-11-22T10:00:00Z".parse().unwrap();
         assert_eq!(query.since(now), Some("2026-11-22T09:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_time_that_is_typed_is_the_readers_and_one_in_an_address_is_everybodys() {
+        let from = |text: &str, zone| read(text, zone).query.from.map(|at| at.to_rfc3339());
+        assert_eq!(from("from=2026-11-22T10:00", Zone::Asia__Tokyo).unwrap(), "2026-11-22T01:00:00+00:00");
+        assert_eq!(from("from=2026-11-22T10:00Z", Zone::Asia__Tokyo).unwrap(), "2026-11-22T10:00:00+00:00");
+        let query = read("from=2026-11-22T10:00", Zone::Asia__Tokyo).query;
+        assert_eq!(query.to_query(), "span=custom&from=2026-11-22T01%3A00Z");
+        assert_eq!(local(query.from.unwrap(), Zone::Asia__Tokyo), "2026-11-22T10:00");
+        // When clocks are put forward there is no half past two; when they are put back there are two.
+        let berlin = Zone::Europe__Berlin;
+        assert_eq!(from("from=2026-03-29T02:30", berlin).unwrap(), "2026-03-29T01:30:00+00:00");
+        assert_eq!(from("from=2026-10-25T02:30", berlin).unwrap(), "2026-10-25T00:30:00+00:00");
     }
 }

@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 use model::call::{CallRow, Verdict};
-use model::{Money, Timestamp};
+use model::{AgentId, Money, Timestamp, UserId};
 
 use crate::links::Links;
 use crate::pieces::sign::{Badge, State};
@@ -44,6 +44,22 @@ pub fn Amount(
     }
 }
 
+/// Whose page it is, which decides what names lead to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reader {
+    /// The person.
+    pub user: UserId,
+    /// Whether they may see people and units.
+    pub people: bool,
+}
+
+impl Reader {
+    /// Where an agent's name leads: to its page, or for those who may not see that, to its calls.
+    pub fn agent(self, links: &Links, agent: AgentId, owner: UserId) -> String {
+        if self.people || owner == self.user { links.agent(agent) } else { links.calls_of(agent) }
+    }
+}
+
 /// One call as a row of a table.
 #[component]
 pub fn Row(
@@ -53,10 +69,22 @@ pub fn Row(
     links: Links,
     /// The present, in the reader's zone.
     clock: Clock,
+    /// Whose page it is.
+    reader: Reader,
 ) -> impl IntoView {
     let who = call.on_behalf_of_name.as_deref().unwrap_or(&call.owner_name);
-    let person = text::name(who).into_any();
-    let unit = call.unit_name.as_deref().map(|unit| view! { <span class="unit">{text::name(unit)}</span> });
+    let person = if reader.people {
+        view! { <a href=links.user(call.on_behalf_of.unwrap_or(call.owner))>{text::name(who)}</a> }.into_any()
+    } else {
+        text::name(who).into_any()
+    };
+    let unit = call.unit_name.as_deref().map(|name| {
+        let name = match call.unit.filter(|_| reader.people) {
+            Some(unit) => view! { <a href=links.unit(unit)>{text::name(name)}</a> }.into_any(),
+            None => text::name(name).into_any(),
+        };
+        view! { <span class="unit">{name}</span> }
+    });
     let relation = if call.on_behalf_of_name.is_some() { "on behalf of " } else { "of " };
     let reason = call.reason.as_ref().filter(|_| call.verdict != Verdict::Permit).map(|reason| {
         let whole = text::lines(&reason.sentence, REASON);
@@ -68,7 +96,7 @@ pub fn Row(
                 <Moment at=call.received_at clock=clock />
             </td>
             <td class="call-who">
-                <a class="agent" href=links.calls_of(call.agent)>
+                <a class="agent" href=reader.agent(&links, call.agent, call.owner)>
                     {text::name(&call.agent_name)}
                 </a>
                 <span class="person">{relation} {person} {unit}</span>
@@ -103,6 +131,6 @@ fn tool(name: &str) -> AnyView {
 }
 
 /// A row as HTML, for the live stream.
-pub fn html(call: CallRow, links: &Links, clock: Clock) -> String {
-    crate::document::fragment(|| view! { <Row call=call links=links.clone() clock=clock /> })
+pub fn html(call: CallRow, links: &Links, clock: Clock, reader: Reader) -> String {
+    crate::document::fragment(|| view! { <Row call=call links=links.clone() clock=clock reader=reader /> })
 }

@@ -12,6 +12,8 @@ use app::pages::sign_in::{self, Choice, Form};
 use app::pages::trouble::{self, Trouble};
 use app::pieces::field::FieldError;
 
+use model::Zone;
+
 use crate::sample;
 
 #[test]
@@ -27,22 +29,31 @@ fn look() {
         older: true,
         agents: sample::agents(),
         modules: sample::modules(),
+        ..Shown::default()
     };
-    put("activity.html", activity::page(&visit, filter::read(""), shown.clone()));
+    put("activity.html", activity::page(&visit, filter::read("", Zone::UTC), shown.clone()));
     put(
         "activity-filtered.html",
         activity::page(
             &visit,
-            filter::read("span=custom&from=2026-11-20T09:00&verdict=deny&tool=crm"),
+            filter::read("span=custom&from=2026-11-20T09:00&verdict=deny&tool=crm", Zone::UTC),
             shown.clone(),
         ),
     );
-    put("activity-wrong.html", activity::page(&visit, filter::read("from=x&agent=y"), shown.clone()));
-    put("activity-empty.html", activity::page(&visit, filter::read(""), Shown::default()));
-    put("activity-none.html", activity::page(&visit, filter::read("verdict=hold"), Shown::default()));
-    put("call.html", call::page(&visit, sample::story()));
-    put("call-denied.html", call::page(&visit, sample::denied()));
-    put("call-hostile.html", call::page(&visit, sample::hostile()));
+    put(
+        "activity-wrong.html",
+        activity::page(&visit, filter::read("from=x&agent=y", Zone::UTC), shown.clone()),
+    );
+    put("activity-empty.html", activity::page(&visit, filter::read("", Zone::UTC), Shown::default()));
+    put(
+        "activity-none.html",
+        activity::page(&visit, filter::read("verdict=hold", Zone::UTC), Shown::default()),
+    );
+    put("home.html", app::pages::home::page(&visit, crate::home::full()));
+    put("find.html", app::pages::find::page(&visit, "se", crate::home::found()));
+    put("call.html", call::page(&visit, sample::story(), None));
+    put("call-denied.html", call::page(&visit, sample::denied(), None));
+    put("call-hostile.html", call::page(&visit, sample::hostile(), None));
     let rejection = |code: &str, status, known: bool| Rejected {
         at: sample::before(i64::from(status) * 1_000),
         code: code.into(),

@@ -9,6 +9,7 @@
 
 mod agents;
 mod grants;
+mod home;
 mod hostile;
 mod joining;
 mod look;

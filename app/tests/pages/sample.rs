@@ -7,7 +7,7 @@ use app::links::Place;
 use app::wording::Clock;
 use control::authority::Deed;
 use model::call::{CallRow, CallStory, Content, Failure, Outcome, Reason, ReasonCode, Verdict};
-use model::{AgentId, CallId, Currency, ModuleId, Money, Timestamp, UserId, Zone};
+use model::{AgentId, CallId, Currency, ModuleId, Money, Timestamp, UnitId, UserId, Zone};
 use uuid::Uuid;
 
 pub(crate) const HOSTILE: &str =
@@ -74,8 +74,11 @@ fn row(n: u128, ago: i64, agent: &str, owner: &str, unit: &str, tool: &str) -> C
         received_at: before(ago),
         agent: AgentId::from(Uuid::from_u128(agent.len() as u128)),
         agent_name: agent.into(),
+        owner: UserId::from(Uuid::from_u128(owner.len() as u128)),
         owner_name: owner.into(),
+        on_behalf_of: None,
         on_behalf_of_name: None,
+        unit: Some(UnitId::from(Uuid::from_u128(unit.len() as u128))),
         unit_name: Some(unit.into()),
         tool_name: tool.into(),
         verdict: Verdict::Permit,

@@ -9,6 +9,8 @@ use app::pieces::call_row;
 use app::pieces::field::FieldError;
 use insta::assert_snapshot;
 
+use model::Zone;
+
 use crate::sample;
 
 /// One element a line.
@@ -31,7 +33,10 @@ fn links() -> Links {
 fn rows() {
     for (name, at) in [("running", 0), ("on_behalf_of", 1), ("denied", 2), ("held", 4), ("interrupted", 8)] {
         let row = sample::rows().swap_remove(at);
-        assert_snapshot!(format!("row_{name}"), told(&call_row::html(row, &links(), sample::clock())));
+        assert_snapshot!(
+            format!("row_{name}"),
+            told(&call_row::html(row, &links(), sample::clock(), sample::visit().reader()))
+        );
     }
 }
 
@@ -39,24 +44,24 @@ fn rows() {
 fn the_page_and_the_stream_have_the_same_row() {
     let visit = sample::visit();
     let shown = Shown { rows: sample::rows(), ..Shown::default() };
-    let page = activity::page(&visit, filter::read(""), shown);
+    let page = activity::page(&visit, filter::read("", Zone::UTC), shown);
     for row in sample::rows() {
-        assert!(page.contains(&call_row::html(row, &links(), sample::clock())));
+        assert!(page.contains(&call_row::html(row, &links(), sample::clock(), sample::visit().reader())));
     }
 }
 
 #[test]
 fn call_pages() {
-    assert_snapshot!("call", main_of(&call::page(&sample::visit(), sample::story())));
-    assert_snapshot!("call_denied", main_of(&call::page(&sample::visit(), sample::denied())));
+    assert_snapshot!("call", main_of(&call::page(&sample::visit(), sample::story(), None)));
+    assert_snapshot!("call_denied", main_of(&call::page(&sample::visit(), sample::denied(), None)));
 }
 
 #[test]
 fn an_empty_activity_teaches_and_a_filtered_one_leads_back() {
     let visit = sample::visit();
-    let empty = activity::page(&visit, filter::read(""), Shown::default());
+    let empty = activity::page(&visit, filter::read("", Zone::UTC), Shown::default());
     assert_snapshot!("activity_empty", main_of(&empty));
-    let none = activity::page(&visit, filter::read("verdict=hold"), Shown::default());
+    let none = activity::page(&visit, filter::read("verdict=hold", Zone::UTC), Shown::default());
     assert!(none.contains("No call matches") && none.contains("Clear the filters"));
     assert!(!none.contains("claude mcp add"));
 }
@@ -65,7 +70,7 @@ fn an_empty_activity_teaches_and_a_filtered_one_leads_back() {
 fn wrong_filters_are_named_and_nothing_is_listed() {
     let visit = sample::visit();
     let shown = Shown { rows: sample::rows(), ..Shown::default() };
-    let page = activity::page(&visit, filter::read("agent=nobody"), shown);
+    let page = activity::page(&visit, filter::read("agent=nobody", Zone::UTC), shown);
     assert!(page.contains("Choose an agent from the list.") && page.contains("id=\"agent-error\""));
     assert!(!page.contains("id=\"calls\""));
 }
@@ -75,14 +80,18 @@ fn islands_are_loaded_only_where_there_is_one() {
     let visit = sample::visit();
     let shown = || Shown { rows: sample::rows(), ..Shown::default() };
     let loads = |page: &str| page.contains("app_bg.wasm") && page.contains("nonce=\"c2FtcGxl\"");
-    assert!(loads(&activity::page(&visit, filter::read("verdict=deny"), shown())));
+    assert!(loads(&activity::page(&visit, filter::read("verdict=deny", Zone::UTC), shown())));
     for page in [
-        activity::page(&visit, filter::read(&format!("before={}", sample::call_id(3))), shown()),
-        activity::page(&visit, filter::read("to=2026-11-22T10:00"), shown()),
-        call::page(&visit, sample::story()),
+        activity::page(&visit, filter::read(&format!("before={}", sample::call_id(3)), Zone::UTC), shown()),
+        activity::page(&visit, filter::read("to=2026-11-22T10:00", Zone::UTC), shown()),
+        call::page(&visit, sample::story(), None),
         sign_in::page(&visit.site, Form::default()),
     ] {
-        assert!(!page.contains("wasm") && !page.contains("<script"));
+        // The palette's script names the islands and loads none of them before it is opened.
+        let (before, script) = page.split_once("id=\"keys\"").unwrap_or((&page, ""));
+        assert!(!before.contains("wasm") && !before.contains("<script type=\"module\" nonce"));
+        assert_eq!(script.matches("<script").count(), 0);
+        assert!(script.is_empty() || script.contains("if(!awake){awake=1;import("));
     }
 }
 

@@ -240,7 +240,7 @@ async fn agents(
                        SELECT FROM find_words x WHERE x.tenant_id = $1 AND x.kind = 'agent' AND x.subject = w.subject
                          AND starts_with(x.word, o)))
                  GROUP BY w.subject) AS f
-           JOIN agents a ON a.tenant_id = $1 AND a.id = f.subject
+           JOIN agents a ON a.tenant_id = $1 AND a.id = f.subject AND a.retired_at IS NULL
            JOIN users u ON u.tenant_id = $1 AND u.id = a.owner_id
            JOIN units n ON n.tenant_id = $1 AND n.id = a.home_unit_id
            WHERE $6::uuid IS NULL OR a.owner_id = $6

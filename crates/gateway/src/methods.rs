@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use http::header::USER_AGENT;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use model::call::Client;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use crate::edge::{Reply, turn_away_refused};
 use crate::gateway::House;
 use crate::life::{self, Caller, Presented, Received, Told};
 use crate::reject;
+use crate::upstream::SESSION_HEADER;
 use crate::wire::{
     self, Answer, Implementation, Malformed, Message, Meta, Params, ResultText, Revision, RpcError, code,
 };
@@ -24,6 +25,8 @@ use crate::wire::{
 const BATCH: usize = 20;
 const CLIENT_NAME: usize = 80;
 const CLIENT_VERSION: usize = 40;
+/// Ours have 32 characters; a client that brings another is believed up to here.
+const SESSION_ID: usize = 64;
 
 /// One HTTP request of somebody who is known.
 #[derive(Clone)]
@@ -160,7 +163,8 @@ async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>)
     }
 }
 
-/// Opens a session without an id: nothing is kept (2025-11-25, Lifecycle, Version Negotiation).
+/// Opens a session (2025-11-25, Lifecycle, Version Negotiation). Nothing is kept of it: the id that the client is given is
+/// recorded with its calls, so that people can read them as one story, and decides nothing.
 fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
     let Some(wanted) = asked.params.protocol_version.and_then(wire::text_of) else {
         visit.record("malformed_params", StatusCode::BAD_REQUEST);
@@ -169,12 +173,14 @@ fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
     let revision = Revision::named(&wanted)
         .filter(|revision| !revision.is_stateless())
         .unwrap_or(Revision::NEWEST_OPENED);
-    own_result(&json!({
+    let session = HeaderValue::from_str(&visit.house.ambient.random_uuid().simple().to_string()).ok();
+    let answer = own_result(&json!({
         "protocolVersion": revision.word(),
         "capabilities": { "tools": {} },
         "serverInfo": server_info(),
         "instructions": instructions(visit),
-    }))
+    }));
+    Answer { session, ..answer }
 }
 
 /// Who we are (2026-07-28, Discovery).
@@ -270,6 +276,14 @@ impl Visit<'_> {
         Reply::one(answer)
     }
 
+    /// The id of the session that the client says it is in (2025-11-25, Transports, Session Management). Theirs to say: it
+    /// is a name for what belongs together, and nothing is looked up by it.
+    fn session(&self, revision: Revision) -> Option<Arc<str>> {
+        let said =
+            self.head.headers.get(SESSION_HEADER).filter(|_| !revision.is_stateless())?.to_str().ok()?;
+        (1..=SESSION_ID).contains(&said.len()).then(|| said.into())
+    }
+
     /// What the request tells of the client; where it does not name itself, its `User-Agent` does.
     fn client(&self, revision: Revision, info: Option<Implementation<'_>>) -> Client {
         let cut = |text: &str, most: usize| -> Arc<str> {
@@ -285,7 +299,7 @@ impl Visit<'_> {
             name: said(info.name, CLIENT_NAME).or_else(|| agent().map(|agent| cut(agent, CLIENT_NAME))),
             version: said(info.version, CLIENT_VERSION),
             protocol: Some(revision.word().into()),
-            session: None,
+            session: self.session(revision),
             address: self.presented.address,
         }
     }

@@ -300,11 +300,17 @@ pub struct CallRow {
     pub agent: AgentId,
     /// The agent's name.
     pub agent_name: String,
-    /// The person who owns the agent.
+    /// The person who owned the agent.
+    pub owner: UserId,
+    /// That person's name.
     pub owner_name: String,
     /// The person it acted for.
+    pub on_behalf_of: Option<UserId>,
+    /// That person's name.
     pub on_behalf_of_name: Option<String>,
     /// The unit the agent sat in at the time.
+    pub unit: Option<UnitId>,
+    /// That unit's name.
     pub unit_name: Option<String>,
     /// The tool as asked for: `crm.list_companies`.
     pub tool_name: String,

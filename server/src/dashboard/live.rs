@@ -13,7 +13,7 @@ use std::time::Duration;
 use app::data::activity as data;
 use app::links::Links;
 use app::pages::filter::{self, ActivityQuery};
-use app::pieces::call_row;
+use app::pieces::call_row::{self, Reader};
 use app::wording::Clock;
 use axum::extract::{RawQuery, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -36,7 +36,7 @@ use super::session::{self, Person};
 /// A sign of life, so that proxies keep the connection and both ends notice a break.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often the session and the rights are looked at again.
-const RECHECK: Duration = Duration::from_secs(10);
+pub(super) const RECHECK: Duration = Duration::from_secs(10);
 /// Rows are sent together this often.
 const GATHER: Duration = Duration::from_millis(250);
 /// Rows sent at a time; the others are counted. A person reads none of 4,000 rows in a second.
@@ -44,7 +44,7 @@ const MOST: usize = 100;
 /// Rows gathered between two sendings; beyond it only their number is kept.
 const GATHERED: usize = 1_000;
 /// A connection is renewed after this.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// How long a browser may take to accept what is sent.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Streams for one person, and for everybody on this node.
@@ -65,7 +65,7 @@ pub(super) async fn live(
         Err(Refusal::SignIn { .. }) => return Ok(events(stream::iter([Ok(end())]))),
         Err(other) => return Err(other),
     };
-    let read = filter::read(query.as_deref().unwrap_or_default());
+    let read = filter::read(query.as_deref().unwrap_or_default(), person.visit.site.zone);
     if !read.errors.is_empty() || !read.query.is_live() {
         return Err(Refusal::Unreadable);
     }
@@ -80,6 +80,7 @@ pub(super) async fn live(
         who: person.who,
         session: id,
         links: person.links,
+        reader: person.visit.reader(),
         zone: person.visit.site.zone,
         query: read.query,
     };
@@ -92,13 +93,13 @@ pub(super) async fn live(
     Ok(events(rows))
 }
 
-fn events(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+pub(super) fn events(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
     response.headers_mut().insert(BUFFERING, HeaderValue::from_static("no"));
     response
 }
 
-fn end() -> Event {
+pub(super) fn end() -> Event {
     Event::default().event("end").data("over")
 }
 
@@ -109,12 +110,13 @@ struct Watch {
     who: Who,
     session: Id,
     links: Links,
+    reader: Reader,
     zone: Zone,
     query: ActivityQuery,
 }
 
 /// The browser went away, or takes nothing.
-struct Gone;
+pub(super) struct Gone;
 
 impl Watch {
     async fn run(self, sender: mpsc::Sender<Event>) {
@@ -172,11 +174,11 @@ impl Watch {
             return "<!-- none -->".to_owned();
         }
         let clock = Clock { now: self.dashboard.control.ambient().now(), zone: self.zone };
-        rows.into_iter().map(|row| call_row::html(row, &self.links, clock)).collect()
+        rows.into_iter().map(|row| call_row::html(row, &self.links, clock, self.reader)).collect()
     }
 }
 
-async fn send(sender: &mpsc::Sender<Event>, event: Event) -> Result<(), Gone> {
+pub(super) async fn send(sender: &mpsc::Sender<Event>, event: Event) -> Result<(), Gone> {
     match timeout(PATIENCE, sender.send(event)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(Gone),
@@ -224,7 +226,7 @@ pub(super) struct Place {
 }
 
 impl Watchers {
-    fn enter(&self, user: UserId) -> Option<Place> {
+    pub(super) fn enter(&self, user: UserId) -> Option<Place> {
         let mut open = self.0.lock();
         let all: usize = open.values().sum();
         let own = open.get(&user).copied().unwrap_or(0);
@@ -261,8 +263,11 @@ mod tests {
             received_at: model::Timestamp::default(),
             agent: AgentId::from(Uuid::from_u128(1)),
             agent_name: String::new(),
+            owner: model::UserId::from(Uuid::from_u128(1)),
             owner_name: String::new(),
+            on_behalf_of: None,
             on_behalf_of_name: None,
+            unit: None,
             unit_name: None,
             tool_name: String::new(),
             verdict: Verdict::Permit,

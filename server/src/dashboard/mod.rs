@@ -9,6 +9,7 @@ pub(crate) mod assets;
 mod catalog;
 mod crm;
 mod csrf;
+mod find;
 mod form;
 mod grants;
 mod headers;
@@ -119,6 +120,7 @@ fn routes() -> Routes {
         .and(sign_in::routes())
         .and(joining::routes())
         .and(home::routes())
+        .and(find::routes())
         .and(activity::routes())
         .and(catalog::routes())
         .and(crm::routes())

@@ -82,9 +82,9 @@ fn received(story: &CallStory) -> AnyView {
 fn decision(story: &CallStory) -> AnyView {
     let policies = story.policies.len();
     let by = match policies {
-        0 => "No policy permits it".to_owned(),
-        1 => "By one policy".to_owned(),
-        _ => format!("By {policies} policies"),
+        0 => "no policy permits it".to_owned(),
+        1 => "by one policy".to_owned(),
+        _ => format!("by {policies} policies"),
     };
     let reason = story.row.reason.as_ref().map(|reason| {
         view! { <p>{text::prose(&wording::short_reason(reason), 600)}</p> }
@@ -92,7 +92,7 @@ fn decision(story: &CallStory) -> AnyView {
     view! {
         {reason}
         <p class="note">
-            {by} ", on the rights as they stood at epoch " <span class="figure">{story.epoch}</span> "."
+            <a href="#change">"Why"</a> ": " {by} ", on the rights as they stood at epoch " <span class="figure">{story.epoch}</span> "."
         </p>
     }
     .into_any()

@@ -2,6 +2,7 @@
 
 mod export;
 mod follow;
+mod names;
 mod narrow;
 pub mod saved;
 mod session;
@@ -20,6 +21,7 @@ pub(crate) use sight::Sight;
 
 pub use export::{EXPORT, export};
 pub use follow::follow;
+pub use names::{Names, names};
 pub use session::{SESSION_PAGE, Session, SessionHead, session};
 pub use story::story;
 pub use why::{Change, Source, Why, why};
@@ -86,7 +88,7 @@ pub struct Listing {
     pub has_older: bool,
 }
 
-/// What one may filter by.
+/// What one may choose from to filter by: of each the first 300, which is what a list that opens can bear.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Choices {
     /// Agents by name.

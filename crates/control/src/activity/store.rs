@@ -114,7 +114,8 @@ pub(super) async fn rows(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<CallRow>
     let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
     let tenant = tx.tenant_uuid();
     sqlx::query!(
-        r#"SELECT c.id, c.received_at, c.agent_id, c.tool_name, c.verdict, c.reason,
+        r#"SELECT c.id, c.received_at, c.agent_id, c.tool_name, c.verdict, c.reason, c.owner_id, c.on_behalf_of,
+                  c.unit_path[cardinality(c.unit_path)] AS "unit_id?",
                   a.name AS "agent_name?", o.name AS "owner_name?", b.name AS "on_behalf_of_name?", n.name AS "unit_name?",
                   s.outcome AS "outcome?", s.duration_us AS "duration_us?", h.amount AS "amount?", h.currency AS "currency?"
            FROM calls c
@@ -140,8 +141,11 @@ pub(super) async fn rows(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<CallRow>
             received_at: row.received_at,
             agent: row.agent_id.into(),
             agent_name: name(row.agent_name),
+            owner: row.owner_id.into(),
             owner_name: name(row.owner_name),
+            on_behalf_of: row.on_behalf_of.map(Into::into),
             on_behalf_of_name: row.on_behalf_of_name,
+            unit: row.unit_id.map(Into::into),
             unit_name: row.unit_name,
             tool_name: row.tool_name,
             verdict: read::word("call", &row.verdict)?,
@@ -185,7 +189,7 @@ pub(super) async fn choices(tx: &mut TenantTx, sight: &Sight) -> Result<Choices,
          SELECT a.id, a.name FROM agents a
          WHERE a.tenant_id = $1 AND ($2 OR a.owner_id = $3 OR a.home_unit_id IN (SELECT id FROM below) OR EXISTS (
              SELECT FROM credentials c WHERE c.tenant_id = $1 AND c.agent_id = a.id AND c.on_behalf_of = $3))
-         ORDER BY lower(a.name), a.id",
+         ORDER BY lower(a.name), a.id LIMIT 300",
         tenant,
         sight.all,
         sight.person,
@@ -193,10 +197,12 @@ pub(super) async fn choices(tx: &mut TenantTx, sight: &Sight) -> Result<Choices,
     )
     .fetch_all(tx.conn())
     .await?;
-    let modules =
-        sqlx::query!("SELECT id, title FROM modules WHERE tenant_id = $1 ORDER BY lower(title), id", tenant)
-            .fetch_all(tx.conn())
-            .await?;
+    let modules = sqlx::query!(
+        "SELECT id, title FROM modules WHERE tenant_id = $1 ORDER BY lower(title), id LIMIT 300",
+        tenant
+    )
+    .fetch_all(tx.conn())
+    .await?;
     Ok(Choices {
         agents: agents.into_iter().map(|row| (row.id.into(), row.name)).collect(),
         modules: modules.into_iter().map(|row| (row.id.into(), row.title)).collect(),

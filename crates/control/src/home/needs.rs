@@ -241,7 +241,7 @@ async fn agents_without_owner(tx: &mut TenantTx) -> Result<(Vec<(Need, Due)>, u3
                               AND e.action IN ('user.suspend', 'user.remove')
                             ORDER BY e.id DESC LIMIT 1), a.created_at) AS "since!"
            FROM agents a JOIN users u ON u.tenant_id = a.tenant_id AND u.id = a.owner_id AND u.standing = 'suspended'
-           WHERE a.tenant_id = $1 AND a.standing = 'active'
+           WHERE a.tenant_id = $1 AND a.standing = 'active' AND a.retired_at IS NULL
              AND EXISTS (SELECT FROM credentials k WHERE k.tenant_id = a.tenant_id AND k.agent_id = a.id
                          AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2))
            ORDER BY lower(a.name), a.id LIMIT $3"#,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::upstream::SESSION_HEADER;
 use crate::wire::{self, Answer, Id};
 
 /// In which form the client wants its answer.
@@ -44,6 +45,7 @@ impl Form {
 pub(crate) struct Reply {
     status: StatusCode,
     challenge: Option<&'static str>,
+    session: Option<HeaderValue>,
     /// Nothing for a notification.
     message: Option<Vec<u8>>,
 }
@@ -58,12 +60,17 @@ impl Reply {
     pub(crate) fn to(id: Option<Id<'_>>, answer: Answer, stateless: bool) -> Self {
         let mut message = Vec::new();
         wire::write(&mut message, id, &answer.said, stateless);
-        Self { status: answer.status, challenge: answer.challenge, message: Some(message) }
+        Self {
+            status: answer.status,
+            challenge: answer.challenge,
+            session: answer.session,
+            message: Some(message),
+        }
     }
 
     /// Nothing is to be answered (2025-11-25, Transports, Sending Messages, 4).
     pub(crate) fn accepted() -> Self {
-        Self { status: StatusCode::ACCEPTED, challenge: None, message: None }
+        Self { status: StatusCode::ACCEPTED, challenge: None, session: None, message: None }
     }
 
     /// The answers to a batch; those that were notifications have none.
@@ -79,11 +86,11 @@ impl Reply {
             return Self::accepted();
         }
         message.push(b']');
-        Self { status: StatusCode::OK, challenge: None, message: Some(message) }
+        Self { status: StatusCode::OK, challenge: None, session: None, message: Some(message) }
     }
 
     pub(super) fn into_response(self, form: Form) -> Response {
-        let Self { status, challenge, message } = self;
+        let Self { status, challenge, session, message } = self;
         // A stream begins only where all went well: errors are JSON for everybody.
         let (body, kind) = match (message, form) {
             (None, _) => (Body::empty(), None),
@@ -101,6 +108,9 @@ impl Reply {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = challenge {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(session) = session {
+            headers.insert(SESSION_HEADER, session);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

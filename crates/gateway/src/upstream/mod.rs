@@ -30,6 +30,7 @@ use self::address::AddressRule;
 use self::client::HttpClient;
 pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError};
 use self::exchange::Peer;
+pub(crate) use self::exchange::SESSION_HEADER;
 pub(crate) use self::sending::Sending;
 use self::session::Session;
 pub use self::trouble::Trouble;

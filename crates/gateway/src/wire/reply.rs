@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::Id;
@@ -67,12 +67,14 @@ pub(crate) struct Answer {
     pub(crate) said: Result<ResultText, Box<RpcError>>,
     /// The value of `WWW-Authenticate`, with 401.
     pub(crate) challenge: Option<&'static str>,
+    /// The value of `Mcp-Session-Id`, with the answer to `initialize`.
+    pub(crate) session: Option<HeaderValue>,
 }
 
 impl Answer {
     /// A result.
     pub(crate) fn result(result: ResultText) -> Self {
-        Self { status: StatusCode::OK, said: Ok(result), challenge: None }
+        Self { status: StatusCode::OK, said: Ok(result), challenge: None, session: None }
     }
 
     /// An error in JSON-RPC alone: HTTP itself went well.
@@ -82,7 +84,7 @@ impl Answer {
 
     /// An error that shows in the HTTP status as well.
     pub(crate) fn refused(status: StatusCode, error: RpcError) -> Self {
-        Self { status, said: Err(Box::new(error)), challenge: None }
+        Self { status, said: Err(Box::new(error)), challenge: None, session: None }
     }
 
     /// HTTP's 401 with its challenge (RFC 6750 section 3).

@@ -2,6 +2,7 @@
 
 mod attack;
 mod grants;
+mod home;
 mod joining;
 mod money;
 mod people;
