@@ -15,5 +15,7 @@ pub mod people;
 pub use ambient::{Ambient, Timestamp};
 /// A time zone of the IANA database, such as `Europe/Berlin`: in which a reader is told times.
 pub use chrono_tz::Tz as Zone;
+/// All time zones there are.
+pub use chrono_tz::TZ_VARIANTS as ZONES;
 pub use id::*;
 pub use money::{Currency, Money};
