@@ -7,7 +7,7 @@ use app::pieces::field::{FORM, FieldError};
 use app::pieces::form::Form;
 use app::wording;
 use axum::body::Body;
-use axum::extract::multipart::MultipartError;
+use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{Multipart, Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use control::crm::sheets;
@@ -369,9 +369,10 @@ async fn upload(
     State(dashboard): State<Dashboard>,
     person: Person,
     Path(kind): Path<OfKind>,
-    multipart: Multipart,
+    multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &kind).await?;
+    let multipart = multipart.map_err(|_| Refusal::Unreadable.into_response())?;
     let again = |key: &str, errors: Vec<FieldError>| {
         let form = Form::default().with("match_by", key).wrong(errors);
         form::again(pages::upload(&person.visit, records, form))

@@ -139,6 +139,8 @@ fn input(form: &Form, field: super::kinds::Typed, names: &[String]) -> AnyView {
                 None => format!("{name}-hint"),
             };
             let invalid = error.is_some().then_some("true");
+            let value = text::lines(form.value(name), 400);
+            let meant = hidden(id, form.value(id).to_owned());
             view! {
                 <Field name=name label=label error=error>
                     <p class="hint" id=format!("{name}-hint")>{said}</p>
@@ -146,7 +148,7 @@ fn input(form: &Form, field: super::kinds::Typed, names: &[String]) -> AnyView {
                         type="text"
                         id=name
                         name=name
-                        value=text::lines(form.value(name), 400)
+                        value=value
                         maxlength="200"
                         autocomplete="off"
                         list=list.clone()
@@ -156,7 +158,7 @@ fn input(form: &Form, field: super::kinds::Typed, names: &[String]) -> AnyView {
                     />
                     <datalist id=list>{options}</datalist>
                 </Field>
-                {hidden(id, form.value(id).to_owned())}
+                {meant}
             }
             .into_any()
         }

@@ -53,13 +53,14 @@ pub fn upload(visit: &Visit, records: Records, form: Form) -> String {
             .collect();
         let error = error_of(form.errors(), "file");
         let described = if error.is_some() { "file-error file-hint" } else { "file-hint" };
+        let template = links.template(records);
         view! {
             <ErrorSummary errors=form.errors().to_vec() />
             <PageHead
                 title=title.clone().into_any()
                 lead="A CSV file is read and you see what would come of each row before anything is changed.".into_any()
             >
-                <a class="button" href=links.template(records) download="">"Download a template"</a>
+                <a class="button" href=template download="">"Download a template"</a>
             </PageHead>
             <form class="sheet" method="post" action=links.import_records(records) enctype="multipart/form-data">
                 <Field name="file" label="File" error=error>

@@ -43,16 +43,17 @@ pub fn list<R: Kind>(visit: &Visit, query: Query, errors: Vec<FieldError>, shown
         } else {
             view! {
                 {(!shown.totals.is_empty()).then(|| totals(&shown.totals, &links, &query))}
-                <Table lines=shown.lines.clone() links=links.clone() clock=clock />
+                {table(&shown.lines, &links, clock)}
                 <Pages links=links.clone() records=records query=query.clone() more=shown.more />
             }
             .into_any()
         };
         let of = of_whom(&query, &shown, &links, records);
+        let actions = actions(&links, records, &query, rights);
         view! {
             <ErrorSummary errors=errors.clone() />
             <PageHead title=label(records).into_any() lead=kinds::lead(records).into_any()>
-                {actions(&links, records, &query, rights)}
+                {actions}
             </PageHead>
             {tabs(&links, records)}
             <Filters links=links.clone() records=records query=query.clone() errors=errors.clone() />
@@ -243,8 +244,7 @@ fn totals(totals: &[StageTotal], links: &Links, query: &Query) -> impl IntoView 
     }
 }
 
-#[component]
-pub(super) fn Table<R: Kind>(lines: Vec<Line<R>>, links: Links, clock: Clock) -> impl IntoView {
+pub(super) fn table<R: Kind>(lines: &[Line<R>], links: &Links, clock: Clock) -> impl IntoView + use<R> {
     let heads = R::heads()
         .iter()
         .map(|(head, number)| view! { <th scope="col" class=number.then_some("number")>{*head}</th> })
@@ -253,7 +253,7 @@ pub(super) fn Table<R: Kind>(lines: Vec<Line<R>>, links: Links, clock: Clock) ->
         .iter()
         .map(|line| {
             let href = links.record(R::RECORDS, &R::Id::from(line.id).to_string());
-            let cells = R::cells(line, &links, clock)
+            let cells = R::cells(line, links, clock)
                 .into_iter()
                 .zip(R::heads().iter().skip(1))
                 .map(|(cell, (head, number))| {

@@ -6,7 +6,7 @@ use model::crm::{Contact, Deal, Interaction, Line, Records};
 use model::{CompanyId, ContactId};
 
 use super::kinds::{self, Kind, label};
-use super::list::Table;
+use super::list::table;
 use super::{Query, Rights, changed_by};
 use crate::document::{self, Crumb, Visit};
 use crate::links::{Links, Place};
@@ -115,7 +115,7 @@ fn related<R: Kind>(
     let body = if lines.is_empty() {
         view! { <p class="absent">"None yet."</p> }.into_any()
     } else {
-        view! { <Table lines=lines links=links.clone() clock=clock /> }.into_any()
+        table(&lines, links, clock).into_any()
     };
     view! {
         <section class="related">

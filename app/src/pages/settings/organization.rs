@@ -56,6 +56,7 @@ fn fields(visit: &Visit, settings: &Settings, form: &Form) -> impl IntoView + us
     let zones = ZONES.iter().map(|zone| view! { <option value=zone.name()></option> }).collect::<Vec<_>>();
     let error = error_of(form.errors(), "time_zone");
     let described = if error.is_some() { "time_zone-error time_zone-hint" } else { "time_zone-hint" };
+    let zone = text::lines(form.value("time_zone"), 100);
     let currency = if settings.currency_stays {
         view! {
             <div class="field">
@@ -95,7 +96,7 @@ fn fields(visit: &Visit, settings: &Settings, form: &Form) -> impl IntoView + us
                     type="text"
                     id="time_zone"
                     name="time_zone"
-                    value=text::lines(form.value("time_zone"), 100)
+                    value=zone
                     maxlength="64"
                     list="time-zones"
                     autocomplete="off"

@@ -1,7 +1,9 @@
 //! The dashboard as a browser meets it, over a database of its own.
 
 mod attack;
+mod crm;
 mod seeing;
+mod settings;
 mod signing_in;
 mod watching;
 
