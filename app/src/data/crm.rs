@@ -1,8 +1,8 @@
 //! What the CRM's pages ask of `control`.
 
+use control::authority::{Deed, may};
 use control::crm::sheets::{self, Plan};
 use control::crm::{self, InCatalog, Record, Sight};
-use control::authority::{Deed, may};
 use control::{Actor, Control, Error};
 use model::crm::Records;
 use model::{CompanyId, ContactId};
@@ -67,7 +67,12 @@ pub async fn record<R: Kind>(
 }
 
 /// The form for a new record, with what was typed.
-pub async fn new<R: Kind>(control: &Control, actor: &Actor, visit: &Visit, form: Form) -> Result<String, Error> {
+pub async fn new<R: Kind>(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    form: Form,
+) -> Result<String, Error> {
     let names = names::<R>(control, actor).await?;
     Ok(pages::new(visit, R::RECORDS, form, names))
 }
@@ -113,7 +118,12 @@ pub async fn edit<R: Kind>(
 }
 
 /// What deleting a record would mean.
-pub async fn remove<R: Kind>(control: &Control, actor: &Actor, visit: &Visit, id: R::Id) -> Result<String, Error> {
+pub async fn remove<R: Kind>(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    id: R::Id,
+) -> Result<String, Error> {
     let consequence = crm::consequence::<R>(control, actor, id).await?;
     Ok(pages::remove(visit, R::RECORDS, &id.to_string(), &consequence))
 }

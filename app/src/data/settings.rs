@@ -30,16 +30,28 @@ pub async fn organization(
 }
 
 /// How people sign in.
-pub async fn sign_in(control: &Control, actor: &Actor, visit: &Visit, typed: Option<Form>) -> Result<String, Error> {
+pub async fn sign_in(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    typed: Option<Form>,
+) -> Result<String, Error> {
     let settings = settings::get(control, actor).await?;
     Ok(pages::sign_in(visit, typed.unwrap_or_else(|| pages::sign_in_form(&settings.sign_in))))
 }
 
 /// As whom mails are sent.
-pub async fn mail(control: &Control, actor: &Actor, visit: &Visit, typed: Option<Form>) -> Result<String, Error> {
+pub async fn mail(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    typed: Option<Form>,
+) -> Result<String, Error> {
     let MailSender { name, reply_to } = settings::get(control, actor).await?.sender;
     let form = typed.unwrap_or_else(|| {
-        Form::default().with("sender_name", name.unwrap_or_default()).with("reply_to", reply_to.unwrap_or_default())
+        Form::default()
+            .with("sender_name", name.unwrap_or_default())
+            .with("reply_to", reply_to.unwrap_or_default())
     });
     Ok(pages::mail(visit, form))
 }
@@ -82,7 +94,9 @@ pub async fn record(
     if errors.is_empty() {
         match settings::list(control, actor, &query.filter(visit.site.zone), query.before, EVENTS).await {
             Ok(events) => found = events,
-            Err(Error::Refused { sentence, .. }) => errors.push(FieldError::new("who", wording::sentence(&sentence))),
+            Err(Error::Refused { sentence, .. }) => {
+                errors.push(FieldError::new("who", wording::sentence(&sentence)))
+            }
             Err(other) => return Err(other),
         }
     }

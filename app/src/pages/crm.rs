@@ -42,7 +42,10 @@ impl From<Sight> for Rights {
 pub fn absent(visit: &Visit, module: InCatalog, may_enable: bool) -> String {
     let links = visit.links();
     let (title, sentence) = match module {
-        InCatalog::Off => ("The CRM is switched off", "Its records are kept. Agents and people reach them again once it is switched on."),
+        InCatalog::Off => (
+            "The CRM is switched off",
+            "Its records are kept. Agents and people reach them again once it is switched on.",
+        ),
         _ => (
             "The CRM is not in use",
             "Companies, contacts, deals and what happened with them, for people here and for agents by tools: built in, \

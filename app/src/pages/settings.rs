@@ -51,7 +51,9 @@ impl Part {
         match self {
             Self::Organization => "What your organization is called, and where its agents connect.",
             Self::SignIn => "How long sessions last, how long passwords are, who can be invited.",
-            Self::Sessions => "Who is signed in, from where. Ending a session takes effect with its next click.",
+            Self::Sessions => {
+                "Who is signed in, from where. Ending a session takes effect with its next click."
+            }
             Self::Mail => "As whom mails to your people are sent.",
             Self::Record => "Who changed what in the set-up, and when. Nobody can change or delete it.",
             Self::Danger => "What stops everybody. Only owners see this page.",
@@ -72,7 +74,12 @@ impl Part {
 }
 
 /// A part of the settings with its tabs. `form`: the one on it, for its errors.
-fn part<V: IntoView + 'static>(visit: &Visit, here: Part, form: Option<&Form>, content: impl FnOnce() -> V) -> String {
+fn part<V: IntoView + 'static>(
+    visit: &Visit,
+    here: Part,
+    form: Option<&Form>,
+    content: impl FnOnce() -> V,
+) -> String {
     let title = form.map_or_else(|| here.label().to_owned(), |form| form.title(here.label()));
     let errors = form.map(|form| form.errors().to_vec()).unwrap_or_default();
     let crumbs = vec![Crumb::to("Settings", visit.links().settings()), Crumb::here(here.label())];

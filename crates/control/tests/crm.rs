@@ -568,8 +568,12 @@ async fn lists_are_sorted_filtered_and_paged() {
 
 async fn sheet_of<R: crm::Record>(world: &TestWorld, actor: &Actor) -> String {
     use futures::TryStreamExt as _;
-    let pieces: Vec<bytes::Bytes> =
-        sheets::export::<R>(&world.control, actor, Filter::default()).await.unwrap().try_collect().await.unwrap();
+    let pieces: Vec<bytes::Bytes> = sheets::export::<R>(&world.control, actor, Filter::default())
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
     String::from_utf8(pieces.concat()).unwrap()
 }
 
@@ -600,13 +604,21 @@ async fn what_was_exported_can_be_imported_and_is_the_same() {
     let hostile = ["=1+1", "+49 30 1", "'=x", "-a, \"b\"", "@c\nd", "Zürich; \"AG\"", "<b>\u{202E}", "'"];
     for (n, text) in hostile.iter().enumerate() {
         let (number, one_line) = (n.to_string(), text.replace('\n', " "));
-        let fields = [("name", one_line.as_str()), ("notes", text), ("external_id", &number), ("industry", &one_line)];
+        let fields =
+            [("name", one_line.as_str()), ("notes", text), ("external_id", &number), ("industry", &one_line)];
         let company = crm::create::<Company>(control, &admin, given(&fields)).await.unwrap().to_string();
-        let fields = [("name", one_line.as_str()), ("company_id", &company), ("phone", &one_line), ("notes", text)];
+        let fields =
+            [("name", one_line.as_str()), ("company_id", &company), ("phone", &one_line), ("notes", text)];
         let contact = crm::create::<Contact>(control, &admin, given(&fields)).await.unwrap().to_string();
-        let fields = [("name", one_line.as_str()), ("company_id", &company), ("amount", "1.5"), ("currency", "EUR")];
+        let fields =
+            [("name", one_line.as_str()), ("company_id", &company), ("amount", "1.5"), ("currency", "EUR")];
         crm::create::<Deal>(control, &admin, given(&fields)).await.unwrap();
-        let fields = [("contact_id", contact.as_str()), ("kind", "note"), ("summary", text), ("at", "2026-01-01T10:00")];
+        let fields = [
+            ("contact_id", contact.as_str()),
+            ("kind", "note"),
+            ("summary", text),
+            ("at", "2026-01-01T10:00"),
+        ];
         crm::create::<Interaction>(control, &admin, given(&fields)).await.unwrap();
     }
     let sheets = [
@@ -652,7 +664,8 @@ async fn what_was_exported_can_be_imported_and_is_the_same() {
     };
     assert_eq!(sorted(without_id(&sheet_of::<Company>(&world, &olga).await)), sorted(without_id(companies)));
     // Ids are of one organization: there they are nothing.
-    let import = sheets::upload::<Company>(control, &olga, Key::Id, "x.csv", companies.as_bytes()).await.unwrap();
+    let import =
+        sheets::upload::<Company>(control, &olga, Key::Id, "x.csv", companies.as_bytes()).await.unwrap();
     assert_eq!(sheets::plan::<Company>(control, &olga, import).await.unwrap().wrong.len(), 8);
 }
 
@@ -662,17 +675,26 @@ async fn an_import_says_first_what_comes_of_it_and_then_does_just_that() {
     let control = &world.control;
     enabled(&world).await;
     let admin = with_role(&world, "Abel", Role::Admin).await;
-    crm::create::<Company>(control, &admin, given(&[("name", "Acme"), ("website", "https://www.acme.example/x"), ("notes", "kept")]))
-        .await
-        .unwrap();
+    crm::create::<Company>(
+        control,
+        &admin,
+        given(&[("name", "Acme"), ("website", "https://www.acme.example/x"), ("notes", "kept")]),
+    )
+    .await
+    .unwrap();
     // Columns in any order and case, one that nothing is made of, semicolons as spreadsheets write them.
-    let text = "\u{FEFF}Website;NAME;Colour\nacme.example;Acme GmbH;red\nnew.example;New;\n\n;Nameless domain;\n";
+    let text =
+        "\u{FEFF}Website;NAME;Colour\nacme.example;Acme GmbH;red\nnew.example;New;\n\n;Nameless domain;\n";
     let plan = imported::<Company>(&world, &admin, Key::Domain, text).await;
     assert_eq!((counts(&plan), plan.ignored.clone()), ((2, 1, 0), vec!["colour".to_owned()]));
     assert_eq!(plan.rows[0].effect, Effect::Update(vec!["name", "website"]));
     let listing = crm::list::<Company>(control, &admin, &Filter::default(), 0, 10).await.unwrap();
     let acme = &listing.lines[0].record;
-    assert_eq!((acme.name.as_str(), acme.notes.as_deref()), ("Acme GmbH", Some("kept")), "no column, no change");
+    assert_eq!(
+        (acme.name.as_str(), acme.notes.as_deref()),
+        ("Acme GmbH", Some("kept")),
+        "no column, no change"
+    );
     let events = audit(&world).await;
     let said = |event: &str| events.iter().any(|it| it == event);
     assert!(said("user Abel company.update: Acme GmbH") && said("user Abel company.create: New"));
@@ -686,7 +708,8 @@ async fn an_import_says_first_what_comes_of_it_and_then_does_just_that() {
                 c@x.example,Carl,Nobody Ltd,\n\
                 d@x.example,Dora\n\
                 \"e@x.example\",\"multi\nline\",,\n";
-    let import = sheets::upload::<Contact>(control, &admin, Key::Email, "c.csv", text.as_bytes()).await.unwrap();
+    let import =
+        sheets::upload::<Contact>(control, &admin, Key::Email, "c.csv", text.as_bytes()).await.unwrap();
     let plan = sheets::plan::<Contact>(control, &admin, import).await.unwrap();
     let wrong: Vec<_> = plan.wrong.iter().map(|cell| (cell.line, cell.column.as_str())).collect();
     assert_eq!(wrong, [(3, "email"), (4, "name"), (5, "company"), (6, ""), (7, "name")]);
@@ -694,7 +717,9 @@ async fn an_import_says_first_what_comes_of_it_and_then_does_just_that() {
     assert!(crm::list::<Contact>(control, &admin, &Filter::default(), 0, 10).await.unwrap().lines.is_empty());
 
     // What changed meanwhile is looked at again; what somebody else uploaded is not there.
-    let import = sheets::upload::<Company>(control, &admin, Key::Name, "d.csv", b"name,industry\nNew,Tea\n").await.unwrap();
+    let import = sheets::upload::<Company>(control, &admin, Key::Name, "d.csv", b"name,industry\nNew,Tea\n")
+        .await
+        .unwrap();
     let plan = sheets::plan::<Company>(control, &admin, import).await.unwrap();
     let other = with_role(&world, "Bea", Role::Admin).await;
     not_there(sheets::plan::<Company>(control, &other, import).await);

@@ -15,7 +15,7 @@ use control::modules::{self, NewModule, connections};
 use control::revocations::{self, Target};
 use control::units::{self, NewUnit};
 use control::users::{self, NewUser};
-use control::{Actor, Error, crm, grants, tenants, settings};
+use control::{Actor, Error, crm, grants, settings, tenants};
 use model::access::Grantee;
 use model::crm::{Company, Records};
 use model::people::{Role, UnitKind};
@@ -169,7 +169,10 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     attempt!("crm.delete", crm::delete::<Company>(control, actor, id));
     attempt!("settings.read", settings::get(control, actor));
     let zone = model::Zone::UTC;
-    attempt!("settings.organization", settings::set_organization(control, actor, "Acme", Currency::EUR, zone));
+    attempt!(
+        "settings.organization",
+        settings::set_organization(control, actor, "Acme", Currency::EUR, zone)
+    );
     let rules = settings::SignInRules {
         sessions: settings::SessionRules::default(),
         shortest_password: 12,

@@ -118,7 +118,8 @@ async fn listed<R: Kind>(
 ) -> Result<Response, Refusal> {
     let (query, errors) = Query::read(R::RECORDS, typed.pairs());
     let status = if errors.is_empty() { StatusCode::OK } else { AGAIN };
-    let page = data::list::<R>(&dashboard.control, &person.actor, &person.visit, query, errors, rights).await?;
+    let page =
+        data::list::<R>(&dashboard.control, &person.actor, &person.visit, query, errors, rights).await?;
     Ok((status, Html(page)).into_response())
 }
 
@@ -129,7 +130,8 @@ async fn record(
 ) -> Result<Response, Response> {
     let records = OfKind { records }.records().map_err(IntoResponse::into_response)?;
     let rights = opened(&dashboard, &person).await?;
-    let page = of_kind!(records, shown(&dashboard, &person, &id, rights)).map_err(IntoResponse::into_response)?;
+    let page =
+        of_kind!(records, shown(&dashboard, &person, &id, rights)).map_err(IntoResponse::into_response)?;
     Ok(Html(page).into_response())
 }
 
@@ -157,11 +159,16 @@ async fn new(
     typed: Typed,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &kind).await?;
-    let page = of_kind!(records, form_for_new(&dashboard, &person, &typed)).map_err(IntoResponse::into_response)?;
+    let page =
+        of_kind!(records, form_for_new(&dashboard, &person, &typed)).map_err(IntoResponse::into_response)?;
     Ok(Html(page).into_response())
 }
 
-async fn form_for_new<R: Kind>(dashboard: &Dashboard, person: &Person, typed: &Typed) -> Result<String, Refusal> {
+async fn form_for_new<R: Kind>(
+    dashboard: &Dashboard,
+    person: &Person,
+    typed: &Typed,
+) -> Result<String, Refusal> {
     let (company, contact) = (typed.text("company").parse().ok(), typed.text("contact").parse().ok());
     let form = data::begun::<R>(&dashboard.control, &person.actor, company, contact).await?;
     Ok(data::new::<R>(&dashboard.control, &person.actor, &person.visit, form).await?)
@@ -189,7 +196,11 @@ async fn create(
     of_kind!(records, created(&dashboard, &person, &typed)).map_err(IntoResponse::into_response)
 }
 
-async fn created<R: Kind>(dashboard: &Dashboard, person: &Person, typed: &Typed) -> Result<Response, Refusal> {
+async fn created<R: Kind>(
+    dashboard: &Dashboard,
+    person: &Person,
+    typed: &Typed,
+) -> Result<Response, Refusal> {
     let control = &dashboard.control;
     match records::create::<R>(control, &person.actor, given::<R>(typed)).await {
         Ok(id) => {
@@ -209,7 +220,8 @@ async fn edit(
     Path(One { records, id }): Path<One>,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &OfKind { records }).await?;
-    let page = of_kind!(records, form_to_edit(&dashboard, &person, &id)).map_err(IntoResponse::into_response)?;
+    let page =
+        of_kind!(records, form_to_edit(&dashboard, &person, &id)).map_err(IntoResponse::into_response)?;
     Ok(Html(page).into_response())
 }
 
@@ -254,11 +266,16 @@ async fn remove(
 ) -> Result<Response, Response> {
     let records = OfKind { records }.records().map_err(IntoResponse::into_response)?;
     opened(&dashboard, &person).await?;
-    let page = of_kind!(records, page_to_remove(&dashboard, &person, &id)).map_err(IntoResponse::into_response)?;
+    let page =
+        of_kind!(records, page_to_remove(&dashboard, &person, &id)).map_err(IntoResponse::into_response)?;
     Ok(Html(page).into_response())
 }
 
-async fn page_to_remove<R: Kind>(dashboard: &Dashboard, person: &Person, id: &str) -> Result<String, Refusal> {
+async fn page_to_remove<R: Kind>(
+    dashboard: &Dashboard,
+    person: &Person,
+    id: &str,
+) -> Result<String, Refusal> {
     let id = id_of::<R>(id)?;
     Ok(data::remove::<R>(&dashboard.control, &person.actor, &person.visit, id).await?)
 }
@@ -299,7 +316,11 @@ async fn export(
     of_kind!(records, exported(&dashboard, &person, &typed)).map_err(IntoResponse::into_response)
 }
 
-async fn exported<R: Kind>(dashboard: &Dashboard, person: &Person, typed: &Typed) -> Result<Response, Refusal> {
+async fn exported<R: Kind>(
+    dashboard: &Dashboard,
+    person: &Person,
+    typed: &Typed,
+) -> Result<Response, Refusal> {
     let (query, errors) = Query::read(R::RECORDS, typed.pairs());
     if !errors.is_empty() {
         return Err(Refusal::Unreadable);

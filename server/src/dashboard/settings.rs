@@ -70,7 +70,9 @@ async fn change_organization(
     }
     if let (Ok(currency), Ok(zone)) = (currency, zone) {
         match settings::set_organization(control, &person.actor, typed.text("name"), currency, zone).await {
-            Ok(()) => return form::done(&person, Notice::new("It was saved."), &person.links.settings()).await,
+            Ok(()) => {
+                return form::done(&person, Notice::new("It was saved."), &person.links.settings()).await;
+            }
             Err(error) => wrong = form::errors(error)?,
         }
     }
@@ -98,7 +100,10 @@ async fn change_sign_in(
         number.unwrap_or_default()
     };
     let rules = SignInRules {
-        sessions: SessionRules { idle_minutes: number("idle_minutes"), longest_hours: number("longest_hours") },
+        sessions: SessionRules {
+            idle_minutes: number("idle_minutes"),
+            longest_hours: number("longest_hours"),
+        },
         shortest_password: number("shortest_password"),
         invited_domains: typed
             .text("invited_domains")
@@ -108,7 +113,9 @@ async fn change_sign_in(
     };
     if wrong.is_empty() {
         match settings::set_sign_in(control, &person.actor, &rules).await {
-            Ok(()) => return form::done(&person, Notice::new("It was saved."), &person.links.sign_in_rules()).await,
+            Ok(()) => {
+                return form::done(&person, Notice::new("It was saved."), &person.links.sign_in_rules()).await;
+            }
             Err(error) => wrong = form::errors(error)?,
         }
     }
@@ -188,8 +195,10 @@ async fn end_all(
     Path(of): Path<OfUser>,
 ) -> Result<Response, Refusal> {
     let keep = person.session.id().map(|id| control::sessions::hashed(&id));
-    let (count, name) = settings::end_all_of(&dashboard.control, &person.actor, of.id()?, keep.as_deref()).await?;
-    let sessions = if count == 1 { "One session".to_owned() } else { format!("{} sessions", wording::grouped(count)) };
+    let (count, name) =
+        settings::end_all_of(&dashboard.control, &person.actor, of.id()?, keep.as_deref()).await?;
+    let sessions =
+        if count == 1 { "One session".to_owned() } else { format!("{} sessions", wording::grouped(count)) };
     let notice = Notice::new(format!("{sessions} of {name} ended."));
     form::done(&person, notice, &person.links.sessions()).await
 }
@@ -249,7 +258,11 @@ async fn ask_close(State(dashboard): State<Dashboard>, person: Person) -> Result
     Ok(Html(data::close(&dashboard.control, &person.actor, &person.visit, Form::default()).await?))
 }
 
-async fn close(State(dashboard): State<Dashboard>, person: Person, typed: Typed) -> Result<Response, Refusal> {
+async fn close(
+    State(dashboard): State<Dashboard>,
+    person: Person,
+    typed: Typed,
+) -> Result<Response, Refusal> {
     let control = &dashboard.control;
     match settings::close(control, &person.actor, typed.text("short_name")).await {
         Ok(()) => {

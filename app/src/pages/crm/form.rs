@@ -17,7 +17,11 @@ pub fn begin<R: Record>(line: &Line<R>) -> Form {
     let mut form = Form::default();
     for field in R::FIELDS {
         // A time as the control for one takes it.
-        let value = if *field == "at" { line.record.get(field).chars().take(19).collect() } else { line.record.get(field) };
+        let value = if *field == "at" {
+            line.record.get(field).chars().take(19).collect()
+        } else {
+            line.record.get(field)
+        };
         form = form.with(field, value);
     }
     if let Some((_, name)) = &line.company {
@@ -38,7 +42,17 @@ pub fn new(visit: &Visit, records: Records, form: Form, names: Vec<String>) -> S
         Crumb::to(label(records), links.records(records)),
         Crumb::here(title.clone()),
     ];
-    page(visit, records, &title, crumbs, form, names, links.new_record(records), links.records(records), "Add")
+    page(
+        visit,
+        records,
+        &title,
+        crumbs,
+        form,
+        names,
+        links.new_record(records),
+        links.records(records),
+        "Add",
+    )
 }
 
 /// The page that changes a record.
@@ -114,10 +128,12 @@ fn input(form: &Form, field: super::kinds::Typed, names: &[String]) -> AnyView {
             }
         }
         Input::Lines(longest) => {
-            view! { <TextArea form=form.clone() name=name label=label longest=longest required=required /> }.into_any()
+            view! { <TextArea form=form.clone() name=name label=label longest=longest required=required /> }
+                .into_any()
         }
         Input::Choice(options, none) => {
-            let options = options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect();
+            let options =
+                options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect();
             match none {
                 Some(none) => {
                     view! { <SelectField form=form.clone() name=name label=label options=options none=none /> }.into_any()
@@ -191,7 +207,10 @@ pub fn remove(visit: &Visit, records: Records, id: &str, consequence: &Consequen
             .into_any()
         } else {
             let with = if interactions > 0 {
-                format!("It is deleted with {} and cannot be brought back.", number(interactions, "interaction"))
+                format!(
+                    "It is deleted with {} and cannot be brought back.",
+                    number(interactions, "interaction")
+                )
             } else {
                 "It is deleted and cannot be brought back.".to_owned()
             };

@@ -24,7 +24,9 @@ const fn key(records: Records, key: Key) -> (&'static str, &'static str) {
         Key::Name => ("By name", "`name`, in capitals or not; it must be the only one of that name"),
         Key::ExternalId => ("By the id in another system", "`external_id`"),
         Key::Id => match records {
-            Records::Companies => ("By our own id", "`id`, as exports have it: for files that were exported here"),
+            Records::Companies => {
+                ("By our own id", "`id`, as exports have it: for files that were exported here")
+            }
             _ => ("By our own id", "`id`, as exports have it"),
         },
     }
@@ -118,7 +120,11 @@ pub fn preview(visit: &Visit, records: Records, import: Uuid, plan: Plan, errors
         } else if create + update == 0 {
             view! { <p>"Everything in the file is here as it is: there is nothing to do."</p> }.into_any()
         } else {
-            let apply = format!("Apply: {} new, {} changed", wording::grouped(create as u64), wording::grouped(update as u64));
+            let apply = format!(
+                "Apply: {} new, {} changed",
+                wording::grouped(create as u64),
+                wording::grouped(update as u64)
+            );
             view! {
                 <form method="post" action=links.import(records, import) class="form-actions">
                     {hidden("mark", plan.mark.clone())}
@@ -153,7 +159,8 @@ fn problems(plan: &Plan) -> impl IntoView + use<> {
         .iter()
         .take(MOST)
         .map(|cell| {
-            let column = if cell.column.is_empty() { ().into_any() } else { text::code(&cell.column).into_any() };
+            let column =
+                if cell.column.is_empty() { ().into_any() } else { text::code(&cell.column).into_any() };
             view! {
                 <tr>
                     <th scope="row" class="number">{cell.line.to_string()}</th>

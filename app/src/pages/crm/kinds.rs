@@ -34,9 +34,13 @@ pub(super) const fn lead(records: Records) -> &'static str {
 pub(super) const fn why(records: Records) -> &'static str {
     match records {
         Records::Companies => "Contacts and deals belong to companies; agents find them by name.",
-        Records::Contacts => "What happened with a person is kept with them, whoever of you or your agents it was.",
+        Records::Contacts => {
+            "What happened with a person is kept with them, whoever of you or your agents it was."
+        }
         Records::Deals => "Totals by stage come of the deals that are here.",
-        Records::Interactions => "They are written down with a contact, by people and by agents, and make the contact's history.",
+        Records::Interactions => {
+            "They are written down with a contact, by people and by agents, and make the contact's history."
+        }
     }
 }
 
@@ -97,7 +101,10 @@ pub(super) fn fields(records: Records) -> Vec<Typed> {
                 hint: Some("A number such as `1250.50`; needs a currency."),
                 ..typed("amount", "Amount", Input::Line("text", 16), false)
             },
-            Typed { hint: Some("Three letters, such as `EUR`."), ..typed("currency", "Currency", Input::Line("text", 3), false) },
+            Typed {
+                hint: Some("Three letters, such as `EUR`."),
+                ..typed("currency", "Currency", Input::Line("text", 3), false)
+            },
             typed("close_on", "Expected to close on", Input::Line("date", 10), false),
             EXTERNAL,
         ],
@@ -119,7 +126,8 @@ const STAGES: &[(&str, &str)] = &[
     ("won", "Won"),
     ("lost", "Lost"),
 ];
-const KINDS: &[(&str, &str)] = &[("call", "Call"), ("mail", "Mail"), ("meeting", "Meeting"), ("note", "Note")];
+const KINDS: &[(&str, &str)] =
+    &[("call", "Call"), ("mail", "Mail"), ("meeting", "Meeting"), ("note", "Note")];
 
 /// A stage as people say it.
 pub(super) fn stage(stage: Stage) -> &'static str {
@@ -216,7 +224,9 @@ fn mail(text: Option<&str>) -> AnyView {
 
 fn amount(deal: &Deal) -> AnyView {
     match deal.amount.zip(deal.currency) {
-        Some((amount, currency)) => view! { <span class="amount">{money(amount, currency)}</span> }.into_any(),
+        Some((amount, currency)) => {
+            view! { <span class="amount">{money(amount, currency)}</span> }.into_any()
+        }
         None => maybe(None),
     }
 }
@@ -228,7 +238,8 @@ fn stage_badge(of: Stage) -> AnyView {
 fn moment(at: Option<model::Timestamp>, clock: Clock) -> AnyView {
     match at {
         Some(at) => {
-            view! { <time datetime=wording::instant(at) title=clock.exact(at)>{clock.minute(at)}</time> }.into_any()
+            view! { <time datetime=wording::instant(at) title=clock.exact(at)>{clock.minute(at)}</time> }
+                .into_any()
         }
         None => maybe(None),
     }
@@ -260,7 +271,13 @@ impl Kind for Company {
 
 impl Kind for Contact {
     fn heads() -> &'static [(&'static str, bool)] {
-        &[("Name", false), ("Company", false), ("Job title", false), ("Mail address", false), ("Changed", false)]
+        &[
+            ("Name", false),
+            ("Company", false),
+            ("Job title", false),
+            ("Mail address", false),
+            ("Changed", false),
+        ]
     }
 
     fn cells(line: &Line<Self>, links: &Links, clock: Clock) -> Vec<AnyView> {
@@ -291,7 +308,14 @@ impl Kind for Contact {
 
 impl Kind for Deal {
     fn heads() -> &'static [(&'static str, bool)] {
-        &[("Name", false), ("Company", false), ("Stage", false), ("Amount", true), ("Closes", false), ("Changed", false)]
+        &[
+            ("Name", false),
+            ("Company", false),
+            ("Stage", false),
+            ("Amount", true),
+            ("Closes", false),
+            ("Changed", false),
+        ]
     }
 
     fn cells(line: &Line<Self>, links: &Links, clock: Clock) -> Vec<AnyView> {

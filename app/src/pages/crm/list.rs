@@ -30,7 +30,13 @@ pub struct Shown<R> {
 }
 
 /// The page. With errors in the query nothing is listed.
-pub fn list<R: Kind>(visit: &Visit, query: Query, errors: Vec<FieldError>, shown: Shown<R>, rights: Rights) -> String {
+pub fn list<R: Kind>(
+    visit: &Visit,
+    query: Query,
+    errors: Vec<FieldError>,
+    shown: Shown<R>,
+    rights: Rights,
+) -> String {
     let records = R::RECORDS;
     let crumbs = vec![Crumb::to("CRM", visit.links().crm()), Crumb::here(label(records))];
     document::page(visit, Place::Crm, label(records), crumbs, false, || {
@@ -78,15 +84,27 @@ fn actions(links: &Links, records: Records, query: &Query, rights: Rights) -> im
 }
 
 /// Of which company or contact alone it is a list, with the way out of it.
-fn of_whom<R>(query: &Query, shown: &Shown<R>, links: &Links, records: Records) -> Option<impl IntoView + use<R>> {
+fn of_whom<R>(
+    query: &Query,
+    shown: &Shown<R>,
+    links: &Links,
+    records: Records,
+) -> Option<impl IntoView + use<R>> {
     let line = shown.lines.first();
     let whom = match (query.contact, query.company) {
-        (Some(_), _) => line.and_then(|line| line.contact.clone()).map_or("one contact".to_owned(), |(_, name)| name),
-        (_, Some(_)) => line.and_then(|line| line.company.clone()).map_or("one company".to_owned(), |(_, name)| name),
+        (Some(_), _) => {
+            line.and_then(|line| line.contact.clone()).map_or("one contact".to_owned(), |(_, name)| name)
+        }
+        (_, Some(_)) => {
+            line.and_then(|line| line.company.clone()).map_or("one company".to_owned(), |(_, name)| name)
+        }
         _ => return None,
     };
-    let all = links.records_with(records, &Query { company: None, contact: None, page: 0, ..query.clone() }.to_query());
-    Some(view! { <p class="of-whom">"Only those of " {text::name(&whom)} ". " <a href=all>"Show all"</a></p> })
+    let all = links
+        .records_with(records, &Query { company: None, contact: None, page: 0, ..query.clone() }.to_query());
+    Some(
+        view! { <p class="of-whom">"Only those of " {text::name(&whom)} ". " <a href=all>"Show all"</a></p> },
+    )
 }
 
 fn nothing(links: &Links, records: Records, query: &Query, rights: Rights) -> AnyView {
@@ -141,7 +159,8 @@ fn Filters(links: Links, records: Records, query: Query, errors: Vec<FieldError>
     let hidden = |name: &'static str, value: Option<String>| {
         value.map(|value| view! { <input type="hidden" name=name value=value /> })
     };
-    let clear = query.narrows().then(|| view! { <a class="button plain" href=links.records(records)>"Clear"</a> });
+    let clear =
+        query.narrows().then(|| view! { <a class="button plain" href=links.records(records)>"Clear"</a> });
     view! {
         <form class="filters" method="get" action=links.records(records) role="search" aria-label="Filter the list">
             <Field name="q" label="Search" error=error_of(&errors, "q")>
@@ -214,7 +233,10 @@ fn totals(totals: &[StageTotal], links: &Links, query: &Query) -> impl IntoView 
                 view! { <td class="number amount">{said}</td> }
             })
             .collect::<Vec<_>>();
-        let href = links.records_with(Records::Deals, &Query { stage: Some(*stage), page: 0, ..query.clone() }.to_query());
+        let href = links.records_with(
+            Records::Deals,
+            &Query { stage: Some(*stage), page: 0, ..query.clone() }.to_query(),
+        );
         rows.push(view! {
             <tr>
                 <th scope="row"><a href=href>{kinds::stage(*stage)}</a></th>

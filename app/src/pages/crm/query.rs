@@ -31,14 +31,18 @@ pub struct Query {
 
 impl Query {
     /// Reads the fields of a query. What is none of a list's own is left out.
-    pub fn read<'a>(records: Records, fields: impl Iterator<Item = (&'a str, &'a str)>) -> (Self, Vec<FieldError>) {
+    pub fn read<'a>(
+        records: Records,
+        fields: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> (Self, Vec<FieldError>) {
         let (mut query, mut errors) = (Self::default(), Vec::new());
         for (name, value) in fields {
             let value = value.trim();
             if value.is_empty() {
                 continue;
             }
-            let mut wrong = |field: &'static str, sentence: &str| errors.push(FieldError::new(field, sentence));
+            let mut wrong =
+                |field: &'static str, sentence: &str| errors.push(FieldError::new(field, sentence));
             match name {
                 "q" if value.chars().count() > LONGEST || value.contains('\0') => {
                     wrong("q", "Search for at most 200 characters.");
@@ -61,7 +65,9 @@ impl Query {
                     Err(_) => wrong("q", "The contact in the address is none: open it from their page."),
                 },
                 "sort" => match value.parse().ok().filter(|sort| Sort::of(records).contains(sort)) {
-                    Some(sort) => query.sort = Some(sort).filter(|sort| Some(sort) != Sort::of(records).first()),
+                    Some(sort) => {
+                        query.sort = Some(sort).filter(|sort| Some(sort) != Sort::of(records).first())
+                    }
                     None => wrong("sort", "Choose one of the orders."),
                 },
                 "page" => query.page = value.parse().unwrap_or(0),
@@ -97,7 +103,11 @@ impl Query {
 
     /// Whether anything narrows the list.
     pub fn narrows(&self) -> bool {
-        self.search.is_some() || self.stage.is_some() || self.kind.is_some() || self.company.is_some() || self.contact.is_some()
+        self.search.is_some()
+            || self.stage.is_some()
+            || self.kind.is_some()
+            || self.company.is_some()
+            || self.contact.is_some()
     }
 
     /// As control takes it.
@@ -124,7 +134,14 @@ mod tests {
 
     #[test]
     fn an_address_is_read_and_written_in_one_way() {
-        let deals = [("page", "2"), ("q", " a&b=c "), ("stage", "won"), ("sort", "amount"), ("kind", "call"), ("x", "y")];
+        let deals = [
+            ("page", "2"),
+            ("q", " a&b=c "),
+            ("stage", "won"),
+            ("sort", "amount"),
+            ("kind", "call"),
+            ("x", "y"),
+        ];
         assert_eq!(read(Records::Deals, &deals), ("q=a%26b%3Dc&stage=won&sort=amount&page=2".to_owned(), 0));
         assert_eq!(read(Records::Deals, &[("sort", "newest")]), (String::new(), 0), "the usual order");
         assert_eq!(read(Records::Companies, &[("stage", "won"), ("sort", "name")]), (String::new(), 0));
@@ -132,7 +149,9 @@ mod tests {
 
     #[test]
     fn what_is_not_to_be_had_is_said_and_left_out() {
-        for field in [("stage", "x"), ("sort", "price"), ("company", "' OR 1=1"), ("q", "\0"), ("q", &"x".repeat(201))] {
+        for field in
+            [("stage", "x"), ("sort", "price"), ("company", "' OR 1=1"), ("q", "\0"), ("q", &"x".repeat(201))]
+        {
             assert_eq!(read(Records::Deals, &[field]), (String::new(), 1), "{field:?}");
         }
         assert_eq!(read(Records::Deals, &[("page", "-1")]), (String::new(), 0));

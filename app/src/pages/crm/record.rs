@@ -86,7 +86,8 @@ fn beside<R: Kind>(line: &Line<R>, around: Around, links: &Links, clock: Clock, 
                 let new = links.new_record_of(Records::Deals, "company", id);
                 related::<Deal>("Deals with the company", around.deals, &of, Some(new), links, clock, rights)
             });
-            view! { {timeline(around.interactions, &of_contact, Some(new), links, clock, rights)} {deals} }.into_any()
+            view! { {timeline(around.interactions, &of_contact, Some(new), links, clock, rights)} {deals} }
+                .into_any()
         }
         Records::Deals => view! {
             {related::<Contact>("Contacts at the company", around.contacts, &of, None, links, clock, rights)}
@@ -137,7 +138,8 @@ fn timeline(
     let all = (!lines.is_empty()).then(|| {
         view! { <a href=links.records_with(Records::Interactions, &of.to_query())>"All of them"</a> }
     });
-    let new = new.filter(|_| rights.change).map(|href| view! { <a class="button" href=href>"New interaction"</a> });
+    let new =
+        new.filter(|_| rights.change).map(|href| view! { <a class="button" href=href>"New interaction"</a> });
     let empty = lines.is_empty().then(|| view! { <p class="absent">"Nothing has happened yet."</p> });
     let items = lines
         .iter()

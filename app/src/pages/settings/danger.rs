@@ -60,7 +60,10 @@ pub fn stop(visit: &Visit, stop: &Stop) -> String {
         } else if stop.running == 1 {
             "One call that was admitted before is still running and ends by itself.".to_owned()
         } else {
-            format!("{} calls that were admitted before are still running and end by themselves.", wording::grouped(stop.running))
+            format!(
+                "{} calls that were admitted before are still running and end by themselves.",
+                wording::grouped(stop.running)
+            )
         };
         view! {
             <section class="sheet">

@@ -116,7 +116,8 @@ pub fn mail(visit: &Visit, form: Form) -> String {
     part(visit, Part::Mail, Some(&form), || {
         let organization = text::one_line(&visit.organization, 80);
         if !visit.may(Deed::ChangeSettings) {
-            let name = Some(form.value("sender_name")).filter(|name| !name.is_empty()).unwrap_or(&organization);
+            let name =
+                Some(form.value("sender_name")).filter(|name| !name.is_empty()).unwrap_or(&organization);
             let reply_to = Some(form.value("reply_to")).filter(|address| !address.is_empty()).unwrap_or("–");
             return view! {
                 {only_read()}

@@ -11,8 +11,8 @@ use crate::document::Visit;
 use crate::icon::Icon;
 use crate::links::Links;
 use crate::pieces::field::{ErrorSummary, Field, FieldError, error_of};
-use crate::wording::{self, Clock};
 use crate::text;
+use crate::wording::{self, Clock};
 
 /// What the address says.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -41,13 +41,16 @@ impl Query {
                 continue;
             }
             let text = Some(value.to_owned()).filter(|it| it.chars().count() <= 200 && !it.contains('\0'));
-            let mut wrong = |field: &'static str, sentence: &str| errors.push(FieldError::new(field, sentence));
+            let mut wrong =
+                |field: &'static str, sentence: &str| errors.push(FieldError::new(field, sentence));
             match name {
                 "who" if text.is_none() => wrong("who", "Search for at most 200 characters."),
                 "to" if text.is_none() => wrong("to", "Search for at most 200 characters."),
                 "who" => query.who = text,
                 "to" => query.to = text,
-                "what" if value.len() > 80 || value.contains('\0') => wrong("what", "Choose one of the acts."),
+                "what" if value.len() > 80 || value.contains('\0') => {
+                    wrong("what", "Choose one of the acts.")
+                }
                 "what" => query.what = text,
                 "from" => match value.parse() {
                     Ok(day) => query.from = Some(day),
@@ -211,8 +214,12 @@ fn filters(links: &Links, query: &Query, errors: &[FieldError], actions: &[Strin
 
 fn row(event: &Event, links: &Links, clock: Clock) -> impl IntoView + use<> {
     let who = match (event.actor_kind.as_str(), event.actor_id) {
-        ("user", Some(id)) => view! { <a href=links.user(id.into())>{text::name(&event.actor_name)}</a> }.into_any(),
-        ("agent", Some(id)) => view! { <a href=links.agent(id.into())>{text::name(&event.actor_name)}</a> }.into_any(),
+        ("user", Some(id)) => {
+            view! { <a href=links.user(id.into())>{text::name(&event.actor_name)}</a> }.into_any()
+        }
+        ("agent", Some(id)) => {
+            view! { <a href=links.agent(id.into())>{text::name(&event.actor_name)}</a> }.into_any()
+        }
         ("operator", _) => view! { {text::name(&event.actor_name)} " (operator)" }.into_any(),
         _ => text::name(&event.actor_name).into_any(),
     };
@@ -246,9 +253,10 @@ fn subject(event: &Event, links: &Links) -> AnyView {
         "user" => id.parse().ok().map(|id| links.user(id)),
         "agent" => id.parse().ok().map(|id| links.agent(id)),
         "unit" => id.parse().ok().map(|id| links.unit(id)),
-        kind if !event.action.ends_with(".delete") => {
-            Records::ALL.iter().find(|records| records.noun() == kind).map(|records| links.record(*records, id))
-        }
+        kind if !event.action.ends_with(".delete") => Records::ALL
+            .iter()
+            .find(|records| records.noun() == kind)
+            .map(|records| links.record(*records, id)),
         _ => None,
     };
     match href {
@@ -263,7 +271,8 @@ mod tests {
 
     #[test]
     fn days_begin_and_end_in_the_zone_of_the_reader() {
-        let (query, errors) = Query::read([("from", "2026-03-01"), ("until", "2026-03-01"), ("who", " Ada ")].into_iter());
+        let (query, errors) =
+            Query::read([("from", "2026-03-01"), ("until", "2026-03-01"), ("who", " Ada ")].into_iter());
         assert!(errors.is_empty());
         let filter = query.filter("Europe/Berlin".parse().unwrap());
         assert_eq!(filter.from, Some("2026-02-28T23:00:00Z".parse().unwrap()));
@@ -273,7 +282,9 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_said() {
-        let (query, errors) = Query::read([("from", "x"), ("until", "2026-02-30"), ("who", "a\0"), ("before", "x")].into_iter());
+        let (query, errors) = Query::read(
+            [("from", "x"), ("until", "2026-02-30"), ("who", "a\0"), ("before", "x")].into_iter(),
+        );
         assert_eq!((query, errors.len()), (Query::default(), 3));
     }
 }

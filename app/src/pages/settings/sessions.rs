@@ -10,11 +10,18 @@ use crate::document::Visit;
 use crate::icon::Icon;
 use crate::links::Links;
 use crate::pieces::form::hidden;
-use crate::wording::{self, Clock};
 use crate::text;
+use crate::wording::{self, Clock};
 
 /// The list. `own`: the session in which it is looked at.
-pub fn sessions(visit: &Visit, lines: &[SessionLine], search: &str, page: u32, more: bool, own: Option<&str>) -> String {
+pub fn sessions(
+    visit: &Visit,
+    lines: &[SessionLine],
+    search: &str,
+    page: u32,
+    more: bool,
+    own: Option<&str>,
+) -> String {
     part(visit, Part::Sessions, None, || {
         let (links, clock) = (visit.links(), visit.clock());
         let ends = visit.may(Deed::ChangeSettings);
@@ -75,7 +82,13 @@ pub fn sessions(visit: &Visit, lines: &[SessionLine], search: &str, page: u32, m
     })
 }
 
-fn row(line: &SessionLine, links: &Links, clock: Clock, ends: bool, own: Option<&str>) -> impl IntoView + use<> {
+fn row(
+    line: &SessionLine,
+    links: &Links,
+    clock: Clock,
+    ends: bool,
+    own: Option<&str>,
+) -> impl IntoView + use<> {
     let here = own == Some(line.handle.as_str());
     let browser = line.user_agent.as_deref().map_or("–".to_owned(), |words| text::one_line(words, 80));
     let from = line.address.map_or("–".to_owned(), |address| address.to_string());
@@ -111,7 +124,11 @@ fn row(line: &SessionLine, links: &Links, clock: Clock, ends: bool, own: Option<
 pub fn end_all(visit: &Visit, user: UserId, name: &str, count: usize) -> String {
     part(visit, Part::Sessions, None, || {
         let links = visit.links();
-        let sessions = if count == 1 { "one session".to_owned() } else { format!("{} sessions", wording::grouped(count as u64)) };
+        let sessions = if count == 1 {
+            "one session".to_owned()
+        } else {
+            format!("{} sessions", wording::grouped(count as u64))
+        };
         view! {
             <section class="sheet">
                 <h2>"End all sessions of " {text::name(name)} "?"</h2>

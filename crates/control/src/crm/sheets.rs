@@ -169,7 +169,10 @@ pub async fn upload<R: Record>(
         return Err(Error::invalid("match_by", "choose by what records are found again"));
     }
     if !file.columns.iter().any(|column| column == key.word()) {
-        return Err(Error::invalid("match_by", format!("the file has no column `{key}`: choose another, or add it")));
+        return Err(Error::invalid(
+            "match_by",
+            format!("the file has no column `{key}`: choose another, or add it"),
+        ));
     }
     let user = actor.user_id().ok_or_else(|| Error::not_found("import for anybody but people"))?;
     let file_name: String = file_name.chars().filter(|c| !c.is_control()).take(200).collect();
@@ -205,11 +208,19 @@ pub async fn plan<R: Record>(control: &Control, actor: &Actor, import: Uuid) -> 
 ///
 /// # Errors
 /// `wrong_rows`; `plan_changed` when something else would come of it by now.
-pub async fn apply<R: Record>(control: &Control, actor: &Actor, import: Uuid, mark: &str) -> Result<Plan, Error> {
+pub async fn apply<R: Record>(
+    control: &Control,
+    actor: &Actor,
+    import: Uuid,
+    mark: &str,
+) -> Result<Plan, Error> {
     let mut tx = open(control, actor, Access::Change).await?;
     let (plan, work) = planned::<R>(&mut tx, import).await?;
     if !plan.wrong.is_empty() {
-        return Err(Error::refused("wrong_rows", "rows of the file are wrong: correct them and upload it again"));
+        return Err(Error::refused(
+            "wrong_rows",
+            "rows of the file are wrong: correct them and upload it again",
+        ));
     }
     if plan.mark != mark {
         return Err(Error::refused(
@@ -224,12 +235,22 @@ pub async fn apply<R: Record>(control: &Control, actor: &Actor, import: Uuid, ma
     let mut events = Vec::with_capacity(work.create.len() + work.update.len());
     for (what, rows) in [("create", &work.create), ("update", &work.update)] {
         for rows in rows.chunks(AT_ONCE) {
-            let done = if what == "create" { R::insert(&mut tx, rows, &by).await } else { R::update(&mut tx, rows, &by).await };
+            let done = if what == "create" {
+                R::insert(&mut tx, rows, &by).await
+            } else {
+                R::update(&mut tx, rows, &by).await
+            };
             done.map_err(store::conflict::<R>)?;
         }
         events.extend(rows.iter().map(|(id, record)| {
             let noun = R::RECORDS.noun();
-            (format!("{noun}.{what}"), noun, R::Id::from(*id).to_string(), record.name(), json!({ "import": plan.file_name }))
+            (
+                format!("{noun}.{what}"),
+                noun,
+                R::Id::from(*id).to_string(),
+                record.name(),
+                json!({ "import": plan.file_name }),
+            )
         }));
     }
     for events in events.chunks(AT_ONCE) {
@@ -279,13 +300,18 @@ async fn planned<R: Record>(tx: &mut TenantTx, import: Uuid) -> Result<(Plan, Wo
     let key: Key = crate::rows::word("an import", &kept.match_by)?;
     let file = read::<R>(&kept.content)?;
     let mut wrong = file.wrong;
-    let (numbers, mut given): (Vec<u64>, Vec<Given>) = file.rows.into_iter().map(|row| (row.line, row.given)).unzip();
+    let (numbers, mut given): (Vec<u64>, Vec<Given>) =
+        file.rows.into_iter().map(|row| (row.line, row.given)).unzip();
     let resolved = refer::resolve::<R>(tx, &mut given).await?;
 
     let values: Vec<Option<String>> = given.iter().map(|row| key_of::<R>(key, row)).collect();
     let there = known::<R>(tx, key, &values).await?;
     let externals: Vec<Option<String>> = given.iter().map(|row| key_of::<R>(Key::ExternalId, row)).collect();
-    let taken = if key == Key::ExternalId { HashMap::new() } else { known::<R>(tx, Key::ExternalId, &externals).await? };
+    let taken = if key == Key::ExternalId {
+        HashMap::new()
+    } else {
+        known::<R>(tx, Key::ExternalId, &externals).await?
+    };
 
     let mut seen: HashMap<(Key, String), u64> = HashMap::new();
     let mut work = Work { create: Vec::new(), update: Vec::new() };
@@ -317,12 +343,18 @@ async fn planned<R: Record>(tx: &mut TenantTx, import: Uuid) -> Result<(Plan, Wo
         let base = match (&value, found) {
             (_, [one]) => Some(one.clone()),
             (Some(_), []) if key == Key::Id => {
-                said("id", format!("there is no {} of this id; leave it empty for a new one", R::RECORDS.noun()));
+                said(
+                    "id",
+                    format!("there is no {} of this id; leave it empty for a new one", R::RECORDS.noun()),
+                );
                 continue;
             }
             (_, []) => None,
             (_, several) => {
-                said(key.word(), format!("{} records have this: match by something that only one has", several.len()));
+                said(
+                    key.word(),
+                    format!("{} records have this: match by something that only one has", several.len()),
+                );
                 continue;
             }
         };
@@ -387,7 +419,10 @@ fn mark(rows: &[Planned]) -> String {
 fn key_of<R: Record>(key: Key, row: &Given) -> Option<String> {
     let text = row.get(key.word())?.trim();
     let value = match key {
-        Key::Id => text.parse::<R::Id>().map(Into::<Uuid>::into).map_or_else(|_| text.to_owned(), |id| id.to_string()),
+        Key::Id => text
+            .parse::<R::Id>()
+            .map(Into::<Uuid>::into)
+            .map_or_else(|_| text.to_owned(), |id| id.to_string()),
         Key::ExternalId => text.to_owned(),
         Key::Domain => companies::domain(text).unwrap_or_default(),
         Key::Email | Key::Name => text.to_lowercase(),
@@ -436,7 +471,8 @@ fn text(content: &[u8]) -> Result<&str, Error> {
         return Err(Error::invalid("file", "the file has more than 5 MB: divide it"));
     }
     let text = std::str::from_utf8(content).ok().filter(|text| !text.contains('\0'));
-    let text = text.ok_or_else(|| Error::invalid("file", "the file is no text in UTF-8: save it as “CSV UTF-8”"))?;
+    let text =
+        text.ok_or_else(|| Error::invalid("file", "the file is no text in UTF-8: save it as “CSV UTF-8”"))?;
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
 }
 
@@ -445,19 +481,29 @@ fn read<R: Record>(text: &str) -> Result<File, Error> {
     // Spreadsheets write semicolons where the comma is in numbers.
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains(';') && !first.contains(',') { b';' } else { b',' };
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(text.as_bytes());
     let mut records = reader.records();
     let unreadable = |error: csv::Error| wrong_file(format!("the file cannot be read as CSV: {error}"));
-    let head = records.next().transpose().map_err(unreadable)?.ok_or_else(|| wrong_file("the file is empty".to_owned()))?;
+    let head = records
+        .next()
+        .transpose()
+        .map_err(unreadable)?
+        .ok_or_else(|| wrong_file("the file is empty".to_owned()))?;
     let head: Vec<String> =
         head.iter().map(|cell| sheet::unguarded(cell).trim().to_lowercase().replace(' ', "_")).collect();
     let known = columns(R::RECORDS);
-    let (used, ignored): (Vec<String>, Vec<String>) = head.iter().cloned().partition(|column| known.contains(&column.as_str()));
+    let (used, ignored): (Vec<String>, Vec<String>) =
+        head.iter().cloned().partition(|column| known.contains(&column.as_str()));
     if used.is_empty() {
         return Err(wrong_file(format!("its first line must name columns such as {}", known.join(", "))));
     }
-    if let Some(twice) = used.iter().enumerate().find(|(at, column)| used.iter().skip(at + 1).any(|it| it == *column)) {
+    if let Some(twice) =
+        used.iter().enumerate().find(|(at, column)| used.iter().skip(at + 1).any(|it| it == *column))
+    {
         return Err(wrong_file(format!("it has two columns `{}`", twice.1)));
     }
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());

@@ -57,7 +57,11 @@ async fn a_crm_that_is_not_in_use_says_so_to_those_who_could_use_it() {
     owner.sign_in().await;
     let page = owner.get(LIST).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("The CRM is not in use") && page.text.contains("/t/acme/catalog"), "{}", page.text);
+    assert!(
+        page.text.contains("The CRM is not in use") && page.text.contains("/t/acme/catalog"),
+        "{}",
+        page.text
+    );
     assert!(!page.text.contains("href=\"/t/acme/crm/companies\""), "no place in the rail");
     let (mut member, user) = person(&owner, Role::Member).await;
     assert_eq!(member.get(LIST).await.status, StatusCode::NOT_FOUND);
@@ -67,7 +71,10 @@ async fn a_crm_that_is_not_in_use_says_so_to_those_who_could_use_it() {
     world.grant("crm:read", Grantee::User(user)).await;
     let page = member.get(LIST).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("No companies yet") && !page.text.contains("/new\""), "who reads adds nothing");
+    assert!(
+        page.text.contains("No companies yet") && !page.text.contains("/new\""),
+        "who reads adds nothing"
+    );
     for path in ["new", "import", "template"] {
         assert_eq!(member.get(&format!("{LIST}/{path}")).await.status, StatusCode::NOT_FOUND, "{path}");
     }
@@ -82,10 +89,15 @@ async fn a_company_is_added_changed_and_deleted_by_forms() {
     let hostile = "<script>alert(1)</script>";
     let page = owner.post(&format!("{LIST}/new"), &[("name", ""), ("notes", hostile)]).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(page.text.contains("name-error") && page.text.contains("&lt;script&gt;alert(1)"), "{}", page.text);
+    assert!(
+        page.text.contains("name-error") && page.text.contains("&lt;script&gt;alert(1)"),
+        "{}",
+        page.text
+    );
     assert!(!page.text.contains(hostile));
 
-    let made = owner.post(&format!("{LIST}/new"), &[("name", hostile), ("website", "javascript:alert(1)")]).await;
+    let made =
+        owner.post(&format!("{LIST}/new"), &[("name", hostile), ("website", "javascript:alert(1)")]).await;
     assert_eq!(made.status, StatusCode::SEE_OTHER);
     let here = made.leads_to().to_owned();
     let page = owner.get(&here).await;
@@ -117,7 +129,11 @@ async fn lists_are_in_the_address_and_hostile_addresses_are_said() {
         crm::create::<Company>(&world.control, &world.operator, given).await.unwrap();
     }
     let page = owner.get(LIST).await;
-    assert!(page.text.contains("Company 00") && page.text.contains("?page=1") && !page.text.contains("Company 50"));
+    assert!(
+        page.text.contains("Company 00")
+            && page.text.contains("?page=1")
+            && !page.text.contains("Company 50")
+    );
     assert!(owner.get(&format!("{LIST}?page=1")).await.text.contains("Company 50"));
     let found = owner.get(&format!("{LIST}?q=company+07")).await;
     assert!(found.text.contains("Company 07") && !found.text.contains("Company 08"));
@@ -136,7 +152,8 @@ async fn a_sheet_goes_out_and_comes_back_in() {
     owner.sign_in().await;
     let world = owner.world.clone();
     enabled(&world).await;
-    let given = Given::from([("name".to_owned(), "=1+1".to_owned()), ("external_id".to_owned(), "7".to_owned())]);
+    let given =
+        Given::from([("name".to_owned(), "=1+1".to_owned()), ("external_id".to_owned(), "7".to_owned())]);
     crm::create::<Company>(&world.control, &world.operator, given).await.unwrap();
     let sheet = owner.get(&format!("{LIST}/export")).await;
     assert_eq!(sheet.headers[CONTENT_DISPOSITION], "attachment; filename=\"acme-companies.csv\"");
@@ -151,7 +168,8 @@ async fn a_sheet_goes_out_and_comes_back_in() {
     let preview = page.leads_to().to_owned();
     let page = owner.get(&preview).await;
     assert!(page.text.contains("1 new, 1 changed") && page.text.contains("a&lt;b&gt;.csv"), "{}", page.text);
-    let mark = page.text.split("name=\"mark\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let mark =
+        page.text.split("name=\"mark\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let (mut admin, _) = person(&owner, Role::Admin).await;
     assert_eq!(admin.get(&preview).await.status, StatusCode::NOT_FOUND, "somebody else's upload");
     assert_eq!(owner.post(&preview, &[("mark", "other")]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -163,7 +181,9 @@ async fn a_sheet_goes_out_and_comes_back_in() {
     let page = owner.page(upload(&import, "external_id", b"external_id,name\n9,\n")).await;
     let page = owner.get(page.leads_to()).await;
     assert!(page.text.contains("Give its name") && !page.text.contains("name=\"mark\""), "{}", page.text);
-    for (key, content) in [("external_id", &b"\xff"[..]), ("website", b"name\nx"), ("god", b"name\nx"), ("name", b"")] {
+    for (key, content) in
+        [("external_id", &b"\xff"[..]), ("website", b"name\nx"), ("god", b"name\nx"), ("name", b"")]
+    {
         let page = owner.page(upload(&import, key, content)).await;
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{key}");
         assert!(page.text.contains("error-summary"));
