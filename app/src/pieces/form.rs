@@ -35,6 +35,12 @@ impl Form {
         self
     }
 
+    /// With these errors in the place of those it has.
+    #[must_use]
+    pub fn only(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// The first value of a field; empty when there is none.
     pub fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)

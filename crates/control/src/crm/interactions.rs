@@ -15,7 +15,6 @@ impl Record for Interaction {
     type Id = InteractionId;
     const RECORDS: Records = Records::Interactions;
     const FIELDS: &'static [&'static str] = &["external_id", "contact_id", "kind", "at", "summary"];
-    const KEYS: &'static [Key] = &[];
 
     fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
         match field {

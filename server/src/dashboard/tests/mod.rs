@@ -7,7 +7,9 @@ mod joining;
 mod money;
 mod people;
 mod agents;
+mod crm;
 mod seeing;
+mod settings;
 mod signing_in;
 mod watching;
 
