@@ -13,9 +13,9 @@ pub mod money;
 pub mod people;
 
 pub use ambient::{Ambient, Timestamp};
-/// A time zone of the IANA database, such as `Europe/Berlin`: in which a reader is told times.
-pub use chrono_tz::Tz as Zone;
 /// All of them, by name.
 pub use chrono_tz::TZ_VARIANTS as ZONES;
+/// A time zone of the IANA database, such as `Europe/Berlin`: in which a reader is told times.
+pub use chrono_tz::Tz as Zone;
 pub use id::*;
 pub use money::{Currency, Money};

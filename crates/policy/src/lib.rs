@@ -65,8 +65,8 @@ extern crate self as policy;
 #[path = "../tests/world/mod.rs"]
 mod world;
 
-pub use consequence::{AgentShift, Consequence, PersonShift, Way, consequence};
 pub use access::{Access, Holder, Moved, Right, Said, Source, Subject};
+pub use consequence::{AgentShift, Consequence, PersonShift, Way, consequence};
 pub use decision::{Decision, Permit, Refusal};
 pub use directory::{BuildError, Directory, Principal, Tool, Unauthenticated};
 pub use facts::*;

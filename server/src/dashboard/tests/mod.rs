@@ -1,13 +1,13 @@
 //! The dashboard as a browser meets it, over a database of its own.
 
+mod agents;
 mod attack;
+mod crm;
 mod grants;
 mod home;
 mod joining;
 mod money;
 mod people;
-mod agents;
-mod crm;
 mod seeing;
 mod settings;
 mod signing_in;

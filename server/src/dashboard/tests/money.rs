@@ -38,12 +38,17 @@ async fn money_is_for_whom_it_concerns_and_my_usage_for_everyone() {
     }
     for role in [Role::Member, Role::Approver] {
         let mut other = signed_in(&browser, &format!("a-{role}"), role).await;
-        for path in ["/t/acme/money", "/t/acme/money?span=x", "/t/acme/money/file", "/t/acme/money/file?view=cross"] {
+        for path in
+            ["/t/acme/money", "/t/acme/money?span=x", "/t/acme/money/file", "/t/acme/money/file?view=cross"]
+        {
             assert_eq!(other.get(path).await.status, StatusCode::NOT_FOUND, "{role} {path}");
         }
         let usage = other.get("/t/acme/usage").await;
         assert_eq!(usage.status, StatusCode::OK);
-        assert!(usage.text.contains("My usage") && !usage.text.contains("Note taker"), "of somebody else's agent");
+        assert!(
+            usage.text.contains("My usage") && !usage.text.contains("Note taker"),
+            "of somebody else's agent"
+        );
         assert!(!usage.text.contains("/t/acme/money\""), "what one may not see is not shown");
     }
     // The owner owns the agent.
@@ -62,21 +67,34 @@ async fn what_is_asked_for_stands_in_the_address_and_what_is_wrong_beside_its_fi
     assert!(wrong.text.contains("To must not be before from."));
     for view in ["who", "what", "change", "when", "cross"] {
         for place in ["money", "usage"] {
-            let path = if view == "who" { format!("/t/acme/{place}") } else { format!("/t/acme/{place}?view={view}") };
+            let path = if view == "who" {
+                format!("/t/acme/{place}")
+            } else {
+                format!("/t/acme/{place}?view={view}")
+            };
             let page = browser.get(&path).await;
             assert_eq!(page.status, StatusCode::OK, "{path}");
             assert!(page.text.contains("<table"), "{path}");
             let file = browser.get(&format!("/t/acme/{place}/file?view={view}")).await;
             assert_eq!(file.status, StatusCode::OK);
             assert_eq!(file.headers.get(CONTENT_TYPE).unwrap(), "text/csv; charset=utf-8");
-            assert!(file.headers.get(CONTENT_DISPOSITION).unwrap().to_str().unwrap().starts_with("attachment"));
+            assert!(
+                file.headers.get(CONTENT_DISPOSITION).unwrap().to_str().unwrap().starts_with("attachment")
+            );
             assert!(file.text.lines().count() >= 2, "{path}: {}", file.text);
         }
     }
     assert_eq!(browser.get("/t/acme/money/file?span=x").await.status, StatusCode::BAD_REQUEST);
     // The drill-down is to the very calls.
     let page = browser.get("/t/acme/money").await.text;
-    let calls = page.split("href=\"/t/acme/activity?").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let calls = page
+        .split("href=\"/t/acme/activity?")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .replace("&amp;", "&");
     let list = browser.get(&format!("/t/acme/activity?{calls}")).await;
     assert!(matches!(list.status, StatusCode::OK | StatusCode::SEE_OTHER), "{}", list.status);
 }
