@@ -3,7 +3,7 @@
 mod activity;
 mod catalog;
 mod crm;
-mod grants;
+pub mod grants;
 mod joining;
 mod money;
 mod people;

@@ -38,6 +38,11 @@ impl Typed {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every field, in order.
+    pub(super) fn fields(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// Whether a box is ticked.
     pub(super) fn ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()

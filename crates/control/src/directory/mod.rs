@@ -61,7 +61,17 @@ impl std::fmt::Debug for Directories {
 
 /// Reads everything that authorizes in a tenant, at one instant.
 pub async fn facts(control: &Control, tenant: TenantId) -> Result<policy::Facts, Error> {
-    store::facts(control, tenant).await
+    store::facts(control, tenant, None).await
+}
+
+/// The same, with those tools alone whose keys are of these modules: what is asked of a few keys need not carry the
+/// definitions of all tools.
+pub(crate) async fn facts_of(
+    control: &Control,
+    tenant: TenantId,
+    modules: &[String],
+) -> Result<policy::Facts, Error> {
+    store::facts(control, tenant, Some(modules)).await
 }
 
 /// The snapshot that holds at this moment, for pages: they must show what was changed a moment ago. When nothing was,
@@ -89,7 +99,7 @@ pub async fn present(control: &Control, tenant: TenantId) -> Result<Arc<Director
 /// Reads a snapshot and puts it in its place. Only for whoever holds [`Slot::asking`].
 async fn read(control: &Control, slot: &Slot) -> Result<Arc<Directory>, Error> {
     let began = Instant::now();
-    let facts = store::facts(control, slot.tenant).await?;
+    let facts = store::facts(control, slot.tenant, None).await?;
     let now = control.ambient().now();
     // Building thousands of entities must not hold up the other tasks of this thread.
     let directory = tokio::task::spawn_blocking(move || Directory::build(facts, now))

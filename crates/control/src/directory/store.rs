@@ -32,8 +32,12 @@ pub(super) async fn epoch(control: &Control, tenant: TenantId) -> Result<Epoch, 
 }
 
 /// Reads everything, the epoch included, in one REPEATABLE READ transaction. In pieces, old grants could be read and
-/// then a new epoch with them: a permanent bypass.
-pub(super) async fn facts(control: &Control, tenant: TenantId) -> Result<Facts, Error> {
+/// then a new epoch with them: a permanent bypass. With `of`, of all tools only those whose keys are of these modules.
+pub(super) async fn facts(
+    control: &Control,
+    tenant: TenantId,
+    of: Option<&[String]>,
+) -> Result<Facts, Error> {
     let mut tx = TenantTx::snapshot(control, Actor::worker(tenant)).await?;
     let gate = sqlx::query!("SELECT epoch, token FROM gates").fetch_one(tx.conn()).await?;
     let facts = Facts {
@@ -44,7 +48,7 @@ pub(super) async fn facts(control: &Control, tenant: TenantId) -> Result<Facts, 
         agents: agents(&mut tx).await?,
         credentials: credentials(&mut tx).await?,
         modules: modules(&mut tx).await?,
-        tools: tools(&mut tx).await?,
+        tools: tools(&mut tx, of).await?,
         grants: grants(&mut tx).await?,
     };
     tx.commit().await?;
@@ -88,12 +92,14 @@ async fn units(tx: &mut TenantTx) -> Result<Vec<UnitFact>, Error> {
 
 async fn users(tx: &mut TenantTx) -> Result<Vec<UserFact>, Error> {
     sqlx::query!(
+        // Joined, not asked for each person: of thousands that takes half the time.
         r#"SELECT u.id, u.name, u.home_unit_id, u.standing,
-                  ARRAY(SELECT m.unit_id FROM memberships m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id)
-                      AS "units!",
-                  ARRAY(SELECT r.role FROM role_assignments r
-                        WHERE r.tenant_id = u.tenant_id AND r.user_id = u.id AND r.unit_id IS NULL) AS "roles!"
-           FROM users u"#
+                  coalesce(m.units, '{}') AS "units!", coalesce(r.roles, '{}') AS "roles!"
+           FROM users u
+           LEFT JOIN (SELECT user_id, array_agg(unit_id) AS units FROM memberships GROUP BY user_id) m
+                  ON m.user_id = u.id
+           LEFT JOIN (SELECT user_id, array_agg(role) AS roles FROM role_assignments
+                      WHERE unit_id IS NULL GROUP BY user_id) r ON r.user_id = u.id"#
     )
     .fetch_all(tx.conn())
     .await?
@@ -173,7 +179,7 @@ async fn modules(tx: &mut TenantTx) -> Result<Vec<ModuleFact>, Error> {
     .collect()
 }
 
-async fn tools(tx: &mut TenantTx) -> Result<Vec<ToolFact>, Error> {
+async fn tools(tx: &mut TenantTx, of: Option<&[String]>) -> Result<Vec<ToolFact>, Error> {
     let currency = sqlx::query_scalar!("SELECT currency FROM tenants").fetch_one(tx.conn()).await?;
     let currency = word("tenant", &currency)?;
     sqlx::query!(
@@ -184,7 +190,9 @@ async fn tools(tx: &mut TenantTx) -> Result<Vec<ToolFact>, Error> {
                SELECT id, amount, currency FROM rates
                WHERE tenant_id = t.tenant_id AND tool_id = t.id AND effective_from <= clock_timestamp()
                ORDER BY effective_from DESC, id DESC LIMIT 1
-           ) r ON true"#
+           ) r ON true
+           WHERE $1::text[] IS NULL OR split_part(t.permission_key, ':', 1) = ANY ($1)"#,
+        of as Option<&[String]>,
     )
     .fetch_all(tx.conn())
     .await?

@@ -639,12 +639,14 @@ async fn reach(tx: &mut TenantTx, grantee: Grantee) -> Result<Reach, Error> {
                        SELECT u.id FROM units u JOIN inside ON u.parent_id = inside.id WHERE u.tenant_id = $1
                    )
                    SELECT (SELECT count(*) FROM agents a
-                           WHERE a.tenant_id = $1 AND a.home_unit_id IN (SELECT id FROM inside)) AS "agents!",
-                          (SELECT count(*) FROM users p
-                           WHERE p.tenant_id = $1 AND p.removed_at IS NULL AND (p.home_unit_id IN (SELECT id FROM inside) OR EXISTS (
-                               SELECT FROM memberships m
-                               WHERE m.tenant_id = $1 AND m.user_id = p.id AND m.unit_id IN (SELECT id FROM inside))))
-                              AS "people!""#,
+                           WHERE a.tenant_id = $1 AND a.retired_at IS NULL AND a.home_unit_id IN (SELECT id FROM inside))
+                              AS "agents!",
+                          (SELECT count(*) FROM (
+                              SELECT p.id FROM users p
+                              WHERE p.tenant_id = $1 AND p.removed_at IS NULL AND p.home_unit_id IN (SELECT id FROM inside)
+                              UNION
+                              SELECT m.user_id FROM memberships m
+                              WHERE m.tenant_id = $1 AND m.unit_id IN (SELECT id FROM inside)) s) AS "people!""#,
                 tenant,
                 unit.uuid(),
             )

@@ -144,6 +144,13 @@ pub async fn grantees(
     }
 }
 
+/// One who may be given keys, by name.
+pub async fn grantee(control: &Control, actor: &Actor, grantee: Grantee) -> Result<Named, Error> {
+    let mut tx = actor.read(control).await?;
+    tx.authorize(Deed::ReadGrants, "grantee")?;
+    one(&mut tx, grantee).await
+}
+
 /// The roles whose word contains a text.
 pub(super) fn roles(text: &str) -> Found<Named> {
     let wanted = text.to_lowercase();
@@ -228,9 +235,10 @@ pub(super) async fn people(
            JOIN units n ON n.tenant_id = u.tenant_id AND n.id = u.home_unit_id
            WHERE u.tenant_id = $1 AND u.removed_at IS NULL
              AND (strpos(lower(u.name), lower($2)) > 0 OR strpos(u.email, lower($2)) > 0)
-             AND ($3::uuid IS NULL OR u.home_unit_id IN (SELECT id FROM inside) OR EXISTS (
-                 SELECT FROM memberships m
-                 WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id AND m.unit_id IN (SELECT id FROM inside)))
+             AND ($3::uuid IS NULL OR u.id IN (
+                 SELECT h.id FROM users h WHERE h.tenant_id = $1 AND h.home_unit_id IN (SELECT id FROM inside)
+                 UNION
+                 SELECT m.user_id FROM memberships m WHERE m.tenant_id = $1 AND m.unit_id IN (SELECT id FROM inside)))
            ORDER BY lower(u.name), u.id LIMIT $4 OFFSET $5"#,
         tenant,
         text,
@@ -266,7 +274,7 @@ pub(super) async fn agents(
            SELECT a.id, a.name, n.name AS note, a.standing, count(*) OVER () AS "total!"
            FROM agents a
            JOIN units n ON n.tenant_id = a.tenant_id AND n.id = a.home_unit_id
-           WHERE a.tenant_id = $1 AND strpos(lower(a.name), lower($2)) > 0
+           WHERE a.tenant_id = $1 AND a.retired_at IS NULL AND strpos(lower(a.name), lower($2)) > 0
              AND ($3::uuid IS NULL OR a.home_unit_id IN (SELECT id FROM inside))
            ORDER BY lower(a.name), a.id LIMIT $4 OFFSET $5"#,
         tenant,

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use model::access::{Grantee, PermissionKey};
 use model::people::UnitKind;
 use model::{AgentId, CallId, GrantId, Timestamp, UnitId, UserId};
-use policy::{Consequence, Facts, GrantFact, Way};
+pub use policy::Way;
+use policy::{Consequence, Facts, GrantFact};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -140,7 +141,7 @@ pub async fn preview(control: &Control, actor: &Actor, change: Change) -> Result
     known(&mut tx, &change).await?;
     drop(tx);
 
-    let facts = directory::facts(control, actor.tenant()).await?;
+    let facts = directory::facts_of(control, actor.tenant(), &modules(&change)).await?;
     let (lines, change) = lines(&facts, change, &whom)?;
     let after = after(&facts, &change);
     // Asking thousands of times must not hold up the other tasks of this thread.
@@ -156,6 +157,14 @@ pub async fn preview(control: &Control, actor: &Actor, change: Change) -> Result
     let running = running(control, actor, &told, now).await?;
     let reviewed = Reviewed { epoch: facts.epoch.number, digest: digest(&lines, &told) };
     Ok(Preview { reviewed, lines, change, shifts, idle, running })
+}
+
+/// The modules whose keys are changed: no other tool can be gained or lost.
+fn modules(change: &Change) -> Vec<String> {
+    let gives = change.gives.iter().map(|give| &give.key);
+    let keys = gives.chain(change.revokes.iter().map(|revoke| &revoke.key));
+    let modules: HashSet<&str> = keys.map(PermissionKey::module).collect();
+    modules.into_iter().map(str::to_owned).collect()
 }
 
 /// Those whom it is about, by name.

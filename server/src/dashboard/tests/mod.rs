@@ -1,6 +1,7 @@
 //! The dashboard as a browser meets it, over a database of its own.
 
 mod attack;
+mod grants;
 mod joining;
 mod people;
 mod seeing;
