@@ -1,6 +1,7 @@
 //! Where pages are. Nothing else writes a path, so that a page that moves moves once.
 
 mod activity;
+mod agents;
 mod catalog;
 mod crm;
 pub mod grants;

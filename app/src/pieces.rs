@@ -1,5 +1,6 @@
 //! What recurs on pages: the call row, signs, the identity chain, contents of calls, form fields.
 
+pub mod access;
 pub mod call_row;
 pub mod content;
 pub mod field;

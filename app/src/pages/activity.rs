@@ -118,7 +118,7 @@ fn none_match(links: &Links) -> AnyView {
 
 /// The table. Its body's id and the ids of its rows are what the live island works on.
 #[component]
-fn CallTable(visit: Visit, rows: Vec<CallRow>) -> impl IntoView {
+pub(super) fn CallTable(visit: Visit, rows: Vec<CallRow>) -> impl IntoView {
     let links = visit.links();
     let clock = visit.clock();
     let zone = clock.zone_name();

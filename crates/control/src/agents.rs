@@ -85,6 +85,13 @@ pub async fn create(control: &Control, actor: &Actor, new: NewAgent) -> Result<A
     Ok(id)
 }
 
+/// The actor's own mail address, for forms that begin with them as the owner.
+pub async fn own_address(control: &Control, actor: &Actor) -> Result<Option<String>, Error> {
+    let Some(me) = actor.user_id() else { return Ok(None) };
+    let mut tx = actor.read(control).await?;
+    Ok(Some(users::one(&mut tx, me).await?.email))
+}
+
 /// One agent, also one that was retired. For those who may see people, and for its owner.
 pub async fn story(control: &Control, actor: &Actor, agent: AgentId) -> Result<AgentStory, Error> {
     let mut tx = actor.read(control).await?;

@@ -86,6 +86,8 @@ pub struct RunningCall {
 /// What was done, and what is left of what had begun before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revocation {
+    /// Under what it is on record.
+    pub event: AuditEventId,
     /// Whose rights ended.
     pub target: Target,
     /// Their name at the time.
@@ -267,6 +269,7 @@ pub async fn story(control: &Control, actor: &Actor, event: AuditEventId) -> Res
     let running =
         store::running(&mut tx, &kept.agents, &own(target, &kept), &kept.keys, Some(kept.since)).await?;
     Ok(Revocation {
+        event,
         target,
         name,
         agent: kept.agent,

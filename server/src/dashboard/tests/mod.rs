@@ -4,6 +4,7 @@ mod attack;
 mod grants;
 mod joining;
 mod people;
+mod agents;
 mod seeing;
 mod signing_in;
 mod watching;
