@@ -54,6 +54,11 @@ fn visible(text: &str, limit: usize, keep_lines: bool) -> String {
     out
 }
 
+/// Text as HTML, for the few places whose content the view does not escape: a `<textarea>`'s.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// A name somebody chose, isolated so that its direction does not spill into the sentence around it.
 pub fn name(text: &str) -> impl IntoView + use<> {
     view! { <bdi>{one_line(text, NAME)}</bdi> }
@@ -92,6 +97,11 @@ mod tests {
         assert_eq!(one_line("invoice\u{202E}fdp.exe", 100), "invoice⟦U+202E⟧fdp.exe");
         assert_eq!(one_line("x\u{E0041}", 100), "x⟦U+E0041⟧");
         assert_eq!(one_line("שלום 👩‍👩‍👧 é", 100), "שלום 👩‍👩‍👧 é");
+    }
+
+    #[test]
+    fn escaped_text_ends_no_element() {
+        assert_eq!(escaped("</textarea><b>&amp;"), "&lt;/textarea&gt;&lt;b&gt;&amp;amp;");
     }
 
     #[test]

@@ -63,7 +63,8 @@ pub async fn agent(
         Tab::Keys => {
             let mut last = credentials::last_used(control, actor, agent).await?;
             let lines = credentials::list(control, actor, Some(agent)).await?;
-            let line = |key: credentials::CredentialLine| keys::Line { last_used: last.remove(&key.view.id), key };
+            let line =
+                |key: credentials::CredentialLine| keys::Line { last_used: last.remove(&key.view.id), key };
             View::Keys(lines.into_iter().map(line).collect())
         }
         Tab::Access => {
@@ -86,7 +87,9 @@ pub async fn agent(
             let filter = Filter { agent: Some(agent), ..Filter::default() };
             View::Activity(activity::list(control, actor, &filter, Page::Newest, LATEST).await?.rows)
         }
-        Tab::Settings => View::Settings(places(&units::list(control, actor).await?, Some(story.view.home_unit))),
+        Tab::Settings => {
+            View::Settings(places(&units::list(control, actor).await?, Some(story.view.home_unit)))
+        }
     };
     let spend = spend(control, actor, visit, agent).await?;
     let form = match tab {
@@ -255,13 +258,23 @@ pub async fn moving(
 }
 
 /// What suspending an agent would mean.
-pub async fn suspend(control: &Control, actor: &Actor, visit: &Visit, agent: AgentId) -> Result<String, Error> {
+pub async fn suspend(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    agent: AgentId,
+) -> Result<String, Error> {
     let story = story(control, actor, agent).await?;
     Ok(stop::suspend(visit, &story, &revocations::consequence(control, actor, Target::Agent(agent)).await?))
 }
 
 /// What retiring an agent would mean.
-pub async fn retire(control: &Control, actor: &Actor, visit: &Visit, agent: AgentId) -> Result<String, Error> {
+pub async fn retire(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    agent: AgentId,
+) -> Result<String, Error> {
     let story = story(control, actor, agent).await?;
     Ok(stop::retire(visit, &story, &revocations::consequence(control, actor, Target::Agent(agent)).await?))
 }

@@ -68,13 +68,21 @@ impl Connection {
         let url = &self.url;
         match way {
             Way::ManagedAgents => vec![
-                Snippet::new("agent-json", "In the agent", pretty(&json!({
-                    "mcp_servers": [{ "type": "url", "name": "workingagents", "url": url }],
-                    "tools": [{ "type": "mcp_toolset", "mcp_server_name": "workingagents" }],
-                }))),
-                Snippet::new("vault-json", "In its vault, as a credential", pretty(&json!({
-                    "auth": { "type": "static_bearer", "mcp_server_url": url, "token": self.in_json() },
-                }))),
+                Snippet::new(
+                    "agent-json",
+                    "In the agent",
+                    pretty(&json!({
+                        "mcp_servers": [{ "type": "url", "name": "workingagents", "url": url }],
+                        "tools": [{ "type": "mcp_toolset", "mcp_server_name": "workingagents" }],
+                    })),
+                ),
+                Snippet::new(
+                    "vault-json",
+                    "In its vault, as a credential",
+                    pretty(&json!({
+                        "auth": { "type": "static_bearer", "mcp_server_url": url, "token": self.in_json() },
+                    })),
+                ),
             ],
             Way::ClaudeCode => vec![Snippet::new(
                 "claude-code",
@@ -85,7 +93,11 @@ impl Connection {
                 ),
             )],
             Way::Python => vec![
-                Snippet::new("python-install", "Once: Python 3.10 or newer", "pip install \"mcp>=2.3\"".to_owned()),
+                Snippet::new(
+                    "python-install",
+                    "Once: Python 3.10 or newer",
+                    "pip install \"mcp>=2.3\"".to_owned(),
+                ),
                 Snippet::new("python", "List the tools that the key may use", self.python()),
             ],
             Way::TypeScript => vec![
@@ -195,11 +207,8 @@ pub fn Connect(
     way: Way,
 ) -> impl IntoView {
     let note = note(way, &connection);
-    let snippets = connection
-        .snippets(way)
-        .into_iter()
-        .map(|it| snippet(it.id, it.label, it.text))
-        .collect::<Vec<_>>();
+    let snippets =
+        connection.snippets(way).into_iter().map(|it| snippet(it.id, it.label, it.text)).collect::<Vec<_>>();
     view! {
         <div class="connect">
             {note}

@@ -76,7 +76,7 @@ pub fn Access(
     }
     let held = (held > 0).then(|| format!(", {held} only once a person has approved the call"));
     let whose = match shown.subject {
-        Subject::Agent(_) => "for itself",
+        Subject::Agent(_) => "by the agent for itself",
         Subject::OnBehalf(..) => "on this person's behalf: what both may",
         Subject::Person(_) => "on their behalf, by an agent that may",
     };
@@ -156,7 +156,8 @@ fn row(line: &control::access::Line, links: &Links, clock: Clock) -> impl IntoVi
         let sentence = wording::without_verdict(&reason.sentence);
         view! { <p class="reason">{text::prose(&sentence, 1_000)}</p> }
     });
-    let key = (line.reason.is_some()).then(|| view! { <p class="needs">"Needs " {text::code(line.key.as_str())}</p> });
+    let key = (line.reason.is_some())
+        .then(|| view! { <p class="needs">"Needs " {text::code(line.key.as_str())}</p> });
     let ways = line.ways.iter().map(|way| view! { <li>{said(way, links, clock)}</li> }).collect::<Vec<_>>();
     let ways = (!ways.is_empty()).then(|| view! { <ul class="ways">{ways}</ul> });
     let unbound = (line.verdict == Verdict::Permit && line.ways.is_empty())

@@ -146,8 +146,10 @@ pub fn TextArea(
     #[prop(default = true)]
     required: bool,
 ) -> impl IntoView {
-    // A line break after the opening tag is dropped by parsers; one of ours keeps one that was typed.
-    let value = format!("\n{}", text::lines(form.value(&name), LONGEST));
+    // Browsers send line breaks as two characters. One after the opening tag is dropped by parsers: ours keeps one that was
+    // typed. And what is inside a textarea is not escaped by the view.
+    let typed = text::lines(&form.value(&name).replace("\r\n", "\n"), LONGEST);
+    let value = format!("\n{}", text::escaped(&typed));
     view! {
         <Field name=name.clone() label=label_of(label, required) error=error_of(form.errors(), &name)>
             {hint_of(&name, &hint)}
@@ -159,9 +161,8 @@ pub fn TextArea(
                 aria-describedby=form.described(&name, hint.is_some())
                 aria-invalid=form.invalid(&name)
                 required=required
-            >
-                {value}
-            </textarea>
+                inner_html=value
+            ></textarea>
         </Field>
     }
 }

@@ -115,6 +115,7 @@ const ELEMENTS: &[&str] = &[
     "use",
     "wbr",
     "caption",
+    "fieldset",
 ];
 
 pub(crate) fn is_harmless(what: &str, html: &str, scripts: usize) {

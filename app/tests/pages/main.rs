@@ -8,6 +8,7 @@
 )]
 
 mod grants;
+mod agents;
 mod hostile;
 mod joining;
 mod look;

@@ -284,10 +284,24 @@ pub async fn if_moved(
 
 /// Ends an agent for good: its keys are revoked, what was given to it is taken, its name is free. Its calls stay on
 /// record under it.
+///
+/// # Errors
+/// `nothing_to_do` when it is retired already.
 pub async fn retire(control: &Control, actor: &Actor, agent: AgentId) -> Result<Retired, Error> {
     let mut tx = actor.change(control, Deed::ChangeAgents, "agent").await?;
-    let name = one(&mut tx, agent).await?.name;
     let (tenant, now) = (tx.tenant_uuid(), tx.now());
+    let known = sqlx::query!(
+        "SELECT name, retired_at FROM agents WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        agent.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or_else(|| Error::not_found("such agent"))?;
+    let name = known.name;
+    if known.retired_at.is_some() {
+        return Err(Error::refused("nothing_to_do", format!("agent “{name}” is retired already")));
+    }
     sqlx::query!(
         "UPDATE agents SET standing = 'suspended', retired_at = $3 WHERE tenant_id = $1 AND id = $2",
         tenant,

@@ -104,7 +104,7 @@ async fn an_agent_is_renamed_moved_handed_over_and_retired() {
     let retired = agents::retire(control, operator, agent).await.unwrap();
     assert_eq!((retired.keys, retired.grants), (1, 1));
     assert_eq!(epoch(&world).await, before + 1);
-    not_there(agents::retire(control, operator, agent).await);
+    assert_eq!(refused(agents::retire(control, operator, agent).await), "nothing_to_do");
     not_there(agents::resume(control, operator, agent).await);
     assert!(
         directory(&world)

@@ -55,6 +55,8 @@ pub(super) fn routes() -> Routes {
         .get("/t/{tenant}/people/revocations/{event}", revoked)
 }
 
+const WHERE_TO: &str = "Choose the unit that it moves to.";
+
 #[derive(Deserialize)]
 struct OneAgent {
     agent: String,
@@ -96,7 +98,11 @@ struct OneEvent {
 }
 
 /// The form for a new agent, which begins with the person themself as its owner.
-async fn new(State(dashboard): State<Dashboard>, person: Person, typed: Typed) -> Result<Html<String>, Refusal> {
+async fn new(
+    State(dashboard): State<Dashboard>,
+    person: Person,
+    typed: Typed,
+) -> Result<Html<String>, Refusal> {
     let mut form = Form::default();
     // A unit's page leads here with itself.
     if let Some(unit) = typed.maybe("unit") {
@@ -108,7 +114,11 @@ async fn new(State(dashboard): State<Dashboard>, person: Person, typed: Typed) -
     Ok(Html(data::new_agent(&dashboard.control, &person.actor, &person.visit, &form).await?))
 }
 
-async fn create(State(dashboard): State<Dashboard>, person: Person, typed: Typed) -> Result<Response, Refusal> {
+async fn create(
+    State(dashboard): State<Dashboard>,
+    person: Person,
+    typed: Typed,
+) -> Result<Response, Refusal> {
     let control = &dashboard.control;
     let wrong = match try_create(&dashboard, &person, &typed).await? {
         Ok(id) => {
@@ -153,9 +163,12 @@ async fn try_create(
 fn about_name(wrong: Vec<FieldError>) -> Vec<FieldError> {
     wrong
         .into_iter()
-        .map(|error| match error.sentence.contains("there is an agent") || error.sentence.contains("There is an agent") {
-            true => FieldError::new("name", error.sentence),
-            false => error,
+        .map(|error| {
+            match error.sentence.contains("there is an agent") || error.sentence.contains("There is an agent")
+            {
+                true => FieldError::new("name", error.sentence),
+                false => error,
+            }
         })
         .collect()
 }
@@ -187,13 +200,20 @@ async fn settled(
 ) -> Result<Response, Refusal> {
     match result {
         Ok(sentence) => done(person, Notice::new(sentence), &person.links.agent_tab(agent, "settings")).await,
-        Err(error) => {
-            let form = typed.wrong(about_name(errors(error)?));
-            let asked = Asked::of(Tab::Settings);
-            let page = data::agent(&dashboard.control, &person.actor, &person.visit, agent, asked, &form).await?;
-            Ok(again(page))
-        }
+        Err(error) => settings_again(dashboard, person, typed, agent, about_name(errors(error)?)).await,
     }
+}
+
+async fn settings_again(
+    dashboard: &Dashboard,
+    person: &Person,
+    typed: &Typed,
+    agent: AgentId,
+    wrong: Vec<FieldError>,
+) -> Result<Response, Refusal> {
+    let (form, asked) = (typed.wrong(wrong), Asked::of(Tab::Settings));
+    let page = data::agent(&dashboard.control, &person.actor, &person.visit, agent, asked, &form).await?;
+    Ok(again(page))
 }
 
 async fn rename(
@@ -228,9 +248,13 @@ async fn moving(
     person: Person,
     Path(one): Path<OneAgent>,
     typed: Typed,
-) -> Result<Html<String>, Refusal> {
-    let unit: UnitId = typed.text("unit").parse().map_err(|_| Refusal::NotFound)?;
-    Ok(Html(data::moving(&dashboard.control, &person.actor, &person.visit, one.id()?, unit).await?))
+) -> Result<Response, Refusal> {
+    let (control, actor, agent) = (&dashboard.control, &person.actor, one.id()?);
+    data::story(control, actor, agent).await?;
+    match typed.chosen("unit", WHERE_TO) {
+        Ok(unit) => Ok(Html(data::moving(control, actor, &person.visit, agent, unit).await?).into_response()),
+        Err(wrong) => settings_again(&dashboard, &person, &typed, agent, vec![wrong]).await,
+    }
 }
 
 async fn move_to(
@@ -239,10 +263,13 @@ async fn move_to(
     Path(one): Path<OneAgent>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let agent = one.id()?;
-    let unit: UnitId = typed.text("unit").parse().map_err(|_| Refusal::NotFound)?;
-    let moved = agents::move_to(&dashboard.control, &person.actor, agent, unit).await;
-    let result = moved.map(|()| "It has moved.".to_owned());
+    let (control, actor, agent) = (&dashboard.control, &person.actor, one.id()?);
+    data::story(control, actor, agent).await?;
+    let unit: UnitId = match typed.chosen("unit", WHERE_TO) {
+        Ok(unit) => unit,
+        Err(wrong) => return settings_again(&dashboard, &person, &typed, agent, vec![wrong]).await,
+    };
+    let result = agents::move_to(control, actor, agent, unit).await.map(|()| "It has moved.".to_owned());
     settled(&dashboard, &person, &typed, agent, result).await
 }
 
@@ -292,8 +319,13 @@ async fn retire(
     Path(one): Path<OneAgent>,
 ) -> Result<Response, Refusal> {
     let agent = one.id()?;
-    agents::retire(&dashboard.control, &person.actor, agent).await?;
-    done(&person, Notice::new("It is retired. Its past calls stay on record."), &person.links.agent(agent)).await
+    let notice = match agents::retire(&dashboard.control, &person.actor, agent).await {
+        Ok(_) => Notice::new("It is retired. Its past calls stay on record."),
+        // Somebody else was quicker: what was wanted is so.
+        Err(control::Error::Refused { sentence, .. }) => Notice::new(app::wording::sentence(&sentence)),
+        Err(error) => return Err(error.into()),
+    };
+    done(&person, notice, &person.links.agent(agent)).await
 }
 
 /// The form for a new key. The id that it will have is made now, so that the form makes it once.
@@ -315,9 +347,9 @@ async fn issue(
 ) -> Result<Response, Refusal> {
     let (control, actor, visit) = (&dashboard.control, &person.actor, &person.visit);
     let agent = one.id()?;
-    let id: CredentialId = typed.text("id").parse().map_err(|_| Refusal::Unreadable)?;
     // Nobody is told whose address is known who may not issue keys.
     data::story(control, actor, agent).await?;
+    let id: CredentialId = typed.text("id").parse().map_err(|_| Refusal::Unreadable)?;
     let (new, mut wrong) = wished(&typed, agent, control.ambient().now());
     let mut on_behalf_of = None;
     if let Some(email) = typed.maybe("on_behalf_of") {
@@ -356,7 +388,9 @@ fn wished(typed: &Typed, agent: AgentId, now: Timestamp) -> (NewCredential, Vec<
             Some(network) => allowed_addresses.push(network),
             None => {
                 let word: String = word.chars().take(60).collect();
-                let sentence = format!("“{word}” is no address and no network. Write one such as 192.0.2.7 or 192.0.2.0/24.");
+                let sentence = format!(
+                    "“{word}” is no address and no network. Write one such as 192.0.2.7 or 192.0.2.0/24."
+                );
                 wrong.push(FieldError::new("allowed_addresses", sentence));
                 break;
             }
@@ -403,8 +437,9 @@ async fn rotate(
 ) -> Result<Response, Refusal> {
     let (control, actor, visit) = (&dashboard.control, &person.actor, &person.visit);
     let (agent, old) = one.ids()?;
-    let id: CredentialId = typed.text("id").parse().map_err(|_| Refusal::Unreadable)?;
+    data::story(control, actor, agent).await?;
     data::key(control, actor, agent, old).await?;
+    let id: CredentialId = typed.text("id").parse().map_err(|_| Refusal::Unreadable)?;
     let wrong = match typed.text("overlap").parse::<u64>() {
         Ok(hours @ 0..=720) => {
             let overlap = Duration::from_secs(hours * 3600);

@@ -59,7 +59,8 @@ pub(super) fn list(visit: &Visit, story: &AgentStory, lines: &[Line]) -> AnyView
         }
         .into_any();
     }
-    let none = valid.is_empty().then(|| view! { <p class="absent">"No key is in force: it can call nothing."</p> });
+    let none =
+        valid.is_empty().then(|| view! { <p class="absent">"No key is in force: it can call nothing."</p> });
     let count = ended.len();
     let ended = (!ended.is_empty()).then(|| {
         view! {

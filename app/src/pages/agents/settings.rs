@@ -14,12 +14,7 @@ use crate::text;
 /// Tools named one by one before a move.
 const NAMED: usize = 20;
 
-pub(super) fn forms(
-    visit: &Visit,
-    story: &AgentStory,
-    units: &[(String, String)],
-    form: &Form,
-) -> AnyView {
+pub(super) fn forms(visit: &Visit, story: &AgentStory, units: &[(String, String)], form: &Form) -> AnyView {
     let links = visit.links();
     let id = story.view.id;
     let stop = match story.view.standing {
@@ -118,7 +113,8 @@ fn tools(what: &'static str, tone: &'static str, names: &[String]) -> AnyView {
         return ().into_any();
     }
     let count = names.len();
-    let named = names.iter().take(NAMED).map(|name| view! { <li>{text::code(name)}</li> }).collect::<Vec<_>>();
+    let named =
+        names.iter().take(NAMED).map(|name| view! { <li>{text::code(name)}</li> }).collect::<Vec<_>>();
     let more = (count > NAMED).then(|| view! { <li>{format!("and {} more", count - NAMED)}</li> });
     view! {
         <div class="consequence" data-tone=tone>

@@ -12,9 +12,13 @@ use crate::pieces::head::PageHead;
 use crate::text;
 use crate::wording::{self, Clock};
 
-/// `one key`, `3 keys`.
+/// `No keys`, `One key`, `3 keys`.
 fn counted(number: usize, one: &str, several: &str) -> String {
-    if number == 1 { format!("one {one}") } else { format!("{} {several}", wording::grouped(number as u64)) }
+    match number {
+        0 => format!("No {several}"),
+        1 => format!("One {one}"),
+        more => format!("{} {several}", wording::grouped(more as u64)),
+    }
 }
 
 /// The page before Revoke now. `errors` are sentences of why it could not be done.
@@ -34,7 +38,7 @@ pub fn revoke(visit: &Visit, meant: &Consequence, errors: &[String]) -> String {
             .collect::<Vec<_>>();
         let keys = counted(meant.keys, "key", "keys");
         let agents = counted(meant.agent_count, "agent", "agents");
-        let units = counted(meant.units.len(), "unit", "units");
+        let units = counted(meant.units.len(), "unit", "units").to_lowercase();
         let names = meant
             .agents
             .iter()
@@ -51,7 +55,9 @@ pub fn revoke(visit: &Visit, meant: &Consequence, errors: &[String]) -> String {
             }
         });
         let happens = match meant.target {
-            Target::Agent(_) => "The agent is suspended and its keys are revoked, in one step, on every node.",
+            Target::Agent(_) => {
+                "The agent is suspended and its keys are revoked, in one step, on every node."
+            }
             Target::Person(_) => {
                 "The person and the agents they own are suspended, and every key of those agents, or with which an agent acts \
                  for them, is revoked, in one step, on every node. They are signed out."
@@ -65,7 +71,9 @@ pub fn revoke(visit: &Visit, meant: &Consequence, errors: &[String]) -> String {
         let in_units = meant.units.iter().map(|unit| text::one_line(unit, 80)).collect::<Vec<_>>();
         let in_units = match in_units.as_slice() {
             [] => String::new(),
-            [.., _] if in_units.len() > 6 => format!(": {}, …", in_units.iter().take(6).cloned().collect::<Vec<_>>().join(", ")),
+            [.., _] if in_units.len() > 6 => {
+                format!(": {}, …", in_units.iter().take(6).cloned().collect::<Vec<_>>().join(", "))
+            }
             some => format!(": {}", some.join(", ")),
         };
         view! {
@@ -91,7 +99,7 @@ pub fn revoke(visit: &Visit, meant: &Consequence, errors: &[String]) -> String {
                         <li>
                             <strong>
                                 {if meant.running.more {
-                                    format!("More than {}", counted(meant.running.calls.len(), "call", "calls"))
+                                    format!("More than {} calls", meant.running.calls.len())
                                 } else {
                                     counted(meant.running.calls.len(), "call", "calls")
                                 }}
@@ -163,7 +171,9 @@ pub fn revoked(visit: &Visit, done: &Revocation) -> String {
         let next = match done.target {
             Target::Key(_) => "To let the agent call from there again, issue a new key.",
             Target::Agent(_) => "To let the agent act again, resume it and issue a new key.",
-            Target::Person(_) => "To let them act again, resume the person and their agents, and issue new keys.",
+            Target::Person(_) => {
+                "To let them act again, resume the person and their agents, and issue new keys."
+            }
         };
         view! {
             <PageHead
@@ -234,7 +244,7 @@ pub fn suspend(visit: &Visit, story: &AgentStory, meant: &Consequence) -> String
     let consequence = format!(
         "Its next call is refused, whatever key it presents. {} can be called by it at this moment. Its keys stay, and work again \
          when it is resumed.",
-        wording::sentence(&counted(meant.tools, "tool", "tools")).trim_end_matches('.')
+        counted(meant.tools, "tool", "tools")
     );
     confirm(visit, story, "suspend", "Suspend", consequence, &meant.running)
 }
@@ -244,8 +254,8 @@ pub fn retire(visit: &Visit, story: &AgentStory, meant: &Consequence) -> String 
     let consequence = format!(
         "{} in force will be revoked, what was given to the agent itself is taken, and its name is free for another. {} can be \
          called by it at this moment. It cannot be taken back.",
-        wording::sentence(&counted(meant.keys, "key", "keys")).trim_end_matches('.'),
-        wording::sentence(&counted(meant.tools, "tool", "tools")).trim_end_matches('.')
+        counted(meant.keys, "key", "keys"),
+        counted(meant.tools, "tool", "tools")
     );
     confirm(visit, story, "retire", "Retire", consequence, &meant.running)
 }

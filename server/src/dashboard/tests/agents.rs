@@ -13,13 +13,15 @@ use super::{Browser, Page};
 
 /// The value of a field of a form on a page.
 fn value_of(page: &Page, name: &str) -> String {
-    let field = page.text.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_else(|| panic!("no {name}"));
+    let field =
+        page.text.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_else(|| panic!("no {name}"));
     field.split('"').next().unwrap().to_owned()
 }
 
 /// The text of the element with an id.
 fn text_of(page: &Page, id: &str) -> String {
-    let inside = page.text.split(&format!("id=\"{id}\">")).nth(1).unwrap_or_else(|| panic!("no #{id}: {}", page.text));
+    let inside =
+        page.text.split(&format!("id=\"{id}\">")).nth(1).unwrap_or_else(|| panic!("no #{id}: {}", page.text));
     inside.split('<').next().unwrap().to_owned()
 }
 
@@ -29,7 +31,10 @@ async fn made(browser: &mut Browser, name: &str) -> String {
     let form = browser.get("/t/acme/people/agents/new").await;
     assert_eq!(value_of(&form, "owner"), "owner@acme.example", "the form begins with whoever fills it in");
     let made = browser
-        .post("/t/acme/people/agents/new", &[("name", name), ("unit", &unit), ("owner", "owner@acme.example")])
+        .post(
+            "/t/acme/people/agents/new",
+            &[("name", name), ("unit", &unit), ("owner", "owner@acme.example")],
+        )
         .await;
     assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
     made.leads_to().to_owned()
@@ -50,12 +55,20 @@ async fn an_agent_is_made_given_a_key_and_revoked() {
     let page = browser.get(&agent).await;
     assert!(page.text.contains("Inbox &lt;b&gt;helper&lt;/b&gt;"), "a name is text");
     assert!(page.text.contains("It has no key in force"));
-    assert!(page.text.contains(&format!("http://127.0.0.1:8081/{}/mcp", browser.world.tenant.mcp_id)), "the real URL");
+    assert!(
+        page.text.contains(&format!("http://127.0.0.1:8081/{}/mcp", browser.world.tenant.mcp_id)),
+        "the real URL"
+    );
 
     // The key is shown by the answer to the form, once.
     let form = browser.get(&format!("{agent}/keys/new")).await;
     let id = value_of(&form, "id");
-    let fields = [("id", id.as_str()), ("name", "production"), ("lasts", "30"), ("allowed_addresses", "192.0.2.7\n2001:db8::/32")];
+    let fields = [
+        ("id", id.as_str()),
+        ("name", "production"),
+        ("lasts", "30"),
+        ("allowed_addresses", "192.0.2.7\n2001:db8::/32"),
+    ];
     let issued = browser.post(&format!("{agent}/keys"), &fields).await;
     assert_eq!(issued.status, StatusCode::OK, "{}", issued.text);
     assert_eq!(issued.headers[CACHE_CONTROL], "no-store");
@@ -78,14 +91,17 @@ async fn an_agent_is_made_given_a_key_and_revoked() {
     assert!(granted.text.contains("Operations"), "given to the unit");
 
     let confirm = browser.get(&format!("{agent}/revoke")).await;
-    for said in ["<strong>one key</strong>", "<strong>one tool</strong>", "Operations"] {
+    for said in ["<strong>One key</strong>", "<strong>One tool</strong>", "Operations"] {
         assert!(confirm.text.contains(said), "{said}: {}", confirm.text);
     }
     let done = browser.post(&format!("{agent}/revoke"), &[]).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     let to = done.leads_to().to_owned();
     let told = browser.get(&to).await;
-    assert!(told.text.contains("no call is admitted any more") && told.text.contains("Inbox &lt;b&gt;helper&lt;/b&gt;"));
+    assert!(
+        told.text.contains("no call is admitted any more")
+            && told.text.contains("Inbox &lt;b&gt;helper&lt;/b&gt;")
+    );
     let nothing = browser.post(&format!("{agent}/revoke"), &[]).await;
     assert_eq!(nothing.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(nothing.text.contains("may do nothing already"));
@@ -102,16 +118,27 @@ async fn what_was_typed_is_kept_and_what_is_wrong_is_said_beside_it() {
     let agent = made(&mut browser, "Inbox helper").await;
     let unit = browser.world.tenant.unit.to_string();
     let page = browser
-        .post("/t/acme/people/agents/new", &[("name", "Second"), ("unit", "x"), ("owner", "nobody@acme.example")])
+        .post(
+            "/t/acme/people/agents/new",
+            &[("name", "Second"), ("unit", "x"), ("owner", "nobody@acme.example")],
+        )
         .await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
-    for said in ["value=\"Second\"", "id=\"unit-error\"", "id=\"owner-error\"", "Nobody here has this mail address"] {
+    for said in
+        ["value=\"Second\"", "id=\"unit-error\"", "id=\"owner-error\"", "Nobody here has this mail address"]
+    {
         assert!(page.text.contains(said), "{said}: {}", page.text);
     }
     let page = browser
-        .post("/t/acme/people/agents/new", &[("name", "inbox helper"), ("unit", &unit), ("owner", "owner@acme.example")])
+        .post(
+            "/t/acme/people/agents/new",
+            &[("name", "inbox helper"), ("unit", &unit), ("owner", "owner@acme.example")],
+        )
         .await;
-    assert!(page.text.contains("id=\"name-error\"") && page.text.contains("There is an agent “inbox helper” already."));
+    assert!(
+        page.text.contains("id=\"name-error\"")
+            && page.text.contains("There is an agent “inbox helper” already.")
+    );
     for name in ["", "evil\u{202E}txt", "nul\0", &"x".repeat(10_000)] {
         let page = browser.post(&format!("{agent}/rename"), &[("name", name)]).await;
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{name:?}");
@@ -129,7 +156,10 @@ async fn what_was_typed_is_kept_and_what_is_wrong_is_said_beside_it() {
         fields.push((field, value));
         let page = browser.post(&format!("{agent}/keys"), &fields).await;
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
-        assert!(page.text.contains(&format!("id=\"{field}-error\"")) && !page.text.contains("<script>"), "{field}");
+        assert!(
+            page.text.contains(&format!("id=\"{field}-error\"")) && !page.text.contains("<script>"),
+            "{field}"
+        );
     }
 }
 
@@ -152,8 +182,15 @@ async fn an_agent_is_renamed_moved_handed_over_suspended_and_retired() {
     let renamed = browser.post(&format!("{agent}/rename"), &[("name", "Mail helper")]).await;
     assert_eq!((renamed.status, renamed.leads_to()), (StatusCode::SEE_OTHER, settings.as_str()));
     let moving = browser.get(&format!("{agent}/move?unit={sales}")).await;
-    assert!(moving.text.contains("It loses the use of 1 tool") && moving.text.contains("notes.read_note"), "{}", moving.text);
-    assert_eq!(browser.post(&format!("{agent}/move"), &[("unit", &sales)]).await.status, StatusCode::SEE_OTHER);
+    assert!(
+        moving.text.contains("It loses the use of 1 tool") && moving.text.contains("notes.read_note"),
+        "{}",
+        moving.text
+    );
+    assert_eq!(
+        browser.post(&format!("{agent}/move"), &[("unit", &sales)]).await.status,
+        StatusCode::SEE_OTHER
+    );
     let handed = browser.post(&format!("{agent}/owner"), &[("owner", "ada@acme.example")]).await;
     assert_eq!(handed.status, StatusCode::SEE_OTHER);
     let page = browser.get(&agent).await;
@@ -188,9 +225,11 @@ async fn member(browser: &Browser, email: &str, role: Role) {
 async fn an_agent_is_its_owners_to_see_and_admins_to_change() {
     let mut browser = Browser::new().await;
     let world = browser.world.clone();
-    for (email, role) in
-        [("ada@acme.example", Role::Member), ("mia@acme.example", Role::Member), ("tess@acme.example", Role::Auditor)]
-    {
+    for (email, role) in [
+        ("ada@acme.example", Role::Member),
+        ("mia@acme.example", Role::Member),
+        ("tess@acme.example", Role::Auditor),
+    ] {
         member(&browser, email, role).await;
     }
     let (other, _) = world.another_tenant("beta").await;
@@ -201,9 +240,12 @@ async fn an_agent_is_its_owners_to_see_and_admins_to_change() {
     browser.post(&format!("{agent}/keys"), &[("id", &id), ("name", "x"), ("lasts", "")]).await;
 
     let get = ["", "?tab=keys", "?tab=access", "?tab=activity"];
-    let change = ["/keys/new", "/move?unit=x", "/suspend", "/retire", "/revoke", "/keys/x/rotate", "/keys/x/revoke"];
+    let change =
+        ["/keys/new", "/move?unit=x", "/suspend", "/retire", "/revoke", "/keys/x/rotate", "/keys/x/revoke"];
     let post = ["/rename", "/owner", "/move", "/suspend", "/resume", "/retire", "/keys", "/revoke"];
-    for (email, sees) in [("ada@acme.example", true), ("mia@acme.example", false), ("tess@acme.example", true)] {
+    for (email, sees) in
+        [("ada@acme.example", true), ("mia@acme.example", false), ("tess@acme.example", true)]
+    {
         let mut there = browser.stranger();
         there.post("/sign-in", &[("email", email), ("password", PASSWORD), ("next", "")]).await;
         for rest in get {
@@ -218,15 +260,26 @@ async fn an_agent_is_its_owners_to_see_and_admins_to_change() {
             assert_eq!(page.status, StatusCode::NOT_FOUND, "{email} GET {rest}");
         }
         for rest in post.iter().copied().chain([key.as_str()]) {
-            let fields = [("id", id.as_str()), ("name", "x"), ("owner", "mia@acme.example"), ("unit", &world.tenant.unit.to_string())];
+            let fields = [
+                ("id", id.as_str()),
+                ("name", "x"),
+                ("owner", "mia@acme.example"),
+                ("unit", &world.tenant.unit.to_string()),
+            ];
             let page = there.post(&format!("{agent}{rest}"), &fields).await;
             assert_eq!(page.status, StatusCode::NOT_FOUND, "{email} POST {rest}");
         }
         assert_eq!(there.get("/t/acme/people/agents/new").await.status, StatusCode::NOT_FOUND);
     }
     // Ids of nobody and of other organizations are not there.
-    for path in ["agents/agent_1", "agents/%00", "revocations/evt_1", &format!("users/{}/revoke", other.owner)] {
-        assert_eq!(browser.get(&format!("/t/acme/people/{path}")).await.status, StatusCode::NOT_FOUND, "{path}");
+    for path in
+        ["agents/agent_1", "agents/%00", "revocations/evt_1", &format!("users/{}/revoke", other.owner)]
+    {
+        assert_eq!(
+            browser.get(&format!("/t/acme/people/{path}")).await.status,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
     }
     // A key at the address of another agent is not there.
     let second = made(&mut browser, "Second").await;

@@ -52,6 +52,9 @@ impl Things {
             expires_at: None,
             allowed_addresses: Vec::new(),
         };
+        let spare = control::credentials::issue(control, operator, key.clone()).await.unwrap();
+        let target = control::revocations::Target::Key(spare.view.id);
+        let event = control::revocations::revoke_now(control, operator, target).await.unwrap();
         let key = control::credentials::issue(control, operator, key).await.unwrap();
         let grant = world.grant("notes:read", model::access::Grantee::Agent(agent)).await;
         let values = BTreeMap::from([
@@ -60,6 +63,7 @@ impl Things {
             ("user", user.to_string()),
             ("agent", agent.to_string()),
             ("key", key.view.id.to_string()),
+            ("event", event.to_string()),
             ("grant", grant.to_string()),
             ("module", "notes".to_owned()),
             ("tool", "read_note".to_owned()),
@@ -193,7 +197,10 @@ async fn who_sees_what() {
         let (code, place) = status(&mut stranger, ask(&route.method, &acme, OURS, "")).await;
         assert_eq!(code, StatusCode::NOT_FOUND, "a stranger at {acme}");
         write!(line, "{:<9}", meaning(code, &place)).unwrap();
-        if ["{unit}", "{user}", "{agent}", "{key}", "{grant}"].iter().any(|name| route.path.contains(name)) {
+        if ["{unit}", "{user}", "{agent}", "{key}", "{grant}", "{event}"]
+            .iter()
+            .any(|name| route.path.contains(name))
+        {
             let beta = things.put_into(&route.path, "beta");
             let (code, _) = status(&mut stranger, ask(&route.method, &beta, OURS, "")).await;
             let hidden = [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY].contains(&code);
