@@ -110,7 +110,7 @@ pub fn Access(
                         maxlength=LONGEST
                         autocomplete="off"
                         spellcheck="false"
-                        value=wanted.text.clone()
+                        value=wanted.text.as_deref().map(|it| text::one_line(it, LONGEST))
                     />
                 </div>
                 <div class="field">

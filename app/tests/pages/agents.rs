@@ -222,7 +222,7 @@ fn what_one_may_not_change_has_no_buttons() {
             "Revoke now",
             "Issue a key",
             "Rotate",
-            "Settings",
+            "tab=settings",
             "<form method=\"post\" action=\"/t/brightwater/people",
         ] {
             assert!(!page.contains(said), "{said}");

@@ -8,6 +8,7 @@ mod home;
 mod joining;
 mod money;
 mod people;
+mod agents;
 mod seeing;
 mod settings;
 mod signing_in;
