@@ -35,6 +35,12 @@ impl Form {
         self
     }
 
+    /// With these errors in the place of those it has.
+    #[must_use]
+    pub fn only(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// The first value of a field; empty when there is none.
     pub fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
@@ -147,7 +153,8 @@ pub fn TextArea(
     required: bool,
 ) -> impl IntoView {
     // A line break after the opening tag is dropped by parsers; one of ours keeps one that was typed.
-    let value = format!("\n{}", text::lines(form.value(&name), LONGEST));
+    // Leptos puts the children of a text area into the page as they are, so that what stands in it is escaped here.
+    let value = format!("\n{}", escaped(&text::lines(form.value(&name), LONGEST)));
     view! {
         <Field name=name.clone() label=label_of(label, required) error=error_of(form.errors(), &name)>
             {hint_of(&name, &hint)}
@@ -159,9 +166,8 @@ pub fn TextArea(
                 aria-describedby=form.described(&name, hint.is_some())
                 aria-invalid=form.invalid(&name)
                 required=required
-            >
-                {value}
-            </textarea>
+                inner_html=value
+            ></textarea>
         </Field>
     }
 }
@@ -294,6 +300,11 @@ fn choice(
     }
 }
 
+/// Text that is put into a page as HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// A value that the form carries and nobody sees.
 pub fn hidden(name: &'static str, value: impl Into<String>) -> impl IntoView {
     let value: String = value.into();
@@ -303,4 +314,19 @@ pub fn hidden(name: &'static str, value: impl Into<String>) -> impl IntoView {
 /// What may be left out says so; most fields must be filled in.
 fn label_of(label: String, required: bool) -> String {
     if required { label } else { format!("{label} (optional)") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::fragment;
+
+    #[test]
+    fn what_was_typed_into_a_text_area_cannot_leave_it() {
+        let typed = "\n</textarea><script>alert(1)</script>&lt;";
+        let form = Form::default().with("notes", typed);
+        let html = fragment(|| view! { <TextArea form=form name="notes" label="Notes" /> });
+        let kept = "\n\n&lt;/textarea&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;lt;</textarea>";
+        assert!(html.contains(kept), "{html}");
+    }
 }

@@ -7,6 +7,7 @@
     reason = "test code outside of test functions"
 )]
 
+mod crm;
 mod grants;
 mod hostile;
 mod joining;

@@ -119,6 +119,16 @@ impl TenantTx {
         Ok(())
     }
 
+    /// The actor as the record has it.
+    fn kind_and_id(&self) -> (&'static str, Option<Uuid>) {
+        match self.actor.who() {
+            Who::User { id, .. } => ("user", Some(id.uuid())),
+            Who::Agent(who) => ("agent", Some(who.agent.uuid())),
+            Who::Operator { .. } => ("operator", None),
+            Who::Worker => ("worker", None),
+        }
+    }
+
     /// Records what the actor did, in the same transaction.
     pub(crate) async fn audit(
         &mut self,
@@ -142,12 +152,7 @@ impl TenantTx {
         subject_name: &str,
         detail: serde_json::Value,
     ) -> Result<(), Error> {
-        let (kind, actor_id) = match self.actor.who() {
-            Who::User { id, .. } => ("user", Some(id.uuid())),
-            Who::Agent(who) => ("agent", Some(who.agent.uuid())),
-            Who::Operator { .. } => ("operator", None),
-            Who::Worker => ("worker", None),
-        };
+        let (kind, actor_id) = self.kind_and_id();
         sqlx::query!(
             "INSERT INTO audit_events (tenant_id, id, at, actor_kind, actor_id, actor_name, action, subject_kind,
                                        subject_id, subject_name, detail)
@@ -163,6 +168,40 @@ impl TenantTx {
             subject_id.to_string(),
             subject_name,
             detail,
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Records many acts at once: action, kind and id of the subject, its name, and what else there is to say.
+    pub(crate) async fn audit_all(
+        &mut self,
+        acts: &[(String, &'static str, String, String, serde_json::Value)],
+    ) -> Result<(), Error> {
+        let (kind, actor_id) = self.kind_and_id();
+        let rows: serde_json::Value = acts
+            .iter()
+            .map(|(action, subject_kind, subject_id, subject_name, detail)| {
+                let id: model::AuditEventId = self.id();
+                serde_json::json!({
+                    "id": id.uuid(), "action": action, "subject_kind": subject_kind, "subject_id": subject_id,
+                    "subject_name": subject_name, "detail": detail,
+                })
+            })
+            .collect();
+        sqlx::query!(
+            "INSERT INTO audit_events (tenant_id, id, at, actor_kind, actor_id, actor_name, action, subject_kind,
+                                       subject_id, subject_name, detail)
+             SELECT $1, r.id, $2, $3, $4, $5, r.action, r.subject_kind, r.subject_id, r.subject_name, r.detail
+             FROM jsonb_to_recordset($6) AS r (id uuid, action text, subject_kind text, subject_id text,
+                                               subject_name text, detail jsonb)",
+            self.actor.tenant().uuid(),
+            self.ambient.now(),
+            kind,
+            actor_id,
+            self.actor.name(),
+            rows,
         )
         .execute(&mut *self.tx)
         .await?;

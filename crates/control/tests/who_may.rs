@@ -15,8 +15,9 @@ use control::modules::{self, NewModule, connections};
 use control::revocations::{self, Target};
 use control::units::{self, NewUnit};
 use control::users::{self, NewUser};
-use control::{Actor, Error, account, grants, invitations, people, tenants};
+use control::{Actor, Error, account, crm, grants, invitations, people, settings, tenants};
 use model::access::Grantee;
+use model::crm::{Company, Records};
 use model::people::{Role, UnitKind};
 use model::{AgentId, Currency, Money};
 use outside::{signed_in, user};
@@ -189,9 +190,46 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     attempt!("grant.change", grants::change::change(control, actor, change, None));
     attempt!("grant.cell", grants::matrix::cell(control, actor, &permission, Grantee::Agent(agent)));
     attempt!("agent.retire", agents::retire(control, actor, agent));
+    modules::enable_native(control, operator, "crm", None).await.ok();
+    let company = crm_record("Acme");
+    let id = crm::create::<Company>(control, operator, company).await.unwrap();
+    attempt!("crm.list", crm::list::<Company>(control, actor, &crm::Filter::default(), 0, 1));
+    attempt!("crm.find", crm::find::<Company>(control, actor, id));
+    attempt!("crm.create", crm::create::<Company>(control, actor, crm_record("New")));
+    attempt!("crm.update", crm::update::<Company>(control, actor, id, crm_record("Other")));
+    attempt!("crm.export", crm::sheets::export::<Company>(control, actor, crm::Filter::default()));
+    attempt!("crm.template", crm::sheets::template(control, actor, Records::Companies));
+    attempt!("crm.consequence", crm::consequence::<Company>(control, actor, id));
+    attempt!("crm.delete", crm::delete::<Company>(control, actor, id));
+    attempt!("settings.read", settings::get(control, actor));
+    let zone = model::Zone::UTC;
+    attempt!(
+        "settings.organization",
+        settings::set_organization(control, actor, "Acme", Currency::EUR, zone)
+    );
+    let rules = settings::SignInRules {
+        sessions: settings::SessionRules::default(),
+        shortest_password: 12,
+        invited_domains: Vec::new(),
+    };
+    attempt!("settings.sign_in", settings::set_sign_in(control, actor, &rules));
+    attempt!("settings.mail_sender", settings::set_sender(control, actor, &settings::MailSender::default()));
+    attempt!("settings.sessions", settings::open_sessions(control, actor, None, 0));
+    attempt!("session.end all", settings::end_all_of(control, actor, ada, None));
+    let record = settings::RecordFilter::default();
+    attempt!("settings.record", settings::list(control, actor, &record, None, 1));
+    attempt!("settings.record export", settings::export(control, actor, record));
+    attempt!("agents.stop_all", settings::stop_agents(control, actor));
+    attempt!("agents.resume_all", settings::resume_agents(control, actor));
+    attempt!("tenant.closing", settings::closing(control, actor));
+    attempt!("tenant.close", settings::close(control, actor, "not its name"));
     attempt!("activity.list own", activity::list(control, actor, &Filter::default(), page, 1));
     attempt!("activity.rejections", activity::rejections(control, actor, 1));
     tried
+}
+
+fn crm_record(name: &str) -> crm::Given {
+    crm::Given::from([("name".to_owned(), name.to_owned())])
 }
 
 #[tokio::test]

@@ -15,7 +15,6 @@ impl Record for Company {
     type Id = CompanyId;
     const RECORDS: Records = Records::Companies;
     const FIELDS: &'static [&'static str] = &["external_id", "name", "website", "industry", "notes"];
-    const KEYS: &'static [Key] = &[Key::Domain, Key::Name];
 
     fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
         match field {

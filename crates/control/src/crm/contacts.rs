@@ -16,7 +16,6 @@ impl Record for Contact {
     const RECORDS: Records = Records::Contacts;
     const FIELDS: &'static [&'static str] =
         &["external_id", "name", "company_id", "email", "phone", "job_title", "notes"];
-    const KEYS: &'static [Key] = &[Key::Email, Key::Name];
 
     fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
         match field {

@@ -16,7 +16,6 @@ impl Record for Deal {
     const RECORDS: Records = Records::Deals;
     const FIELDS: &'static [&'static str] =
         &["external_id", "name", "company_id", "stage", "amount", "currency", "close_on"];
-    const KEYS: &'static [Key] = &[Key::Name];
 
     fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
         match field {

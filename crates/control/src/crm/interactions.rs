@@ -15,7 +15,6 @@ impl Record for Interaction {
     type Id = InteractionId;
     const RECORDS: Records = Records::Interactions;
     const FIELDS: &'static [&'static str] = &["external_id", "contact_id", "kind", "at", "summary"];
-    const KEYS: &'static [Key] = &[];
 
     fn set(&mut self, field: &str, text: &str) -> Result<(), String> {
         match field {
@@ -58,7 +57,8 @@ impl Record for Interaction {
 
     /// The beginning of what was said, for the record of changes.
     fn name(&self) -> String {
-        let mut name: String = self.summary.chars().take(80).collect();
+        let mut name: String =
+            self.summary.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect();
         if name.len() < self.summary.len() {
             name.push('…');
         }

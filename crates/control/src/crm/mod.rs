@@ -15,6 +15,7 @@ mod interactions;
 mod people;
 mod record;
 mod refer;
+pub mod sheets;
 mod store;
 mod tools;
 

@@ -25,8 +25,6 @@ pub trait Record: Default + Clone + PartialEq + Send + Sync + 'static {
     const RECORDS: Records;
     /// Names of its fields, in the order in which forms and files have them.
     const FIELDS: &'static [&'static str];
-    /// By which fields an import may find a record again, beside `id` and `external_id`.
-    const KEYS: &'static [Key];
 
     /// Sets a field of `FIELDS` from text; says what is wrong with it.
     fn set(&mut self, field: &str, text: &str) -> Result<(), String>;

@@ -76,6 +76,22 @@ pub async fn open_sessions(
     Ok((lines, more))
 }
 
+/// How many sessions of a person are open, and their name.
+pub async fn sessions_of(control: &Control, actor: &Actor, user: UserId) -> Result<(String, usize), Error> {
+    let mut tx = actor.read(control).await?;
+    tx.authorize(Deed::ReadSettings, "settings")?;
+    let (tenant, now, person) = (tx.tenant_uuid(), tx.now(), users::one(&mut tx, user).await?);
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM sessions WHERE tenant = $1 AND user_id = $2 AND expires_at > $3"#,
+        tenant,
+        user.uuid(),
+        now,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((person.name, usize::try_from(count).unwrap_or(0)))
+}
+
 /// Ends one session, at the latest with its next click. Returns whose it was.
 pub async fn end(control: &Control, actor: &Actor, handle: &str) -> Result<String, Error> {
     let mut tx = actor.write(control).await?;

@@ -64,6 +64,7 @@ impl Things {
             ("module", "notes".to_owned()),
             ("tool", "read_note".to_owned()),
             ("token", "0".repeat(43)),
+            ("records", "companies".to_owned()),
         ]);
         Self { values }
     }

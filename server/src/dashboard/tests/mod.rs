@@ -1,10 +1,12 @@
 //! The dashboard as a browser meets it, over a database of its own.
 
 mod attack;
+mod crm;
 mod grants;
 mod joining;
 mod people;
 mod seeing;
+mod settings;
 mod signing_in;
 mod watching;
 

@@ -1,0 +1,290 @@
+//! The record of changes: who did what to the set-up, filtered.
+
+use chrono::NaiveDate;
+use control::settings::{Event, RecordFilter};
+use form_urlencoded::Serializer;
+use leptos::prelude::*;
+use model::{AuditEventId, Timestamp, Zone};
+
+use super::{Part, part};
+use crate::document::Visit;
+use crate::icon::Icon;
+use crate::links::Links;
+use crate::pieces::field::{ErrorSummary, Field, FieldError, error_of};
+use crate::text;
+use crate::wording::{self, Clock};
+
+/// What the address says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Query {
+    /// Part of the name of who did it.
+    pub who: Option<String>,
+    /// What was done.
+    pub what: Option<String>,
+    /// Part of the name of what it was done to.
+    pub to: Option<String>,
+    /// On this day or later, in the reader's zone.
+    pub from: Option<NaiveDate>,
+    /// On this day or earlier.
+    pub until: Option<NaiveDate>,
+    /// Older than this act.
+    pub before: Option<AuditEventId>,
+}
+
+impl Query {
+    /// Reads the fields of a query.
+    pub fn read<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> (Self, Vec<FieldError>) {
+        let (mut query, mut errors) = (Self::default(), Vec::new());
+        for (name, value) in fields {
+            let value = value.trim();
+            if value.is_empty() {
+                continue;
+            }
+            let text = Some(value.to_owned()).filter(|it| it.chars().count() <= 200 && !it.contains('\0'));
+            let mut wrong =
+                |field: &'static str, sentence: &str| errors.push(FieldError::new(field, sentence));
+            match name {
+                "who" if text.is_none() => wrong("who", "Search for at most 200 characters."),
+                "to" if text.is_none() => wrong("to", "Search for at most 200 characters."),
+                "who" => query.who = text,
+                "to" => query.to = text,
+                "what" if value.len() > 80 || value.contains('\0') => {
+                    wrong("what", "Choose one of the acts.")
+                }
+                "what" => query.what = text,
+                "from" => match value.parse() {
+                    Ok(day) => query.from = Some(day),
+                    Err(_) => wrong("from", "Give a day, such as 2026-09-30."),
+                },
+                "until" => match value.parse() {
+                    Ok(day) => query.until = Some(day),
+                    Err(_) => wrong("until", "Give a day, such as 2026-09-30."),
+                },
+                "before" => query.before = value.parse().ok(),
+                _ => {}
+            }
+        }
+        (query, errors)
+    }
+
+    /// The query as an address has it.
+    pub fn to_query(&self) -> String {
+        let mut query = Serializer::new(String::new());
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                query.append_pair(name, &value);
+            }
+        };
+        add("who", self.who.clone());
+        add("what", self.what.clone());
+        add("to", self.to.clone());
+        add("from", self.from.map(|day| day.to_string()));
+        add("until", self.until.map(|day| day.to_string()));
+        add("before", self.before.map(|id| id.to_string()));
+        query.finish()
+    }
+
+    /// As control takes it, for a reader in this zone.
+    pub fn filter(&self, zone: Zone) -> RecordFilter {
+        let until = self.until.and_then(|day| day.succ_opt());
+        RecordFilter {
+            who: self.who.clone(),
+            what: self.what.clone(),
+            to: self.to.clone(),
+            from: self.from.and_then(|day| midnight(day, zone)),
+            until: until.and_then(|day| midnight(day, zone)),
+        }
+    }
+
+    fn narrows(&self) -> bool {
+        Self { before: None, ..self.clone() } != Self::default()
+    }
+}
+
+/// When a day begins in a zone; where clocks are put forward at midnight, an hour later.
+fn midnight(day: NaiveDate, zone: Zone) -> Option<Timestamp> {
+    let at = |hour| day.and_hms_opt(hour, 0, 0)?.and_local_timezone(zone).earliest();
+    Some(at(0).or_else(|| at(1))?.with_timezone(&chrono::Utc))
+}
+
+/// The page.
+pub fn record(
+    visit: &Visit,
+    query: &Query,
+    errors: Vec<FieldError>,
+    actions: Vec<String>,
+    events: &[Event],
+    more: bool,
+) -> String {
+    part(visit, Part::Record, None, || {
+        let (links, clock) = (visit.links(), visit.clock());
+        let rows = events.iter().map(|event| row(event, &links, clock)).collect::<Vec<_>>();
+        let list = if !errors.is_empty() {
+            view! { <p class="absent">"Nothing is listed until the filters are right."</p> }.into_any()
+        } else if events.is_empty() {
+            view! {
+                <section class="empty">
+                    <h2>"Nothing matches"</h2>
+                    <p>"Widen the time, or take a filter away."</p>
+                    <p><a class="button" href=links.changes()>"Clear the filters"</a></p>
+                </section>
+            }
+            .into_any()
+        } else {
+            view! {
+                <div class="records-box">
+                    <table class="records">
+                        <caption class="visually-hidden">{format!("Changes, newest first. Times are in {}.", clock.zone_name())}</caption>
+                        <thead>
+                            <tr>
+                                <th scope="col">{format!("When ({})", clock.zone_name())}</th>
+                                <th scope="col">"Who"</th>
+                                <th scope="col">"What"</th>
+                                <th scope="col">"To what"</th>
+                                <th scope="col">"Detail"</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+            }
+            .into_any()
+        };
+        let older = events.last().filter(|_| more).map(|last| {
+            let href = links.changes_with(&Query { before: Some(last.id), ..query.clone() }.to_query());
+            view! { <a class="button" href=href rel="next">"Older" <Icon name="next" /></a> }
+        });
+        let newest = query.before.map(|_| {
+            let href = links.changes_with(&Query { before: None, ..query.clone() }.to_query());
+            view! { <a class="button" href=href>"Newest"</a> }
+        });
+        let export = links.export_changes(&Query { before: None, ..query.clone() }.to_query());
+        view! {
+            <ErrorSummary errors=errors.clone() />
+            {filters(&links, query, &errors, &actions)}
+            <p class="of-whom"><a class="button" href=export download="">"Export CSV"</a></p>
+            {list}
+            <nav class="pages" aria-label="Pages of the list">{newest} {older}</nav>
+        }
+    })
+}
+
+fn filters(links: &Links, query: &Query, errors: &[FieldError], actions: &[String]) -> impl IntoView + use<> {
+    let text = |name: &'static str, label: &'static str, value: Option<String>| {
+        view! {
+            <Field name=name label=label error=error_of(errors, name)>
+                <input type="search" id=name name=name maxlength="200" autocomplete="off" value=value />
+            </Field>
+        }
+    };
+    let day = |name: &'static str, label: &'static str, value: Option<NaiveDate>| {
+        view! {
+            <Field name=name label=label error=error_of(errors, name)>
+                <input type="date" id=name name=name value=value.map(|day| day.to_string()) />
+            </Field>
+        }
+    };
+    let options = actions
+        .iter()
+        .map(|action| {
+            let selected = query.what.as_ref() == Some(action);
+            view! { <option value=action.clone() selected=selected>{text::one_line(action, 80)}</option> }
+        })
+        .collect::<Vec<_>>();
+    let clear = query.narrows().then(|| view! { <a class="button plain" href=links.changes()>"Clear"</a> });
+    view! {
+        <form class="record-filters" method="get" action=links.changes() role="search" aria-label="Filter the record">
+            {text("who", "Who", query.who.clone())}
+            <Field name="what" label="What" error=error_of(errors, "what")>
+                <select id="what" name="what">
+                    <option value="">"Anything"</option>
+                    {options}
+                </select>
+            </Field>
+            {text("to", "To what", query.to.clone())}
+            {day("from", "From", query.from)}
+            {day("until", "Until", query.until)}
+            <div class="filter-actions">
+                <button type="submit" class="button primary">"Apply"</button>
+                {clear}
+            </div>
+        </form>
+    }
+}
+
+fn row(event: &Event, links: &Links, clock: Clock) -> impl IntoView + use<> {
+    let who = match (event.actor_kind.as_str(), event.actor_id) {
+        ("user", Some(id)) => {
+            view! { <a href=links.user(id.into())>{text::name(&event.actor_name)}</a> }.into_any()
+        }
+        ("agent", Some(id)) => {
+            view! { <a href=links.agent(id.into())>{text::name(&event.actor_name)}</a> }.into_any()
+        }
+        ("operator", _) => view! { {text::name(&event.actor_name)} " (operator)" }.into_any(),
+        _ => text::name(&event.actor_name).into_any(),
+    };
+    let whole = event.detail.to_string();
+    let detail = (whole != "{}").then(|| {
+        view! {
+            <details class="raw">
+                <summary>"Show"</summary>
+                <pre><code>{text::lines(&serde_json::to_string_pretty(&event.detail).unwrap_or(whole), 10_000)}</code></pre>
+            </details>
+        }
+    });
+    view! {
+        <tr>
+            <th scope="row">
+                <time datetime=wording::instant(event.at) title=clock.exact(event.at)>{clock.minute(event.at)}</time>
+            </th>
+            <td data-label="Who">{who}</td>
+            <td data-label="What">{text::code(&event.action)}</td>
+            <td data-label="To what">{subject(event, links)}</td>
+            <td data-label="Detail">{detail}</td>
+        </tr>
+    }
+}
+
+/// What it was done to, leading to its page where it has one.
+fn subject(event: &Event, links: &Links) -> AnyView {
+    use model::crm::Records;
+    let id = event.subject_id.as_str();
+    let href = match event.subject_kind.as_str() {
+        "user" => id.parse().ok().map(|id| links.user(id)),
+        "agent" => id.parse().ok().map(|id| links.agent(id)),
+        "unit" => id.parse().ok().map(|id| links.unit(id)),
+        kind if !event.action.ends_with(".delete") => Records::ALL
+            .iter()
+            .find(|records| records.noun() == kind)
+            .map(|records| links.record(*records, id)),
+        _ => None,
+    };
+    match href {
+        Some(href) => view! { <a href=href>{text::name(&event.subject_name)}</a> }.into_any(),
+        None => text::prose(&event.subject_name, 240).into_any(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_and_end_in_the_zone_of_the_reader() {
+        let (query, errors) =
+            Query::read([("from", "2026-03-01"), ("until", "2026-03-01"), ("who", " Ada ")].into_iter());
+        assert!(errors.is_empty());
+        let filter = query.filter("Europe/Berlin".parse().unwrap());
+        assert_eq!(filter.from, Some("2026-02-28T23:00:00Z".parse().unwrap()));
+        assert_eq!(filter.until, Some("2026-03-01T23:00:00Z".parse().unwrap()));
+        assert_eq!(query.to_query(), "who=Ada&from=2026-03-01&until=2026-03-01");
+    }
+
+    #[test]
+    fn what_is_no_filter_is_said() {
+        let (query, errors) = Query::read(
+            [("from", "x"), ("until", "2026-02-30"), ("who", "a\0"), ("before", "x")].into_iter(),
+        );
+        assert_eq!((query, errors.len()), (Query::default(), 3));
+    }
+}
