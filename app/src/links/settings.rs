@@ -24,7 +24,7 @@ impl Links {
     }
 
     /// What ending all sessions of a person would mean; ends them (POST).
-    pub fn settings_sessions_of(&self, user: model::UserId) -> String {
+    pub fn end_all_sessions_of(&self, user: model::UserId) -> String {
         format!("{}/{user}/end", self.sessions())
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod agents;
+mod crm;
 mod grants;
 mod home;
 mod hostile;

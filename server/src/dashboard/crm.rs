@@ -78,7 +78,13 @@ struct One {
 #[derive(Deserialize)]
 struct Uploaded {
     records: String,
-    import: Uuid,
+    import: String,
+}
+
+impl Uploaded {
+    fn id(&self) -> Result<Uuid, Refusal> {
+        self.import.parse().map_err(|_| Refusal::NotFound)
+    }
 }
 
 /// What the person may do, or the page that says that there is no CRM to do it with.
@@ -181,6 +187,12 @@ fn given<R: Record>(typed: &Typed) -> Given {
     for name in names {
         if typed.has(name) {
             given.insert(name.to_owned(), typed.text(name).to_owned());
+        }
+    }
+    // The id is that of the name it was shown with: where the name was taken out, it is nobody's.
+    for (name, id) in [("company", "company_id"), ("contact", "contact_id")] {
+        if given.get(name).is_some_and(|text| text.trim().is_empty()) {
+            given.insert(id.to_owned(), String::new());
         }
     }
     given
@@ -430,9 +442,10 @@ async fn kept<R: Kind>(
 async fn preview(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(Uploaded { records, import }): Path<Uploaded>,
+    Path(uploaded): Path<Uploaded>,
 ) -> Result<Response, Response> {
-    let records = may_change(&dashboard, &person, &OfKind { records }).await?;
+    let import = uploaded.id().map_err(IntoResponse::into_response)?;
+    let records = may_change(&dashboard, &person, &OfKind { records: uploaded.records }).await?;
     let page = of_kind!(records, previewed(&dashboard, &person, import, Vec::new()));
     page.map(|page| Html(page).into_response()).map_err(IntoResponse::into_response)
 }
@@ -449,10 +462,11 @@ async fn previewed<R: Kind>(
 async fn apply(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(Uploaded { records, import }): Path<Uploaded>,
+    Path(uploaded): Path<Uploaded>,
     typed: Typed,
 ) -> Result<Response, Response> {
-    let records = may_change(&dashboard, &person, &OfKind { records }).await?;
+    let import = uploaded.id().map_err(IntoResponse::into_response)?;
+    let records = may_change(&dashboard, &person, &OfKind { records: uploaded.records }).await?;
     of_kind!(records, applied(&dashboard, &person, import, &typed)).map_err(IntoResponse::into_response)
 }
 

@@ -98,7 +98,7 @@ fn row(
             <form method="post" action=links.end_session() class="row-actions">
                 {hidden("session", line.handle.clone())}
                 <button type="submit" class="button">"End"</button>
-                <a class="button plain" href=links.settings_sessions_of(line.user)>"End all"</a>
+                <a class="button plain" href=links.end_all_sessions_of(line.user)>"End all"</a>
             </form>
         }
         .into_any(),
@@ -137,7 +137,7 @@ pub fn end_all(visit: &Visit, user: UserId, name: &str, count: usize) -> String 
                     " end with their next click; what was typed and not sent is lost. The person can sign in again, and their \
                      agents go on. To keep them out, suspend them on their page."
                 </p>
-                <form method="post" action=links.settings_sessions_of(user) class="form-actions">
+                <form method="post" action=links.end_all_sessions_of(user) class="form-actions">
                     <button type="submit" class="button danger">"End all"</button>
                     <a class="button plain" href=links.sessions()>"Cancel"</a>
                 </form>

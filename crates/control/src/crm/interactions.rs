@@ -57,7 +57,8 @@ impl Record for Interaction {
 
     /// The beginning of what was said, for the record of changes.
     fn name(&self) -> String {
-        let mut name: String = self.summary.chars().take(80).collect();
+        let mut name: String =
+            self.summary.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect();
         if name.len() < self.summary.len() {
             name.push('…');
         }
