@@ -72,14 +72,22 @@ fn harmless(html: &str) {
 #[test]
 fn hostile_records_are_shown_as_text() {
     let visit = visit();
-    let around = || Around { contacts: vec![contact()], deals: Vec::new(), interactions: vec![interaction()] };
+    let around =
+        || Around { contacts: vec![contact()], deals: Vec::new(), interactions: vec![interaction()] };
     let shown = Shown { lines: vec![company()], more: true, totals: Vec::new() };
     let query = Query { search: hostile(), ..Query::default() };
     harmless(&crm::list(&visit, query, Vec::new(), shown, RIGHTS));
     harmless(&crm::record(&visit, company(), around(), RIGHTS));
     harmless(&crm::record(&visit, contact(), around(), RIGHTS));
     harmless(&crm::record(&visit, interaction(), Around::default(), RIGHTS));
-    harmless(&crm::edit(&visit, Records::Contacts, "cont_7", HOSTILE, crm::begin(&contact()), vec![HOSTILE.to_owned()]));
+    harmless(&crm::edit(
+        &visit,
+        Records::Contacts,
+        "cont_7",
+        HOSTILE,
+        crm::begin(&contact()),
+        vec![HOSTILE.to_owned()],
+    ));
     let gone = Consequence { name: HOSTILE.to_owned(), contacts: 1, deals: 2, interactions: 0 };
     let page = crm::remove(&visit, Records::Companies, "comp_7", &gone);
     harmless(&page);
@@ -100,7 +108,11 @@ fn deals_are_summed_by_stage_and_currency() {
         total("lead", None, 3, "0"),
         total("won", Some("USD"), 1, "1234567.5"),
     ];
-    let shown = Shown { lines: vec![line(Deal { name: "Rockets".to_owned(), ..Deal::default() })], more: false, totals };
+    let shown = Shown {
+        lines: vec![line(Deal { name: "Rockets".to_owned(), ..Deal::default() })],
+        more: false,
+        totals,
+    };
     let html = crm::list(&visit, Query::default(), Vec::new(), shown, RIGHTS);
     for said in ["EUR 1,500.00", "USD 1,234,567.50", ">5<", "?stage=won"] {
         assert!(html.contains(said), "{said}: {html}");

@@ -114,7 +114,8 @@ async fn change_sign_in(
     if wrong.is_empty() {
         match settings::set_sign_in(control, &person.actor, &rules).await {
             Ok(()) => {
-                return form::done(&person, Notice::new("It was saved."), &person.links.sign_in_rules()).await;
+                return form::done(&person, Notice::new("It was saved."), &person.links.sign_in_rules())
+                    .await;
             }
             Err(error) => wrong = form::errors(error)?,
         }

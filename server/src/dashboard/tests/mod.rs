@@ -8,7 +8,6 @@ mod home;
 mod joining;
 mod money;
 mod people;
-mod agents;
 mod seeing;
 mod settings;
 mod signing_in;
