@@ -126,6 +126,9 @@ const ELEMENTS: &[&str] = &[
     "caption",
     "fieldset",
     "g",
+    "line",
+    "text",
+    "tfoot",
 ];
 
 pub(crate) fn is_harmless(what: &str, html: &str, scripts: usize) {

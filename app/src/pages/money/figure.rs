@@ -138,7 +138,7 @@ pub fn Delta(
     let difference = now - before;
     let title = format!("{} {currency} in {than}", before.normalize());
     let percent =
-        percent(now, before).map(|percent| view! { " " <span class="percent">"("{percent}")"</span> });
+        percent(now, before).map(|percent| view! { " " <span class="percent">{format!("({percent})")}</span> });
     let tone = if difference.is_zero() {
         "none"
     } else if difference.is_sign_positive() {
