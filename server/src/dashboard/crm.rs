@@ -100,8 +100,9 @@ fn id_of<R: Record>(text: &str) -> Result<R::Id, Refusal> {
     text.parse().map_err(|_| Refusal::NotFound)
 }
 
-async fn start(person: Person) -> Redirect {
-    Redirect::to(&person.links.crm())
+async fn start(State(dashboard): State<Dashboard>, person: Person) -> Result<Response, Response> {
+    opened(&dashboard, &person).await?;
+    Ok(Redirect::to(&person.links.crm()).into_response())
 }
 
 async fn list(
@@ -151,11 +152,21 @@ async fn shown<R: Kind>(
     Ok(data::record::<R>(&dashboard.control, &person.actor, &person.visit, id, rights).await?)
 }
 
-/// Only for those who may change something: for everybody else there is no such page.
+/// Only for those who may change something: for everybody else there is no such page, whether or not the CRM is in use.
 async fn may_change(dashboard: &Dashboard, person: &Person, kind: &OfKind) -> Result<Records, Response> {
     let records = kind.records().map_err(IntoResponse::into_response)?;
-    let rights = opened(dashboard, person).await?;
-    if rights.change { Ok(records) } else { Err(Refusal::NotFound.into_response()) }
+    only_if(dashboard, person, |rights| rights.change).await?;
+    opened(dashboard, person).await?;
+    Ok(records)
+}
+
+async fn only_if(dashboard: &Dashboard, person: &Person, may: fn(Rights) -> bool) -> Result<(), Response> {
+    let sight = records::sight(&dashboard.control, &person.actor).await;
+    match sight {
+        Ok(sight) if may(sight.into()) => Ok(()),
+        Ok(_) => Err(Refusal::NotFound.into_response()),
+        Err(error) => Err(Refusal::from(error).into_response()),
+    }
 }
 
 async fn new(
@@ -277,6 +288,7 @@ async fn remove(
     Path(One { records, id }): Path<One>,
 ) -> Result<Response, Response> {
     let records = OfKind { records }.records().map_err(IntoResponse::into_response)?;
+    only_if(&dashboard, &person, |rights| rights.delete).await?;
     opened(&dashboard, &person).await?;
     let page =
         of_kind!(records, page_to_remove(&dashboard, &person, &id)).map_err(IntoResponse::into_response)?;
@@ -298,6 +310,7 @@ async fn delete(
     Path(One { records, id }): Path<One>,
 ) -> Result<Response, Response> {
     let records = OfKind { records }.records().map_err(IntoResponse::into_response)?;
+    only_if(&dashboard, &person, |rights| rights.delete).await?;
     opened(&dashboard, &person).await?;
     of_kind!(records, deleted(&dashboard, &person, &id)).map_err(IntoResponse::into_response)
 }

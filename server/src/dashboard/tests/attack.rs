@@ -57,6 +57,10 @@ impl Things {
         let event = control::revocations::revoke_now(control, operator, target).await.unwrap();
         let key = control::credentials::issue(control, operator, key).await.unwrap();
         let grant = world.grant("notes:read", model::access::Grantee::Agent(agent)).await;
+        // It is there from the second time on.
+        control::modules::enable_native(control, operator, "crm", None).await.ok();
+        let company = control::crm::Given::from([("name".to_owned(), format!("Company {number}"))]);
+        let company = control::crm::create::<model::crm::Company>(control, operator, company).await.unwrap();
         let values = BTreeMap::from([
             ("tenant", "acme".to_owned()),
             ("unit", unit.to_string()),
@@ -69,6 +73,7 @@ impl Things {
             ("tool", "read_note".to_owned()),
             ("token", "0".repeat(43)),
             ("records", "companies".to_owned()),
+            ("id", company.to_string()),
         ]);
         Self { values }
     }
