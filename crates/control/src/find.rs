@@ -243,7 +243,7 @@ async fn agents(
            JOIN agents a ON a.tenant_id = $1 AND a.id = f.subject AND a.retired_at IS NULL
            JOIN users u ON u.tenant_id = $1 AND u.id = a.owner_id
            JOIN units n ON n.tenant_id = $1 AND n.id = a.home_unit_id
-           WHERE $6::uuid IS NULL OR a.owner_id = $6
+           WHERE a.retired_at IS NULL AND ($6::uuid IS NULL OR a.owner_id = $6)
            ORDER BY starts_with(fold(a.name), $4) DESC, f.exact DESC, lower(a.name), a.id LIMIT $5"#,
         tenant,
         question.first,

@@ -217,7 +217,13 @@ async fn tools(tx: &mut TenantTx, of: Option<&[String]>) -> Result<Vec<ToolFact>
 }
 
 async fn grants(tx: &mut TenantTx) -> Result<Vec<GrantFact>, Error> {
-    sqlx::query!("SELECT id, permission_key, unit_id, role, user_id, agent_id, expires_at FROM grants")
+    // A grant to an agent that is no more would be one to nobody, and nothing is decided on facts that contradict each
+    // other. Retiring takes them; should one be given afterwards, it gives nothing.
+    sqlx::query!(
+        "SELECT id, permission_key, unit_id, role, user_id, agent_id, expires_at FROM grants g
+         WHERE agent_id IS NULL OR EXISTS (
+             SELECT FROM agents a WHERE a.tenant_id = g.tenant_id AND a.id = g.agent_id AND a.retired_at IS NULL)"
+    )
         .fetch_all(tx.conn())
         .await?
         .into_iter()

@@ -349,7 +349,7 @@ pub(super) async fn by_id(tx: &mut TenantTx, wanted: &[Grantee]) -> Result<HashM
         let found = sqlx::query!(
             "SELECT a.id, a.name, n.name AS note, a.standing FROM agents a
              JOIN units n ON n.tenant_id = a.tenant_id AND n.id = a.home_unit_id
-             WHERE a.tenant_id = $1 AND a.id = ANY ($2)",
+             WHERE a.tenant_id = $1 AND a.id = ANY ($2) AND a.retired_at IS NULL",
             tenant,
             &agents,
         )
