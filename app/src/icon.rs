@@ -56,24 +56,6 @@ pub fn Icon(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wording;
-    use model::call::{Outcome, Verdict};
-
-    #[test]
-    fn every_sign_has_its_symbol() {
-        let signs = Verdict::ALL
-            .iter()
-            .map(|verdict| wording::verdict(*verdict))
-            .chain(Outcome::ALL.iter().map(|outcome| wording::outcome(*outcome)));
-        for sign in signs {
-            assert!(SPRITE.contains(&format!("id=\"i-{}\"", sign.icon)), "{sign:?}");
-        }
-    }
-}
-
 /// The names of all symbols, in the order of the sprite.
 pub const NAMES: [&str; 37] = [
     "permit", "deny", "hold", "check", "alert", "clock", "stop", "break", "busy", "none", "activity",
@@ -85,10 +67,23 @@ pub const NAMES: [&str; 37] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wording;
+    use model::call::{Outcome, Verdict};
 
     #[test]
     fn every_symbol_is_named() {
         let ids: Vec<_> = SPRITE.split("id=\"i-").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(ids, NAMES);
+    }
+
+    #[test]
+    fn every_sign_has_its_symbol() {
+        let signs = Verdict::ALL
+            .iter()
+            .map(|verdict| wording::verdict(*verdict))
+            .chain(Outcome::ALL.iter().map(|outcome| wording::outcome(*outcome)));
+        for sign in signs {
+            assert!(SPRITE.contains(&format!("id=\"i-{}\"", sign.icon)), "{sign:?}");
+        }
     }
 }

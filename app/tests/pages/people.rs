@@ -124,6 +124,7 @@ fn told(name: impl Fn(&'static str) -> String) -> Parting {
             standing: Standing::Active,
         },
         agents: 2,
+        suspended_agents: 1,
         keys: 3,
         keys_on_behalf: 1,
         running: 1,
@@ -304,6 +305,9 @@ fn who_may_change_nothing_is_offered_nothing() {
     for word in ["Invite", "New unit", "New agent"] {
         assert!(!html.contains(word), "{word}");
     }
+    // Where no mail goes out, nobody is asked to wait for one.
+    let html = invitations::form(&sample::visit(), &tree(plain), &Form::default(), true, false);
+    assert!(html.contains("sends no mail") && !html.contains("Send invitations"));
 }
 
 #[test]

@@ -92,7 +92,9 @@ impl Typed {
         if fields.len() > MOST {
             return Err(Refusal::Unreadable);
         }
-        Ok(Self(fields.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+        // Browsers send what is typed on several lines with CR LF between them (HTML, 4.10.21.4).
+        let text = |text: std::borrow::Cow<'_, str>| text.replace("\r\n", "\n");
+        Ok(Self(fields.into_iter().map(|(name, value)| (name.into_owned(), text(value))).collect()))
     }
 }
 
@@ -148,6 +150,7 @@ mod tests {
         assert_eq!(typed.maybe("empty"), None);
         assert_eq!(typed.all("cell").collect::<Vec<_>>(), ["a", "b\0"]);
         assert_eq!(typed.text("missing"), "");
+        assert_eq!(Typed::read(b"list=a%0D%0Ab%0D%0A").unwrap().text("list"), "a\nb\n");
         assert!(typed.chosen::<u32>("name", "Choose a number.").is_err());
     }
 

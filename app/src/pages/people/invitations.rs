@@ -8,7 +8,6 @@ use super::said;
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
-use crate::pieces::call_row::Moment;
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::{Form, SelectField, TextArea};
 use crate::pieces::head::PageHead;
@@ -123,7 +122,7 @@ fn table(visit: &Visit, invitations: &[InvitationLine], total: u64, page: u32) -
             let state = if over {
                 view! { <State sign=Sign { tone: Tone::Fault, icon: "clock", word: "Link has expired" } /> }.into_any()
             } else {
-                view! { "Good until " <Moment at=it.expires_at clock=clock /> }.into_any()
+                view! { "Good until " {said::when(it.expires_at, clock)} }.into_any()
             };
             let by = match &it.invited_by {
                 (Some(id), name) => said::person_link(&links, &(*id, name.clone())).into_any(),
@@ -136,7 +135,7 @@ fn table(visit: &Visit, invitations: &[InvitationLine], total: u64, page: u32) -
                         {text::name(&it.email)}
                         <span class="note">{wording::role(it.role)} " in " {said::unit_link(&links, &it.unit)}</span>
                     </th>
-                    <td data-label="Sent"><Moment at=it.sent_at clock=clock /> " by " {by}</td>
+                    <td data-label="Sent">{said::when(it.sent_at, clock)} " by " {by}</td>
                     <td data-label="Link">{state}</td>
                     <td class="row-actions">
                         <form method="post" action=links.resend_invitation(it.id)>

@@ -3,9 +3,9 @@
 use control::invitations::{Standing, Welcome};
 use leptos::prelude::*;
 
+use super::said;
 use crate::document::{self, Site};
 use crate::links;
-use crate::pieces::call_row::Moment;
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::{Form, TextField};
 use crate::{text, wording};
@@ -35,7 +35,7 @@ fn open(site: &Site, token: &str, welcome: &Welcome, form: &Form) -> String {
                 ". The invitation is for "
                 <strong>{text::name(&welcome.email)}</strong>
                 " and good until "
-                <Moment at=welcome.expires_at clock=site.clock() />
+                {said::when(welcome.expires_at, site.clock())}
                 " "
                 {site.clock().zone_name()}
                 "."

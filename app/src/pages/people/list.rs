@@ -268,8 +268,8 @@ fn filters(links: &Links, query: &Query) -> impl IntoView + use<> {
     let standings = standings.iter().map(|it| (it.word(), said::presence(*it).word)).collect();
     let standings = options(standings, query.presence.map(Presence::word));
     let text = text::one_line(&query.text, TEXT);
-    let any = if people { "Active and suspended" } else { "Any" };
-    let label = if people { "Name or mail address contains" } else { "Name of agent or owner contains" };
+    let any = if people { "All who are here" } else { "Any" };
+    let label = if people { "Name or mail address" } else { "Name of agent or owner" };
     let unit = query.unit.map(|unit| view! { <input type="hidden" name="unit" value=unit.to_string() /> });
     let show = (!people).then(|| view! { <input type="hidden" name="show" value="agents" /> });
     let clear =

@@ -222,15 +222,19 @@ fn ending(told: &Parting, who: &'static str, whose: &'static str) -> AnyView {
 
 /// What becomes of agents and modules; nothing is asked where there are none.
 fn fate(told: &Parting, form: &Form, hands_over: bool) -> AnyView {
-    if told.agents + told.modules == 0 {
+    if told.agents + told.suspended_agents + told.modules == 0 {
         return view! { <input type="hidden" name="agents" value="stop" /> }.into_any();
     }
-    let what: Vec<String> =
-        [(told.agents, "agent", "agents"), (told.keys, "key", "keys"), (told.modules, "module", "modules")]
-            .into_iter()
-            .filter(|(count, ..)| *count > 0)
-            .map(|(count, one, many)| said::counted(count, one, many))
-            .collect();
+    let what: Vec<String> = [
+        (told.agents, "agent", "agents"),
+        (told.suspended_agents, "suspended agent", "suspended agents"),
+        (told.keys, "key", "keys"),
+        (told.modules, "module", "modules"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many)| said::counted(count, one, many))
+    .collect();
     let what = what.join(", ");
     let stop = "The agents are suspended with their next call; nobody answers for the modules until an admin says who.";
     if !hands_over {

@@ -9,7 +9,6 @@ use super::list::agents_table;
 use super::{said, sessions};
 use crate::document::{self, Crumb, Visit};
 use crate::links::Place;
-use crate::pieces::call_row::Moment;
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::{Form, SelectField, hidden};
 use crate::pieces::head::PageHead;
@@ -37,25 +36,20 @@ pub struct Shown {
 pub fn page(visit: &Visit, shown: &Shown, form: &Form) -> String {
     let links = visit.links();
     let story = &shown.story;
-    let mut crumbs = if visit.may(control::authority::Deed::ReadPeople) {
-        said::crumbs(&links, &story.path)
-    } else {
-        vec![Crumb::to("People & Agents", links.people())]
-    };
-    crumbs.push(Crumb::here(story.name.clone()));
+    let crumbs = vec![Crumb::to("People & Agents", links.people()), Crumb::here(story.name.clone())];
     document::page(visit, Place::People, &form.title(&story.name), crumbs, false, || {
         let (clock, me) = (visit.clock(), story.id == visit.user);
         let lead = match story.removed_at {
             Some(at) => view! {
                 "Removed "
-                <Moment at=at clock=clock />
+                {said::day(at, clock)}
                 ". Their name stays on the calls that were made; their address can be invited again."
             }
             .into_any(),
             None => view! {
                 {text::name(&story.email)}
                 " · here since "
-                <Moment at=story.created_at clock=clock />
+                {said::day(story.created_at, clock)}
                 {me.then_some(" · this is you")}
             }
             .into_any(),
@@ -237,7 +231,7 @@ fn roles(visit: &Visit, shown: &Shown, form: &Form) -> impl IntoView + use<> {
                     </th>
                     <td data-label="Where">{place}</td>
                     <td data-label="Given">
-                        <Moment at=held.given_at clock=clock />
+                        {said::when(held.given_at, clock)}
                         " by "
                         {text::name(&held.given_by)}
                     </td>

@@ -3,14 +3,14 @@
 use control::people::{Node, Presence, RoleAt};
 use leptos::prelude::*;
 use model::people::{Role, Standing, UnitKind, UnitView};
-use model::{UnitId, UserId};
+use model::{Timestamp, UnitId, UserId};
 
 use crate::document::Crumb;
 use crate::icon::Icon;
 use crate::links::Links;
 use crate::pieces::sign::State;
 use crate::text;
-use crate::wording::{self, Sign, Tone};
+use crate::wording::{self, Clock, Sign, Tone};
 
 /// A number with its noun: `1 person`, `1,200 people`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
@@ -156,4 +156,14 @@ pub fn pages(total: u64, page: u32, size: u32, what: &str, to: impl Fn(u32) -> S
 /// A state beside a name where it is not the usual one.
 pub fn unless_active(here: Presence) -> Option<impl IntoView> {
     (here != Presence::Active).then(|| view! { <State sign=presence(here) /> })
+}
+
+/// An instant to the minute, in the reader's zone; exact in its tooltip.
+pub fn when(at: Timestamp, clock: Clock) -> impl IntoView {
+    view! { <time datetime=wording::instant(at) title=clock.exact(at)>{clock.minute(at)}</time> }
+}
+
+/// The day of an instant, in the reader's zone; exact in its tooltip.
+pub fn day(at: Timestamp, clock: Clock) -> impl IntoView {
+    view! { <time datetime=wording::instant(at) title=clock.exact(at)>{clock.day(at)}</time> }
 }

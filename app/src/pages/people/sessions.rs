@@ -3,8 +3,8 @@
 use control::account::SessionLine;
 use leptos::prelude::*;
 
+use super::said;
 use crate::document::Visit;
-use crate::pieces::call_row::Moment;
 use crate::pieces::form::hidden;
 use crate::text;
 
@@ -40,7 +40,7 @@ pub(super) fn table(visit: &Visit, sessions: &[SessionLine], here: Option<&[u8]>
                         <span title=whole>{browser}</span>
                     </th>
                     <td data-label="From">{session.address.as_deref().map(text::code)}</td>
-                    <td data-label="Signed in"><Moment at=session.since clock=clock /></td>
+                    <td data-label="Signed in">{said::when(session.since, clock)}</td>
                     <td data-label="Last seen">{clock.ago(session.seen)}</td>
                     <td>{act}</td>
                 </tr>

@@ -12,7 +12,6 @@ use super::said;
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
-use crate::pieces::call_row::Moment;
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::{Form, Radios, SelectField, TextField, hidden};
 use crate::pieces::head::PageHead;
@@ -240,7 +239,7 @@ fn given(visit: &Visit, grants: &[GrantHere], unit: UnitId) -> impl IntoView + u
             .iter()
             .map(|grant| {
                 let until = match grant.expires_at {
-                    Some(at) => view! { <Moment at=at clock=clock /> }.into_any(),
+                    Some(at) => view! { {said::when(at, clock)} }.into_any(),
                     None => view! { <span class="absent">"Until revoked"</span> }.into_any(),
                 };
                 view! {
@@ -286,7 +285,7 @@ fn through(links: &Links, unit: &(UnitId, String), here: UnitId) -> AnyView {
 
 fn by(name: &str, at: model::Timestamp, clock: Clock) -> impl IntoView + use<> {
     view! {
-        <span class="together"><Moment at=at clock=clock /></span>
+        <span class="together">{said::when(at, clock)}</span>
         " by "
         {text::name(name)}
     }

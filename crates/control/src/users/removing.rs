@@ -26,6 +26,8 @@ pub struct Parting {
     pub person: UserView,
     /// Agents they own, those not suspended.
     pub agents: u64,
+    /// Further agents they own, which are suspended.
+    pub suspended_agents: u64,
     /// Keys in force of agents that they own.
     pub keys: u64,
     /// Keys in force with which agents of anybody act for them.
@@ -61,6 +63,8 @@ pub async fn parting(control: &Control, actor: &Actor, user: UserId) -> Result<P
     let row = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM agents a WHERE a.tenant_id = $1 AND a.owner_id = $2 AND a.standing = 'active')
                       AS "agents!",
+                  (SELECT count(*) FROM agents a WHERE a.tenant_id = $1 AND a.owner_id = $2 AND a.standing = 'suspended'
+                      AND a.retired_at IS NULL) AS "suspended_agents!",
                   (SELECT count(*) FROM credentials c JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id
                    WHERE c.tenant_id = $1 AND a.owner_id = $2 AND c.revoked_at IS NULL
                      AND (c.expires_at IS NULL OR c.expires_at > $3)) AS "keys!",
@@ -101,6 +105,7 @@ pub async fn parting(control: &Control, actor: &Actor, user: UserId) -> Result<P
     Ok(Parting {
         person,
         agents: row.agents.unsigned_abs(),
+        suspended_agents: row.suspended_agents.unsigned_abs(),
         keys: row.keys.unsigned_abs(),
         keys_on_behalf: row.keys_on_behalf.unsigned_abs(),
         running: running.unsigned_abs(),

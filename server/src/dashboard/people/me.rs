@@ -119,7 +119,7 @@ async fn leave(
         Ok(agents) => match users::leave(control, &person.actor, agents).await {
             Ok(()) => {
                 person.session.flush().await?;
-                return Ok(Redirect::to(&format!("{}?left=yes", links::SIGN_IN)).into_response());
+                return Ok(Redirect::to(&format!("{}?signed_out=yes", links::SIGN_IN)).into_response());
             }
             Err(error) => form::errors(error)?,
         },

@@ -63,13 +63,6 @@ impl Browser {
         Self::with(world, origin, |_| {})
     }
 
-    /// At the dashboard of an installation that sends mail.
-    async fn sending_mail() -> Self {
-        let world = Arc::new(TestWorld::in_real_time().await);
-        let control = world.control.clone().sending_mail();
-        Self::with(world, OURS, |settings| settings.control = control)
-    }
-
     /// At a dashboard that is set otherwise.
     fn with(world: Arc<TestWorld>, origin: &str, set: impl FnOnce(&mut Settings)) -> Self {
         let site = std::env::temp_dir().join(format!("wa-dashboard-{}", std::process::id()));
