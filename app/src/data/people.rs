@@ -1,5 +1,6 @@
 //! Units, people, invitations, one's own account.
 
+use control::access::{Subject, Wanted};
 use control::actor::Actor;
 use control::authority::{Deed, may};
 use control::people::{self, Sought, SoughtAgents};
@@ -7,9 +8,11 @@ use control::{Control, Error, account, invitations, units, users};
 use model::people::UnitView;
 use model::{UnitId, UserId};
 
+use crate::data::agents::access_of;
 use crate::document::Visit;
 use crate::pages::people::list::{Query, Rows, Show, Shown};
 use crate::pages::people::{invitations as invitation_pages, list, me, parting, person, unit};
+use crate::pieces::access::Place;
 use crate::pieces::field::FieldError;
 use crate::pieces::form::Form;
 
@@ -97,13 +100,14 @@ pub async fn archive_unit(
     Ok(unit::archive(visit, &units::archiving(control, actor, id).await?, form))
 }
 
-/// A person's page.
+/// A person's page. `wanted`: what of their access is looked for.
 pub async fn user(
     control: &Control,
     actor: &Actor,
     visit: &Visit,
     id: UserId,
     form: &Form,
+    wanted: &Wanted,
 ) -> Result<String, Error> {
     let story = people::person(control, actor, id).await?;
     let sought = SoughtAgents { owner: Some(id), ..SoughtAgents::default() };
@@ -113,7 +117,15 @@ pub async fn user(
         false => (Vec::new(), None),
     };
     let may_own = may(actor, Deed::ChangeOwners);
-    Ok(person::page(visit, &person::Shown { story, agents, tree, sessions, may_own, access: None }, form))
+    // Who was removed can use nothing.
+    let access = match story.removed_at {
+        Some(_) => None,
+        None => {
+            let place = Place { path: visit.links().user(id), fixed: Vec::new() };
+            access_of(control, actor, visit, Subject::Person(id), wanted, place).await?
+        }
+    };
+    Ok(person::page(visit, &person::Shown { story, agents, tree, sessions, may_own, access }, form))
 }
 
 /// What suspending a person would stop.

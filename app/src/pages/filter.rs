@@ -460,7 +460,11 @@ mod tests {
             (&format!("x={}", "x".repeat(5_000)), "span"),
         ] {
             let errors = read(text, Zone::UTC).errors;
-            assert_eq!(errors.iter().map(|error| error.field).collect::<Vec<_>>(), [field], "{text}");
+            assert_eq!(
+                errors.iter().map(|error| error.field.as_ref()).collect::<Vec<_>>(),
+                [field],
+                "{text}"
+            );
         }
     }
 

@@ -137,8 +137,8 @@ pub fn Delta(
 ) -> impl IntoView {
     let difference = now - before;
     let title = format!("{} {currency} in {than}", before.normalize());
-    let percent =
-        percent(now, before).map(|percent| view! { " " <span class="percent">{format!("({percent})")}</span> });
+    let percent = percent(now, before)
+        .map(|percent| view! { " " <span class="percent">{format!("({percent})")}</span> });
     let tone = if difference.is_zero() {
         "none"
     } else if difference.is_sign_positive() {

@@ -1,6 +1,7 @@
 //! A person's page: where they sit, what they may do, what they answer for, where they are signed in.
 
 use control::account::SessionLine;
+use control::authority::Deed;
 use control::people::{AgentLine, Listed, Node, PersonStory, Presence, RoleHeld};
 use leptos::prelude::*;
 use model::UserId;
@@ -130,7 +131,11 @@ fn actions(visit: &Visit, story: &PersonStory) -> impl IntoView + use<> {
             }
             .into_any(),
         };
+        let revoke = visit.may(Deed::ChangeAgents).then(|| {
+            view! { <a class="button danger" href=links.revoke_user(id)>"Revoke now"</a> }
+        });
         view! {
+            {revoke}
             {standing}
             <a class="button" href=links.remove_user(id)>
                 "Remove"

@@ -2,6 +2,7 @@
 
 use app::data::people as data;
 use app::document::Notice;
+use app::pieces::access;
 use app::pieces::field::FieldError;
 use axum::extract::{Path, State};
 use axum::response::{Html, Response};
@@ -49,7 +50,17 @@ async fn user(
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let (control, form) = (&dashboard.control, typed.form());
-    Ok(Html(data::user(control, &person.actor, &person.visit, id(&user)?, &form).await?))
+    Ok(Html(
+        data::user(
+            control,
+            &person.actor,
+            &person.visit,
+            id(&user)?,
+            &form,
+            &access::wanted(|name| typed.text(name)),
+        )
+        .await?,
+    ))
 }
 
 /// After a form of the page: on to it with a word on what was done, or the page with what is wrong.
@@ -71,7 +82,10 @@ async fn then(
         Err(wrong) => vec![wrong],
     };
     let wrong = typed.wrong(errors);
-    Ok(again(data::user(&dashboard.control, &person.actor, &person.visit, user, &wrong).await?))
+    Ok(again(
+        data::user(&dashboard.control, &person.actor, &person.visit, user, &wrong, &access::wanted(|_| ""))
+            .await?,
+    ))
 }
 
 async fn relocate(
