@@ -20,6 +20,8 @@ pub mod pages;
 #[cfg(feature = "ssr")]
 pub mod pieces;
 #[cfg(feature = "ssr")]
+pub mod schema;
+#[cfg(feature = "ssr")]
 pub mod text;
 #[cfg(feature = "ssr")]
 pub mod wording;

@@ -13,6 +13,7 @@ mod settings;
 
 use model::people::Slug;
 
+pub use catalog::named;
 pub use joining::{CHOOSE, FORGOT, FORGOT_SENT, SIGN_IN, SIGN_OUT, SIGN_UP, SIGN_UP_SENT, reset, verify};
 pub use people::join;
 

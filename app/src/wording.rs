@@ -14,6 +14,8 @@ pub enum Tone {
     Deny,
     /// Held, waiting.
     Hold,
+    /// No longer what was approved.
+    Drift,
     /// Something broke.
     Fault,
     /// Under way.
@@ -29,6 +31,7 @@ impl Tone {
             Self::Permit => "permit",
             Self::Deny => "deny",
             Self::Hold => "hold",
+            Self::Drift => "drift",
             Self::Fault => "fault",
             Self::Busy => "busy",
             Self::Quiet => "quiet",

@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod dashboard;
 mod dev;
+mod discovery;
 mod doctor;
 mod health;
 mod healthcheck;

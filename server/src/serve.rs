@@ -1,7 +1,7 @@
 //! `serve`: the listeners, the gateway behind one of them, the lease, the worker; and stopping in good order.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::discovery::Discoverer;
 use crate::config::Config;
 use crate::health::Health;
 use crate::mail::{Carrier, Sending, Smtp};
@@ -139,8 +140,13 @@ pub(crate) async fn run(
     let health = Health::new(ambient.clone());
     let metrics = Metrics::new();
 
+    let calls: Arc<OnceLock<Gateway>> = Arc::default();
+    let serving = TaskTracker::new();
     let pages = pages(dashboard::Settings {
         control: control.clone(),
+        discoverer: Discoverer::for_pages(&control, config.gateway.clone())?,
+        calls: Arc::clone(&calls),
+        work: serving.clone(),
         site: config.site.clone(),
         origin: origins.dashboard.clone(),
         machines_origin: origins.machines.clone(),
@@ -177,6 +183,8 @@ pub(crate) async fn run(
         config.gateway.clone(),
         ambient,
     )?;
+    // It is set here alone.
+    let _ = calls.set(gateway.clone());
 
     // Built-in modules are what this program says they are, in every organization.
     match modules::renew_native(&control).await {
@@ -196,7 +204,6 @@ pub(crate) async fn run(
         background.spawn(worker::run(control.clone(), move || under.node(), sending, stop.clone()));
     }
 
-    let serving = TaskTracker::new();
     let serve = |listener: Listener, router: Router| {
         let router = router.merge(health.router());
         serving.spawn(listener.serve(

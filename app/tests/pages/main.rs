@@ -11,6 +11,7 @@ mod agents;
 mod crm;
 mod grants;
 mod home;
+mod catalog;
 mod hostile;
 mod joining;
 mod look;

@@ -76,6 +76,8 @@ pub enum About {
     Result(Uuid),
     /// What a connection presents upstream.
     Connection(Uuid),
+    /// What a module that is being added will be presented.
+    Draft(Uuid),
 }
 
 impl About {
@@ -84,6 +86,7 @@ impl About {
             Self::Arguments(id) => (1, id),
             Self::Result(id) => (2, id),
             Self::Connection(id) => (3, id),
+            Self::Draft(id) => (9, id),
         };
         let mut bound = [kind; 33];
         let (_, rest) = bound.split_at_mut(1);

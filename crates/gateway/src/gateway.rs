@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use crate::edge;
 use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules};
 use crate::settings::Settings;
-use crate::upstream::{Discovered, DiscoveryError, Upstreams};
+use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
 
 /// What the gateway needs from the rest of the house.
 #[derive(Clone)]
@@ -111,6 +111,21 @@ impl Gateway {
         url: &str,
         authorization: Option<SecretString>,
     ) -> Result<Discovered, DiscoveryError> {
-        Box::pin(self.house.upstreams.discover(tenant, url, authorization)).await
+        self.discover_telling(tenant, url, authorization, &mut |_| ()).await
+    }
+
+    /// The same, telling how far it has come while it goes on.
+    pub async fn discover_telling(
+        &self,
+        tenant: TenantId,
+        url: &str,
+        authorization: Option<SecretString>,
+        tell: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Discovered, DiscoveryError> {
+        Box::pin(self.house.upstreams.discover(tenant, url, authorization, tell)).await
+    }
+
+    pub(crate) fn house(&self) -> &Arc<House> {
+        &self.house
     }
 }

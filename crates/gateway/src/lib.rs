@@ -5,6 +5,7 @@
 //! lives the life in `life`, which reaches an `upstream` server or a native module.
 
 mod edge;
+mod entrusted;
 mod gateway;
 mod life;
 mod methods;
@@ -16,8 +17,9 @@ mod upstream;
 mod wire;
 
 pub use self::edge::caller_address;
+pub use self::entrusted::{Entrusted, NotMade};
 pub use self::gateway::{Gateway, NotBuilt, Plugs};
 pub use self::life::Admitted;
 pub use self::settings::{AddressHeader, Settings};
-pub use self::upstream::{Discovered, DiscoveredTool, DiscoveryError, Trouble};
+pub use self::upstream::{Discovered, DiscoveredTool, DiscoveryError, Progress, Trouble};
 pub use self::wire::{Flaw, Revision, check_strictly};

@@ -110,6 +110,8 @@ ids! {
     ConnectionId = "conn";
     /// An integrated service in the catalog.
     ModuleId = "mod";
+    /// A module that is being added and is in nobody's catalog yet.
+    DraftId = "draft";
     /// One callable of a module.
     ToolId = "tool";
     /// One permission key given to one grantee.

@@ -53,9 +53,12 @@ pub(crate) struct Credential {
     principal: OnceLock<Arc<Principal>>,
 }
 
-/// Credentials by the SHA-256 of the key.
+/// Credentials by the SHA-256 of the key, and by id for those whom the dashboard lets act as an agent.
 #[derive(Debug, Default)]
-pub(crate) struct Credentials(HashMap<Digest, Credential>);
+pub(crate) struct Credentials {
+    by_hash: HashMap<Digest, Credential>,
+    hashes: HashMap<CredentialId, Digest>,
+}
 
 impl Credentials {
     pub(crate) fn add(
@@ -66,7 +69,8 @@ impl Credentials {
     ) -> Result<(), BuildError> {
         let what = format!("the secret of {} of agent {}", fact.id, agent.name);
         let credential = Credential { agent, person, principal: OnceLock::new(), fact };
-        match self.0.insert(credential.fact.secret_hash, credential) {
+        self.hashes.insert(credential.fact.id, credential.fact.secret_hash);
+        match self.by_hash.insert(credential.fact.secret_hash, credential) {
             None => Ok(()),
             Some(_) => Err(BuildError::Twice { what }),
         }
@@ -74,6 +78,21 @@ impl Credentials {
 }
 
 impl Directory {
+    /// Finds whom a credential stands for, without its key: for a person who was authorized to act as its agent.
+    /// Everything else holds as it does for the key itself.
+    ///
+    /// # Errors
+    /// As [`Directory::authenticate`].
+    pub fn authenticate_as(
+        &self,
+        credential: CredentialId,
+        from: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Unauthenticated> {
+        let hash = self.credentials.hashes.get(&credential).ok_or(Unauthenticated::Unknown)?;
+        self.authenticate(hash, from, now)
+    }
+
     /// Finds who presents a key, by the SHA-256 of the whole key. `from` is the address that the request came
     /// from.
     ///
@@ -91,7 +110,7 @@ impl Directory {
         // No constant-time comparison is needed. What the time of this look-up could tell is how far the
         // digest of a guess agrees with a digest that we hold. Digests of one's choice cannot be made, and
         // knowing even the whole digest brings nobody nearer to the 256 random bits behind it.
-        let credential = self.credentials.0.get(hash).ok_or(Unauthenticated::Unknown)?;
+        let credential = self.credentials.by_hash.get(hash).ok_or(Unauthenticated::Unknown)?;
         let principal = credential.principal.get_or_init(|| Arc::new(credential.introduce(self)));
         let refusal = if over(credential.fact.expires_at, now) {
             Some((ReasonCode::CredentialExpired, self.credential_expired(principal)))

@@ -3,19 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use control::Actor;
 use control::modules::{self, Discovery, ModuleLine, NewModule, connections};
-use gateway::Discovered;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use model::catalog::ModuleKind;
 use model::{Currency, Money};
 use rust_decimal::Decimal;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::{Desk, secret};
-use crate::{Failure, plugs};
+use crate::Failure;
+use crate::discovery::{Discoverer, definitions};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -135,7 +131,8 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
                 Some(email) => Some(desk.user(&actor, &email).await?.id),
                 None => None,
             };
-            let discovered = discover(desk, &actor, &url, authorization.clone()).await?;
+            let asked = discoverer(desk)?.ask(actor.tenant(), &url, authorization.clone(), &mut |_| ()).await;
+            let discovered = asked?;
             let server = format!("{} {}", discovered.server_name, discovered.server_version);
             let new = NewModule { name: name.clone(), title, url, owner, authorization };
             let added = modules::add_mcp(control, &actor, new, definitions(discovered)).await?;
@@ -176,19 +173,8 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
         Verb::Rediscover { module, authorization_file } => {
             let authorization = authorization_file.as_deref().map(secret::read).transpose()?;
             let line = modules::find(control, &actor, &module).await?;
-            let url = match (line.view.kind, &line.view.url) {
-                (ModuleKind::Mcp, Some(url)) => url.clone(),
-                _ => return Err(format!("module `{module}` is built in: there is nothing to ask").into()),
-            };
-            let authorization = match (authorization, line.connection) {
-                (None, Some(connection)) => {
-                    Some(connections::authorization(control, actor.tenant(), connection).await?)
-                }
-                (given, _) => given,
-            };
-            let discovered = discover(desk, &actor, &url, authorization).await?;
             let discovery =
-                modules::rediscover(control, &actor, line.view.id, definitions(discovered)).await?;
+                discoverer(desk)?.rediscover(&actor, &line.view, line.connection, authorization).await?;
             let words = in_words(&discovery);
             let words = if words.is_empty() { " Nothing has changed.".to_owned() } else { words };
             Ok(Answer::said(
@@ -270,21 +256,8 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
     }
 }
 
-/// Asks a server which tools it offers. The operator's own shell reaches whatever the machine reaches, so this may too.
-async fn discover(
-    desk: &Desk,
-    actor: &Actor,
-    url: &str,
-    authorization: Option<SecretString>,
-) -> Result<Discovered, Failure> {
-    let mut settings = desk.config.gateway.clone();
-    settings.allowed_upstream_networks = vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
-    let gateway = plugs::discovering(&desk.control, settings)?;
-    Ok(gateway.discover(actor.tenant(), url, authorization).await?)
-}
-
-fn definitions(discovered: Discovered) -> Vec<String> {
-    discovered.tools.into_iter().map(|tool| tool.definition).collect()
+fn discoverer(desk: &Desk) -> Result<Discoverer, Failure> {
+    Ok(Discoverer::for_operators(&desk.control, desk.config.gateway.clone())?)
 }
 
 fn as_json(discovery: &Discovery) -> Value {

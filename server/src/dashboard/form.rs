@@ -53,6 +53,11 @@ impl Typed {
         &self.0
     }
 
+    /// The same, for names that are made up on the way.
+    pub(super) fn values<'a>(&'a self, name: &str) -> Vec<&'a str> {
+        self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+    }
+
     /// Whether a box is ticked.
     pub(super) fn ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()

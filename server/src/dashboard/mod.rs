@@ -30,7 +30,7 @@ mod watch;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use app::document::{Assets, Site};
@@ -41,12 +41,14 @@ use control::Control;
 use http::StatusCode;
 use model::Zone;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub(crate) use assets::NoSite;
+use crate::discovery::Discoverer;
 use headers::Nonce;
 use routes::Routes;
 
@@ -67,6 +69,12 @@ pub(crate) struct Settings {
     pub(crate) machines_origin: String,
     /// Tells whose word on a caller's address is taken, for limiting sign-ins: the same as on the machines' origin.
     pub(crate) gateway: gateway::Settings,
+    /// By which servers are asked what they offer.
+    pub(crate) discoverer: Discoverer,
+    /// By which calls are made that a person tries; set once it is built.
+    pub(crate) calls: Arc<OnceLock<gateway::Gateway>>,
+    /// What goes on after it was answered, such as asking a server for its tools. Waited for when the server stops.
+    pub(crate) work: TaskTracker,
     /// Whether anybody may found an organization.
     pub(crate) sign_up_open: bool,
     /// Whether this is `dev`: pages carry a banner.
@@ -88,6 +96,9 @@ struct Inner {
     sign_up_open: bool,
     development: bool,
     gateway: gateway::Settings,
+    discoverer: Discoverer,
+    calls: Arc<OnceLock<gateway::Gateway>>,
+    work: TaskTracker,
     watchers: live::Watchers,
     stop: CancellationToken,
 }
@@ -146,6 +157,9 @@ pub(crate) fn router(settings: Settings) -> Result<Router, NoSite> {
         sign_up_open: settings.sign_up_open,
         development: settings.development,
         gateway: settings.gateway,
+        discoverer: settings.discoverer,
+        calls: settings.calls,
+        work: settings.work,
         watchers: live::Watchers::default(),
         stop: settings.stop,
     }));

@@ -43,7 +43,7 @@ impl Discovery {
 #[derive(Debug)]
 pub(super) struct Offered {
     pub(super) tools: Vec<Definition>,
-    refused: Vec<(String, String)>,
+    pub(super) refused: Vec<(String, String)>,
 }
 
 impl Offered {
@@ -157,6 +157,13 @@ pub async fn rediscover(
     Ok(discovery)
 }
 
+/// Whether the actor may rediscover a module, which is asked before its server is.
+pub async fn may_rediscover(control: &Control, actor: &Actor, module: ModuleId) -> Result<(), Error> {
+    let mut tx = actor.read(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "module")?;
+    super::one(&mut tx, module).await.map(drop)
+}
+
 fn differs(shelf: &[Shelved], offered: &Offered) -> bool {
     let hashes: HashMap<&str, &Digest> =
         offered.tools.iter().map(|tool| (tool.name.as_str(), &tool.hash)).collect();
@@ -217,7 +224,12 @@ pub(super) async fn apply(
 /// The key that a tool of an upstream server asks for. What does not say that it only reads is taken to
 /// write.
 pub(super) fn key(module: &str, definition: &Definition) -> String {
-    format!("{module}:{}", if definition.read_only { "read" } else { "write" })
+    part(module, !definition.read_only)
+}
+
+/// A module's key to write, or to read.
+pub(super) fn part(module: &str, writes: bool) -> String {
+    format!("{module}:{}", if writes { "write" } else { "read" })
 }
 
 /// The key as a value, for tools that are shown.

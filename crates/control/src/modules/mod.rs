@@ -4,8 +4,12 @@ mod builtin;
 pub mod connections;
 mod definition;
 mod discovery;
+pub mod drafts;
+mod overview;
+mod pages;
 mod store;
 mod tools;
+pub mod trial;
 
 use model::access::{PermissionKey, is_key_word};
 use model::catalog::{ModuleKind, ModuleStanding, ModuleView, ToolView};
@@ -14,13 +18,21 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
-use crate::authority::Deed;
+use crate::authority::{self, Deed};
 use crate::tx::TenantTx;
+use crate::vault::TenantKeys;
 use crate::{Actor, Control, Error, given, users};
 
 pub use builtin::{enable_native, renew_native};
-pub use discovery::{Discovery, rediscover};
-pub use tools::{ToolDetail, approve_all, approve_tool, find_tool, set_price, tool, withdraw_tool};
+pub use discovery::{Discovery, may_rediscover, rediscover};
+pub use overview::{
+    Asked, Health, MODULES_A_PAGE, ModuleRow, ModuleRows, Recent, Standings, TOOLS_A_PAGE, ToolRow, ToolRows,
+    modules_page, tools_page,
+};
+pub use pages::{Holder, ModulePage, Price, ToolPage, Yours, module_page, people, tool_page};
+pub use tools::{
+    ToolDetail, approve_all, approve_some, approve_tool, find_tool, set_key, set_price, tool, withdraw_tool,
+};
 
 /// An upstream MCP server to be added.
 #[derive(Clone, Debug)]
@@ -74,7 +86,30 @@ pub async fn add_mcp(
     new: NewModule,
     definitions: Vec<String>,
 ) -> Result<Added, Error> {
+    may_change(actor)?;
     let offered = discovery::Offered::read(definitions)?;
+    let new = checked(new)?;
+    let keys = match &new.authorization {
+        Some(_) => Some(control.keys(actor.tenant()).await?),
+        None => None,
+    };
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "catalog that you may change").await?;
+    let added = put(control, &mut tx, keys.as_deref(), new, offered).await?;
+    tx.commit().await?;
+    Ok(added)
+}
+
+/// To who may not change the catalog, nothing that is wrong with a change is told.
+fn may_change(actor: &Actor) -> Result<(), Error> {
+    if authority::may(actor, Deed::ChangeCatalog) {
+        Ok(())
+    } else {
+        Err(Error::not_found("catalog that you may change"))
+    }
+}
+
+/// A module as it will be written down, or what is wrong with it.
+fn checked(new: NewModule) -> Result<NewModule, Error> {
     let (title, url) = (given::name("title", &new.title, 120)?, upstream_url(&new.url)?);
     if !is_key_word(&new.name) {
         return Err(Error::invalid(
@@ -82,47 +117,92 @@ pub async fn add_mcp(
             "give a-z first, then a-z, 0-9, `_` or `-`, at most 40 characters",
         ));
     }
+    // Where modules are added is at this name's address.
+    if new.name == "new" {
+        return Err(Error::invalid("name", "`new` is taken by this page: take another name"));
+    }
     if crate::native::find(&new.name).is_some() {
         return Err(Error::refused("name_taken", format!("`{}` is the name of a built-in module", new.name)));
     }
-    let keys = match &new.authorization {
-        Some(authorization) => {
-            connections::check(authorization)?;
-            Some(control.keys(actor.tenant()).await?)
-        }
-        None => None,
-    };
-    let mut tx = actor.change(control, Deed::ChangeCatalog, "catalog that you may change").await?;
+    if let Some(authorization) = &new.authorization {
+        connections::check(authorization)?;
+    }
+    Ok(NewModule { title, url, ..new })
+}
+
+/// Writes down a module that was checked, with its keys, what is presented to it and what it offers.
+async fn put(
+    control: &Control,
+    tx: &mut TenantTx,
+    keys: Option<&TenantKeys>,
+    new: NewModule,
+    offered: discovery::Offered,
+) -> Result<Added, Error> {
     if let Some(owner) = new.owner {
-        users::one(&mut tx, owner).await?;
+        users::one(tx, owner).await?;
     }
     let module = ModuleView {
         id: tx.id(),
         name: new.name,
-        title,
+        title: new.title,
         kind: ModuleKind::Mcp,
-        url: Some(url),
+        url: Some(new.url),
         owner: new.owner,
         standing: ModuleStanding::Live,
     };
-    store::insert(&mut tx, &module).await?;
+    store::insert(tx, &module).await?;
     for (part, what) in [("", "use all of"), (":read", "read in"), (":write", "change things in")] {
-        store::insert_key(
-            &mut tx,
-            &format!("{}{part}", module.name),
-            module.id,
-            &format!("{what} {}", module.title),
-        )
-        .await?;
+        let (key, title) = (format!("{}{part}", module.name), format!("{what} {}", module.title));
+        store::insert_key(tx, &key, module.id, &title).await?;
     }
     let detail = json!({ "url": module.url, "tools": offered.tools.len(), "authorization": new.authorization.is_some() });
     tx.audit("module.add", "module", module.id, &module.title, detail).await?;
     if let Some((authorization, keys)) = new.authorization.as_ref().zip(keys) {
-        connections::insert(control, &mut tx, &keys, &module, authorization).await?;
+        connections::insert(control, tx, keys, &module, authorization).await?;
     }
-    let discovery = discovery::apply(&mut tx, &module, offered).await?;
-    tx.commit().await?;
+    let discovery = discovery::apply(tx, &module, offered).await?;
+    store::note_asked(tx, module.id, None).await?;
     Ok(Added { module: module.id, discovery })
+}
+
+/// Changes what people call a module and who answers for it, whom denials name to ask.
+pub async fn describe(
+    control: &Control,
+    actor: &Actor,
+    module: ModuleId,
+    title: &str,
+    owner: Option<UserId>,
+) -> Result<(), Error> {
+    let title = given::name("title", title, 120)?;
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
+    let was = one(&mut tx, module).await?;
+    if let Some(owner) = owner {
+        users::one(&mut tx, owner).await.map_err(|error| match error {
+            Error::NotFound { .. } => Error::invalid("owner", "choose somebody of this organization"),
+            other => other,
+        })?;
+    }
+    if was.title == title && was.owner == owner {
+        return Err(Error::refused("nothing_to_do", "title and owner are what they were"));
+    }
+    store::describe(&mut tx, module, &title, owner).await?;
+    let detail = json!({ "title": title, "owner": owner, "was": { "title": was.title, "owner": was.owner } });
+    tx.audit("module.describe", "module", module, &title, detail).await?;
+    tx.commit().await
+}
+
+/// Remembers that a module's server was asked what it offers, and what stood in the way, if something did.
+pub async fn note_asked(
+    control: &Control,
+    actor: &Actor,
+    module: ModuleId,
+    failure: Option<&str>,
+) -> Result<(), Error> {
+    let mut tx = actor.write(control).await?;
+    tx.authorize(Deed::ChangeCatalog, "module")?;
+    one(&mut tx, module).await?;
+    store::note_asked(&mut tx, module, failure).await?;
+    tx.commit().await
 }
 
 /// Lets a module take no calls until it is switched on again.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use model::catalog::{ModuleStanding, ModuleView, ToolStanding, ToolView};
-use model::{ModuleId, Money, RateId, ToolId};
+use model::{ModuleId, Money, RateId, ToolId, UserId};
 use rust_decimal::Decimal;
 
 use super::definition::{self, Definition};
@@ -209,7 +209,8 @@ pub(super) async fn tool(tx: &mut TenantTx, tool: ToolId) -> Result<Option<ToolD
     let tenant = tx.tenant_uuid();
     let row = sqlx::query!(
         r#"SELECT t.id, t.module_id, t.name, t.definition, t.definition_hash, t.seen_definition, t.permission_key, t.standing,
-                  t.approved_at, t.approved_by, t.withdrawn_by, r.amount AS "amount?",
+                  t.approved_at, t.approved_by, t.withdrawn_by, t.key_chosen_by, t.discovered_at, t.drifted_at,
+                  r.amount AS "amount?",
                   coalesce(r.currency, n.currency) AS "currency!"
            FROM tools t
            JOIN tenants n ON n.tenant_id = t.tenant_id
@@ -244,12 +245,15 @@ pub(super) async fn tool(tx: &mut TenantTx, tool: ToolId) -> Result<Option<ToolD
             approved_at: row.approved_at,
             approved_by: row.approved_by,
             withdrawn_by: row.withdrawn_by,
+            key_chosen_by: row.key_chosen_by,
+            discovered_at: row.discovered_at,
+            drifted_at: row.drifted_at,
         })
     })
     .transpose()
 }
 
-fn read(text: &str) -> Result<Definition, Error> {
+pub(super) fn read(text: &str) -> Result<Definition, Error> {
     definition::read(text).map_err(|why| Error::inconsistent("a tool's definition", why))
 }
 
@@ -292,7 +296,7 @@ pub(super) async fn insert_tools(
     Ok(())
 }
 
-/// Gives a tool another definition and standing.
+/// Gives a tool another definition and standing, and the key that its definition asks for unless somebody chose one.
 pub(super) async fn redefine(
     tx: &mut TenantTx,
     tool: ToolId,
@@ -302,7 +306,8 @@ pub(super) async fn redefine(
 ) -> Result<(), Error> {
     let tenant = tx.tenant_uuid();
     sqlx::query!(
-        "UPDATE tools SET definition = $3, definition_hash = $4, permission_key = $5, standing = $6, seen_definition = NULL,
+        "UPDATE tools SET definition = $3, definition_hash = $4, standing = $6, seen_definition = NULL, drifted_at = NULL,
+                          permission_key = CASE WHEN key_chosen_by IS NULL THEN $5 ELSE permission_key END,
                           withdrawn_by = CASE WHEN $6 = 'withdrawn' THEN withdrawn_by END
          WHERE tenant_id = $1 AND id = $2",
         tenant,
@@ -311,6 +316,59 @@ pub(super) async fn redefine(
         definition.hash.as_slice(),
         key,
         standing.word(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Gives a tool a key that somebody chose.
+pub(super) async fn choose_key(tx: &mut TenantTx, tool: ToolId, key: &str, by: &str) -> Result<(), Error> {
+    let tenant = tx.tenant_uuid();
+    sqlx::query!(
+        "UPDATE tools SET permission_key = $3, key_chosen_by = $4 WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        tool.uuid(),
+        key,
+        by,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn describe(
+    tx: &mut TenantTx,
+    module: ModuleId,
+    title: &str,
+    owner: Option<UserId>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant_uuid();
+    sqlx::query!(
+        "UPDATE modules SET title = $3, owner_id = $4 WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        module.uuid(),
+        title,
+        owner.map(|owner| owner.uuid()),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn note_asked(
+    tx: &mut TenantTx,
+    module: ModuleId,
+    failure: Option<&str>,
+) -> Result<(), Error> {
+    let (tenant, now) = (tx.tenant_uuid(), tx.now());
+    let failure: Option<String> = failure.map(|text| text.replace('\0', " ").chars().take(1_000).collect());
+    sqlx::query!(
+        "UPDATE modules SET asked_at = $3, ask_failure = $4 WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        module.uuid(),
+        now,
+        failure,
     )
     .execute(tx.conn())
     .await?;
@@ -332,12 +390,14 @@ pub(super) async fn mark_approved(tx: &mut TenantTx, tool: ToolId) -> Result<(),
 }
 
 pub(super) async fn drift(tx: &mut TenantTx, tool: ToolId, seen: &str) -> Result<(), Error> {
-    let tenant = tx.tenant_uuid();
+    let (tenant, now) = (tx.tenant_uuid(), tx.now());
     sqlx::query!(
-        "UPDATE tools SET standing = 'drifted', seen_definition = $3 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE tools SET standing = 'drifted', seen_definition = $3, drifted_at = coalesce(drifted_at, $4)
+         WHERE tenant_id = $1 AND id = $2",
         tenant,
         tool.uuid(),
-        seen
+        seen,
+        now,
     )
     .execute(tx.conn())
     .await?;
@@ -347,7 +407,7 @@ pub(super) async fn drift(tx: &mut TenantTx, tool: ToolId, seen: &str) -> Result
 pub(super) async fn restore(tx: &mut TenantTx, tool: ToolId) -> Result<(), Error> {
     let tenant = tx.tenant_uuid();
     sqlx::query!(
-        "UPDATE tools SET standing = 'approved', seen_definition = NULL WHERE tenant_id = $1 AND id = $2",
+        "UPDATE tools SET standing = 'approved', seen_definition = NULL, drifted_at = NULL WHERE tenant_id = $1 AND id = $2",
         tenant,
         tool.uuid()
     )
@@ -360,7 +420,8 @@ pub(super) async fn restore(tx: &mut TenantTx, tool: ToolId) -> Result<(), Error
 pub(super) async fn withdraw(tx: &mut TenantTx, tool: ToolId, by: Option<&str>) -> Result<(), Error> {
     let tenant = tx.tenant_uuid();
     sqlx::query!(
-        "UPDATE tools SET standing = 'withdrawn', seen_definition = NULL, withdrawn_by = $3 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE tools SET standing = 'withdrawn', seen_definition = NULL, drifted_at = NULL, withdrawn_by = $3
+         WHERE tenant_id = $1 AND id = $2",
         tenant,
         tool.uuid(),
         by

@@ -27,6 +27,12 @@ pub struct ToolDetail {
     pub approved_by: Option<String>,
     /// Who took it out, if somebody did.
     pub withdrawn_by: Option<String>,
+    /// Who chose its key, if somebody did.
+    pub key_chosen_by: Option<String>,
+    /// When it was first offered.
+    pub discovered_at: Timestamp,
+    /// Since when its server offers something else than what was approved, while that is so.
+    pub drifted_at: Option<Timestamp>,
 }
 
 /// Everything about one tool.
@@ -85,6 +91,55 @@ pub async fn approve_tool(
     tx.commit().await
 }
 
+/// Approves several tools of a module at once, each as it was seen: by the hash that its reader saw. One that has changed
+/// since, or is approved, is left as it is. Returns how many were approved, and how many were not.
+pub async fn approve_some(
+    control: &Control,
+    actor: &Actor,
+    module: ModuleId,
+    reviewed: &[(ToolId, Digest)],
+) -> Result<(u64, u64), Error> {
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
+    let module = one(&mut tx, module).await?;
+    let (mut approved, mut left) = (0, 0);
+    for (tool, hash) in reviewed {
+        let detail = detail(&mut tx, *tool).await?;
+        let waits = matches!(detail.view.standing, ToolStanding::Proposed | ToolStanding::Drifted);
+        if detail.view.module != module.id || !waits || detail.offered != *hash {
+            left += 1;
+            continue;
+        }
+        approve(&mut tx, &module, &detail).await?;
+        approved += 1;
+    }
+    tx.commit().await?;
+    Ok((approved, left))
+}
+
+/// Lets a tool ask for its module's key to write, or to read, whatever it says of itself. Who had it by the other key
+/// alone may no longer call it.
+///
+/// # Errors
+/// `built_in`: a built-in module says itself which keys its tools ask for. `nothing_to_do`.
+pub async fn set_key(control: &Control, actor: &Actor, tool: ToolId, writes: bool) -> Result<(), Error> {
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "tool").await?;
+    let detail = detail(&mut tx, tool).await?;
+    let module = one(&mut tx, detail.view.module).await?;
+    let name = format!("{}.{}", module.name, detail.view.name);
+    if module.kind == ModuleKind::Native {
+        let sentence = format!("{} is built in and says itself which keys its tools ask for", module.title);
+        return Err(Error::refused("built_in", sentence));
+    }
+    let key = discovery::part(&module.name, writes);
+    if detail.view.key.as_str() == key {
+        return Err(Error::refused("nothing_to_do", format!("`{name}` asks for `{key}` already")));
+    }
+    let by = tx.actor().name().to_owned();
+    store::choose_key(&mut tx, tool, &key, &by).await?;
+    tx.audit("tool.set_key", "tool", tool, &name, json!({ "key": key, "was": detail.view.key })).await?;
+    tx.commit().await
+}
+
 /// Approves every proposed and drifted tool of a module as offered now. Returns how many; what was taken out
 /// stays out.
 pub async fn approve_all(control: &Control, actor: &Actor, module: ModuleId) -> Result<u64, Error> {
@@ -102,13 +157,17 @@ pub async fn approve_all(control: &Control, actor: &Actor, module: ModuleId) -> 
     Ok(approved)
 }
 
-async fn approve(tx: &mut TenantTx, module: &ModuleView, detail: &ToolDetail) -> Result<(), Error> {
+pub(super) async fn approve(
+    tx: &mut TenantTx,
+    module: &ModuleView,
+    detail: &ToolDetail,
+) -> Result<(), Error> {
     let text = detail.seen_definition.as_ref().unwrap_or(&detail.definition);
     let definition = definition::read(text).map_err(|why| Error::inconsistent("a tool's definition", why))?;
-    // A built-in module says itself which key each tool asks for.
+    // A built-in module says itself which key each tool asks for; what somebody chose stays.
     let key = match module.kind {
-        ModuleKind::Mcp => discovery::key(&module.name, &definition),
-        ModuleKind::Native => detail.view.key.to_string(),
+        ModuleKind::Mcp if detail.key_chosen_by.is_none() => discovery::key(&module.name, &definition),
+        ModuleKind::Mcp | ModuleKind::Native => detail.view.key.to_string(),
     };
     let was = detail.view.standing;
     store::redefine(tx, detail.view.id, &definition, &key, ToolStanding::Approved).await?;
@@ -147,6 +206,17 @@ pub async fn set_price(
     let mut tx = actor.change(control, Deed::ChangeCatalog, "tool").await?;
     let detail = detail(&mut tx, tool).await?;
     let module = one(&mut tx, detail.view.module).await?;
+    let rate = self::price(&mut tx, &module, &detail, price).await?;
+    tx.commit().await?;
+    Ok(rate)
+}
+
+pub(super) async fn price(
+    tx: &mut TenantTx,
+    module: &ModuleView,
+    detail: &ToolDetail,
+    price: Money,
+) -> Result<RateId, Error> {
     let currency = detail.view.price.currency;
     if price.currency != currency {
         return Err(Error::invalid("price", format!("prices here are in {currency}")));
@@ -161,14 +231,13 @@ pub async fn set_price(
             "give an amount from 0 up, below 10 billion, with at most 10 decimals",
         ));
     }
-    let rate = store::insert_rate(&mut tx, tool, Money { amount, currency }).await?;
+    let rate = store::insert_rate(tx, detail.view.id, Money { amount, currency }).await?;
     let name = format!("{}.{}", module.name, detail.view.name);
     let said = json!({ "price": Money { amount, currency }, "was": detail.view.price });
-    tx.audit("tool.set_price", "tool", tool, &name, said).await?;
-    tx.commit().await?;
+    tx.audit("tool.set_price", "tool", detail.view.id, &name, said).await?;
     Ok(rate)
 }
 
-async fn detail(tx: &mut TenantTx, tool: ToolId) -> Result<ToolDetail, Error> {
+pub(super) async fn detail(tx: &mut TenantTx, tool: ToolId) -> Result<ToolDetail, Error> {
     store::tool(tx, tool).await?.ok_or_else(|| Error::not_found("such tool"))
 }

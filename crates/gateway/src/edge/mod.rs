@@ -26,7 +26,7 @@ use self::reply::Form;
 pub(crate) use self::reply::Reply;
 use self::visitor::NoKey;
 use crate::gateway::House;
-use crate::life::{self, Caller, NotSeen, Presented};
+use crate::life::{self, Caller, NotSeen, Presented, Proof};
 use crate::methods::{self, Visit};
 use crate::wire::{Answer, RpcError, code};
 use crate::{refusals, reject};
@@ -87,7 +87,7 @@ async fn serve(house: Arc<House>, endpoint: &str, request: Request, form: Option
             return door.turn_away(tenant, None, "malformed_key", refusals::unknown_key());
         }
     };
-    let presented = Presented { endpoint, hash, address: door.address };
+    let presented = Presented { endpoint, proof: Proof::Key(hash), address: door.address };
     let caller = match life::look(&house, directory, &presented, deadline).await {
         Ok(caller) => caller,
         Err(NotSeen::Failed(answer)) => return Reply::one(answer),

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::McpId;
 use model::call::{Digest, Epoch, Reason};
+use model::{CredentialId, McpId};
 use policy::{Directory, Principal, Unauthenticated};
 use tokio::time::Instant;
 
@@ -20,9 +20,17 @@ use crate::wire::Answer;
 #[derive(Debug, Clone)]
 pub(crate) struct Presented {
     pub(crate) endpoint: McpId,
-    /// SHA-256 of the whole key.
-    pub(crate) hash: Digest,
+    pub(crate) proof: Proof,
     pub(crate) address: Option<IpAddr>,
+}
+
+/// By what a caller is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Proof {
+    /// SHA-256 of the whole key that was presented.
+    Key(Digest),
+    /// A credential whose key nobody presented: somebody was authorized to act as its agent.
+    Entrusted(CredentialId),
 }
 
 /// Whose key it is, by one snapshot.
@@ -71,7 +79,12 @@ pub(super) async fn look_again(house: &House, again: &Again, deadline: Instant) 
 }
 
 fn in_snapshot(house: &House, directory: Arc<Directory>, presented: &Presented) -> Result<Caller, NotSeen> {
-    match directory.authenticate(&presented.hash, presented.address, house.ambient.now()) {
+    let now = house.ambient.now();
+    let authenticated = match presented.proof {
+        Proof::Key(hash) => directory.authenticate(&hash, presented.address, now),
+        Proof::Entrusted(credential) => directory.authenticate_as(credential, presented.address, now),
+    };
+    match authenticated {
         Ok(principal) => Ok(Caller { directory, principal, refused: None }),
         Err(Unauthenticated::Unknown) => Err(NotSeen::Unknown { directory }),
         Err(Unauthenticated::Refused { principal, code, sentence }) => {

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 pub use self::admit::Admitted;
 use self::admit::{Admission, Again, admit};
-pub(crate) use self::authenticate::{Caller, NotSeen, Presented, current, look};
+pub(crate) use self::authenticate::{Caller, NotSeen, Presented, Proof, current, look};
 use self::authenticate::{authenticate, look_again};
 use self::decide::decide;
 use self::execute::execute;

@@ -44,10 +44,21 @@ impl Received {
     /// Receives a call: gives it its id, and fixes its arguments by their digest. `arguments` is the JSON text of an
     /// object that was read strictly.
     pub(crate) fn new(ambient: &Ambient, told: Told, name: &str, arguments: Option<Bytes>) -> Box<Self> {
-        let arguments = arguments.unwrap_or(Bytes::from_static(NO_ARGUMENTS));
         let at = ambient.now();
+        Self::known(ambient.id_at(at), at, told, name, arguments)
+    }
+
+    /// Receives a call whose id was given out at `at`, when it was received elsewhere in the house.
+    pub(crate) fn known(
+        id: CallId,
+        at: Timestamp,
+        told: Told,
+        name: &str,
+        arguments: Option<Bytes>,
+    ) -> Box<Self> {
+        let arguments = arguments.unwrap_or(Bytes::from_static(NO_ARGUMENTS));
         Box::new(Self {
-            id: ambient.id_at(at),
+            id,
             at,
             started: told.started,
             deadline: told.deadline,

@@ -42,6 +42,25 @@ pub struct DiscoveredTool {
     pub definition: String,
 }
 
+/// How far asking a server has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It answered and a session is open.
+    Opened {
+        /// Its name, as it says.
+        server_name: String,
+        /// Its version, as it says.
+        server_version: String,
+        /// The protocol revision agreed on.
+        protocol: String,
+    },
+    /// It offers this tool.
+    Tool {
+        /// The tool's name there.
+        name: String,
+    },
+}
+
 /// Why nothing was discovered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DiscoveryError {
@@ -92,6 +111,7 @@ impl Upstreams {
         tenant: TenantId,
         url: &str,
         authorization: Option<SecretString>,
+        tell: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Discovered, DiscoveryError> {
         let authorization = match &authorization {
             Some(secret) => Some(presented(secret).ok_or(DiscoveryError::BadSecret)?),
@@ -107,7 +127,12 @@ impl Upstreams {
         };
         let deadline = Instant::now() + self.timeout;
         let session = Session::open(&peer, 1, deadline).await?;
-        let listed = list(&peer, &session, deadline).await;
+        tell(Progress::Opened {
+            server_name: session.server.name.clone(),
+            server_version: session.server.version.clone(),
+            protocol: session.server.protocol.clone(),
+        });
+        let listed = list(&peer, &session, deadline, tell).await;
         peer.leave(&session).await;
         let tools = listed?;
         tracing::debug!(%tenant, url = &*peer.url, tools = tools.len(), "discovered");
@@ -124,6 +149,7 @@ async fn list(
     peer: &Peer,
     session: &Session,
     deadline: Instant,
+    tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Vec<DiscoveredTool>, DiscoveryError> {
     let mut tools = Vec::new();
     let mut names = HashSet::new();
@@ -151,6 +177,7 @@ async fn list(
                     why: "two tools have this name".to_owned(),
                 });
             }
+            tell(Progress::Tool { name: tool.name.clone() });
             tools.push(tool);
             if tools.len() > MOST_TOOLS {
                 return Err(DiscoveryError::TooMany { what: "more than 5,000 tools" });

@@ -28,7 +28,7 @@ use url::Url;
 
 use self::address::AddressRule;
 use self::client::HttpClient;
-pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError};
+pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, Progress};
 use self::exchange::Peer;
 pub(crate) use self::exchange::SESSION_HEADER;
 pub(crate) use self::sending::Sending;

@@ -5,6 +5,7 @@ mod attack;
 mod crm;
 mod grants;
 mod home;
+mod catalog;
 mod joining;
 mod money;
 mod people;
@@ -15,7 +16,7 @@ mod watching;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -28,11 +29,22 @@ use model::CallId;
 use model::access::Grantee;
 use testkit::{PASSWORD, TestWorld};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::{Settings, router};
+use crate::discovery::Discoverer;
 
 const OURS: &str = "http://127.0.0.1:8080";
+
+/// Upstream servers of tests are on this machine and are not waited for long.
+fn local() -> gateway::Settings {
+    gateway::Settings {
+        allowed_upstream_networks: vec!["127.0.0.1/32".parse().unwrap()],
+        upstream_timeout: std::time::Duration::from_secs(2),
+        ..gateway::Settings::default()
+    }
+}
 
 /// A world with a dashboard, and a browser that keeps cookies.
 struct Browser {
@@ -40,6 +52,7 @@ struct Browser {
     router: Router,
     cookies: BTreeMap<String, String>,
     stop: CancellationToken,
+    calls: Arc<OnceLock<gateway::Gateway>>,
 }
 
 struct Page {
@@ -76,19 +89,23 @@ impl Browser {
                 .unwrap();
         }
         let stop = CancellationToken::new();
+        let calls: Arc<OnceLock<gateway::Gateway>> = Arc::default();
         let mut settings = Settings {
             control: world.control.clone(),
             site,
             origin: origin.to_owned(),
             machines_origin: "http://127.0.0.1:8081".to_owned(),
             gateway: gateway::Settings::default(),
+            discoverer: Discoverer::for_pages(&world.control, local()).unwrap(),
+            calls: Arc::clone(&calls),
+            work: TaskTracker::new(),
             sign_up_open: true,
             development: true,
             stop: stop.clone(),
         };
         set(&mut settings);
         let router = router(settings).unwrap();
-        Self { world, router, cookies: BTreeMap::new(), stop }
+        Self { world, router, cookies: BTreeMap::new(), stop, calls }
     }
 
     /// Another browser at the same dashboard.
@@ -98,6 +115,7 @@ impl Browser {
             world: self.world.clone(),
             router: self.router.clone(),
             stop: self.stop.clone(),
+            calls: self.calls.clone(),
         }
     }
 

@@ -1,0 +1,162 @@
+//! A tool's definition as people read it: what it takes as a table, what it says of itself, what has changed.
+
+use leptos::prelude::*;
+
+use crate::schema::diff::{self, Change};
+use crate::schema::outline::{Line, Outline, outline};
+use crate::schema::{Definition, Hints, Tree};
+use crate::{text, wording};
+
+/// Characters of a description, of a default, of raw JSON.
+const WORDS: usize = 4_000;
+const SHORT: usize = 200;
+const RAW: usize = 70_000;
+
+/// What a tool says of itself, in words.
+pub(super) fn hints(hints: Hints) -> AnyView {
+    let words = hints
+        .words()
+        .into_iter()
+        .map(|(word, sentence)| view! { <li><strong>{word}</strong> " " <span class="note">{sentence}</span></li> })
+        .collect::<Vec<_>>();
+    view! {
+        <ul class="cat-hints">{words}</ul>
+        <p class="note">"This is what the server says of its tool. Nothing checks it."</p>
+    }
+    .into_any()
+}
+
+/// What a server says that a tool does.
+pub(super) fn description(definition: &Definition) -> AnyView {
+    match &definition.description {
+        Some(words) => view! { <p class="tool-words"><bdi>{text::lines(words.trim(), WORDS)}</bdi></p> }.into_any(),
+        None => view! { <p class="absent">"The server does not say what it does."</p> }.into_any(),
+    }
+}
+
+/// A schema as a table, with its JSON behind a toggle.
+pub(super) fn schema(schema: &Tree, caption: &'static str, when_empty: &'static str) -> AnyView {
+    let Outline { lines, cut } = outline(schema);
+    let table = if lines.is_empty() && !cut {
+        view! { <p class="absent">{when_empty}</p> }.into_any()
+    } else {
+        let rows = lines.into_iter().map(line).collect::<Vec<_>>();
+        view! {
+            <div class="scroll" tabindex="0" role="group" aria-label=caption>
+                <table class="cat-schema">
+                    <caption class="visually-hidden">{caption}</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Name"</th>
+                            <th scope="col">"What it is"</th>
+                            <th scope="col">"What it is for"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        }
+        .into_any()
+    };
+    view! {
+        {table}
+        {cut.then(|| view! { <p class="cut">"There is more than the table shows; the raw JSON has it all."</p> })}
+        {raw(&schema.json())}
+    }
+    .into_any()
+}
+
+fn line(line: Line) -> AnyView {
+    let Line { depth, name, place, kind, required, rules, choices, more_choices, default, description } = line;
+    let place = (!place.is_empty()).then(|| view! { <span class="note">{place}</span> " " });
+    let name = name.map(|name| text::code(&name).into_any());
+    let must = required.then(|| view! { " " <span class="cat-must">"required"</span> });
+    let rules = rules
+        .into_iter()
+        .map(|rule| view! { <span class="cat-rule">{text::prose(&rule, SHORT)}</span> })
+        .collect::<Vec<_>>();
+    let choices = (!choices.is_empty()).then(|| {
+        let more = (more_choices > 0).then(|| view! { <li class="note">"and " {wording::grouped(more_choices as u64)} " more"</li> });
+        let items = choices
+            .iter()
+            .map(|choice| view! { <li><code>{text::one_line(choice, 80)}</code></li> })
+            .collect::<Vec<_>>();
+        view! { <ul class="cat-choices" aria-label="Choices">{items} {more}</ul> }
+    });
+    let default = default.map(|value| {
+        view! { <span class="cat-rule">"default " <code>{text::one_line(&value, SHORT)}</code></span> }
+    });
+    let words = description.map(|words| view! { <bdi>{text::lines(words.trim(), 1_200)}</bdi> });
+    view! {
+        <tr data-depth=depth.to_string()>
+            <th scope="row">{place} {name} {must}</th>
+            <td><span class="kind">{text::one_line(&kind, 120)}</span> {rules} {default} {choices}</td>
+            <td class="tool-words">{words}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// JSON as it is, behind a toggle.
+pub(super) fn raw(json: &str) -> AnyView {
+    let cut = json.chars().nth(RAW).is_some();
+    view! {
+        <details class="raw">
+            <summary>"Raw JSON" <span class="note">{wording::size(json.len() as u64)}</span></summary>
+            <pre tabindex="0" aria-label="Raw JSON"><code><bdi>{text::lines(json, RAW)}</bdi></code></pre>
+            {cut.then(|| view! { <p class="cut">"Cut after " {wording::grouped(RAW as u64)} " characters."</p> })}
+        </details>
+    }
+    .into_any()
+}
+
+/// What has changed between what was approved and what is offered now.
+pub(super) fn changes(approved: &str, offered: &str) -> AnyView {
+    let tree = |text: &str| Tree::read(text).unwrap_or(Tree::Null);
+    let changes = diff::changes(&tree(approved), &tree(offered));
+    let rows = changes.into_iter().map(change).collect::<Vec<_>>();
+    view! {
+        <div class="cat-cards">
+            <table class="cat-changes">
+                <caption class="visually-hidden">"What changed since it was approved"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Where"</th>
+                        <th scope="col">"As approved"</th>
+                        <th scope="col">"As offered now"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn change(change: Change) -> AnyView {
+    let Change { path, before, after } = change;
+    let nothing = || view! { <span class="absent">"not there"</span> }.into_any();
+    let (was, is) = match (before, after) {
+        (Some(before), Some(after)) => {
+            let (before, after) = (text::lines(&before, WORDS), text::lines(&after, WORDS));
+            let (head, one, two, tail) = diff::parts(&before, &after);
+            (
+                view! { <bdi>{head.to_owned()}<del>{one.to_owned()}</del>{tail.to_owned()}</bdi> }.into_any(),
+                view! { <bdi>{head.to_owned()}<ins>{two.to_owned()}</ins>{tail.to_owned()}</bdi> }.into_any(),
+            )
+        }
+        (before, after) => (
+            before.map_or_else(nothing, |it| view! { <bdi><del>{text::lines(&it, WORDS)}</del></bdi> }.into_any()),
+            after.map_or_else(nothing, |it| view! { <bdi><ins>{text::lines(&it, WORDS)}</ins></bdi> }.into_any()),
+        ),
+    };
+    let path = if path.is_empty() { "the whole definition".to_owned() } else { path };
+    view! {
+        <tr>
+            <th scope="row"><code><bdi>{text::one_line(&path, 300)}</bdi></code></th>
+            <td data-label="As approved">{was}</td>
+            <td data-label="As offered now">{is}</td>
+        </tr>
+    }
+    .into_any()
+}

@@ -1,0 +1,288 @@
+//! A tool's page: what it does, takes and answers; how it stands and what has changed; who may use it and what it costs.
+
+use control::authority::Deed;
+use control::modules::ToolPage;
+use leptos::prelude::*;
+use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+
+use super::module::{hex, holders};
+use super::{count, definition, key, standing, yours};
+use crate::document::{self, Crumb, Visit};
+use crate::icon::Icon;
+use crate::links::{Links, Place};
+use crate::pieces::call_row::{Amount, Moment};
+use crate::pieces::field::ErrorSummary;
+use crate::pieces::form::{Form, TextField, hidden};
+use crate::pieces::head::PageHead;
+use crate::pieces::sign::Badge;
+use crate::schema::Definition;
+use crate::text;
+use crate::wording::grouped;
+
+/// The page. `form` holds what was typed into its price, if that was wrong.
+pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
+    let links = visit.links();
+    let name = full_name(&tool);
+    let crumbs = crumbs(&links, &tool, None);
+    let errors = form.errors().to_vec();
+    document::page(visit, Place::Catalog, &form.title(&text::one_line(&name, 120)), crumbs, false, || {
+        let read = Definition::read(&tool.detail.definition);
+        let title = read.title.as_deref().map(|title| view! { <bdi>{text::one_line(title, 200)}</bdi> });
+        let answers = read.output.as_ref().map(|output| {
+            view! {
+                <section aria-labelledby="answers">
+                    <h2 id="answers">"What it answers with"</h2>
+                    {definition::schema(output, "What it answers with", "It does not say more.")}
+                </section>
+            }
+        });
+        let actions = actions(visit, &links, &tool);
+        view! {
+            <ErrorSummary errors=errors />
+            <PageHead
+                title=text::code(&name).into_any()
+                lead=view! { {title} " of " <a href=links.module(&tool.module.name)>{text::name(&tool.module.title)}</a> }.into_any()
+            >
+                {actions}
+            </PageHead>
+            {band(visit, &links, &tool)}
+            <div class="call-body">
+                <div class="call-main">
+                    <section aria-labelledby="does">
+                        <h2 id="does">"What it does"</h2>
+                        {definition::description(&read)}
+                        {definition::hints(read.hints)}
+                    </section>
+                    <section aria-labelledby="takes">
+                        <h2 id="takes">"What it takes"</h2>
+                        {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                    </section>
+                    {answers}
+                    <section aria-labelledby="whole">
+                        <h2 id="whole">"Whole definition"</h2>
+                        {definition::raw(&tool.detail.definition)}
+                    </section>
+                </div>
+                <aside class="facts" aria-labelledby="facts">
+                    <h2 id="facts">"Facts"</h2>
+                    {facts(visit, &links, &tool, form)}
+                </aside>
+            </div>
+        }
+    })
+}
+
+pub(super) fn full_name(tool: &ToolPage) -> String {
+    format!("{}.{}", tool.module.name, tool.detail.view.name)
+}
+
+/// Where a page of a tool is.
+pub(super) fn crumbs(links: &Links, tool: &ToolPage, here: Option<&str>) -> Vec<Crumb> {
+    let mut crumbs = vec![
+        Crumb::to("Catalog", links.catalog()),
+        Crumb::to(tool.module.title.clone(), links.module(&tool.module.name)),
+    ];
+    let name = tool.detail.view.name.clone();
+    match here {
+        None => crumbs.push(Crumb::here(name)),
+        Some(here) => {
+            crumbs.push(Crumb::to(name, links.tool(&tool.module.name, &tool.detail.view.name)));
+            crumbs.push(Crumb::here(here));
+        }
+    }
+    crumbs
+}
+
+fn actions(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
+    let to = |what: &str| links.tool_to(&tool.module.name, &tool.detail.view.name, what);
+    let may = visit.may(Deed::ChangeCatalog);
+    let back = tool.detail.view.standing == ToolStanding::Withdrawn && tool.detail.withdrawn_by.is_some();
+    let withdraw = (may && tool.detail.view.standing != ToolStanding::Withdrawn).then(|| {
+        view! { <a class="button" href=to("withdraw")>"Withdraw"</a> }
+    });
+    let approve = (may && back).then(|| approval(links, tool, "Approve it again"));
+    let primary =
+        if tool.detail.view.standing == ToolStanding::Approved { "button primary" } else { "button" };
+    view! {
+        <a class=primary href=to("try")>"Try it"</a>
+        {approve}
+        {withdraw}
+    }
+    .into_any()
+}
+
+/// The button that approves the definition that is shown, and no other.
+fn approval(links: &Links, tool: &ToolPage, label: &'static str) -> AnyView {
+    let to = links.tool_to(&tool.module.name, &tool.detail.view.name, "approve");
+    view! {
+        <form method="post" action=to>
+            {hidden("reviewed", hex(&tool.detail.offered))}
+            <button type="submit" class="button primary">
+                <Icon name="check" />
+                {label}
+            </button>
+        </form>
+    }
+    .into_any()
+}
+
+/// How it stands, where that is not simply approved.
+fn band(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
+    let may = visit.may(Deed::ChangeCatalog);
+    let off = (tool.module.standing == ModuleStanding::Off).then(|| {
+        view! { <p class="consequence">"Its module is switched off: every call is refused."</p> }
+    });
+    let stands = match tool.detail.view.standing {
+        ToolStanding::Approved => ().into_any(),
+        ToolStanding::Proposed => {
+            let approve = may.then(|| approval(links, tool, "Approve as it is"));
+            view! {
+                <section class="consequence cat-stands" aria-label="Standing">
+                    <p>"Nobody may call it before it is approved. What is shown here is what would be approved."</p>
+                    {approve}
+                </section>
+            }
+            .into_any()
+        }
+        ToolStanding::Drifted => {
+            let approve = may.then(|| approval(links, tool, "Approve the change"));
+            let since = tool.detail.drifted_at.map(|at| view! { " Seen since " <Moment at=at clock=visit.clock() /> "." });
+            let seen = tool.detail.seen_definition.clone().unwrap_or_default();
+            let changed = Definition::read(&seen).hints.read_only != Some(true)
+                && Definition::read(&tool.detail.definition).hints.read_only == Some(true);
+            let warning = changed.then(|| {
+                view! { <p><strong>"It no longer says that it only reads."</strong></p> }
+            });
+            view! {
+                <section class="consequence cat-stands" data-tone="drift" aria-labelledby="drift">
+                    <h2 id="drift">"It is no longer what was approved"</h2>
+                    <p>
+                        "Its server now offers another definition under this name, so every call is refused until somebody
+                        approves the change. Below it is shown as it was approved."
+                        {since}
+                    </p>
+                    {warning}
+                    {definition::changes(&tool.detail.definition, &seen)}
+                    {approve}
+                </section>
+            }
+            .into_any()
+        }
+        ToolStanding::Withdrawn => {
+            let words = match &tool.detail.withdrawn_by {
+                Some(by) => view! { <bdi>{text::one_line(by, 120)}</bdi> " took it out: nobody may call it." }.into_any(),
+                None => view! { "Its server no longer offers it." }.into_any(),
+            };
+            view! { <p class="consequence">{words}</p> }.into_any()
+        }
+    };
+    view! { <div class="cat-band">{off} {stands}</div> }.into_any()
+}
+
+fn facts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView {
+    let clock = visit.clock();
+    let detail = &tool.detail;
+    let approved = match (detail.approved_at, &detail.approved_by) {
+        (Some(at), Some(by)) => view! {
+            <Moment at=at clock=clock /> " by " {text::name(by)}
+        }
+        .into_any(),
+        _ => view! { <span class="absent">"never"</span> }.into_any(),
+    };
+    let may = visit.may(Deed::ChangeCatalog);
+    let chosen = detail.key_chosen_by.as_deref().map(|by| view! { <span class="note">" chosen by " {text::name(by)}</span> });
+    let change_key = (may && tool.module.kind == ModuleKind::Mcp).then(|| {
+        let to = links.tool_to(&tool.module.name, &detail.view.name, "key");
+        view! { <p><a href=to>"Change the key"</a></p> }
+    });
+    let who = if visit.may(Deed::ReadGrants) {
+        let by_name = if tool.holders.is_empty() {
+            view! { <p class="absent">"Nobody: no grant gives its key."</p> }.into_any()
+        } else {
+            holders(links, &tool.holders)
+        };
+        view! {
+            <dt>"Who may use it"</dt>
+            <dd>
+                {by_name}
+                <p><a href=links.grants()>"All grants in the matrix" <Icon name="arrow" /></a></p>
+            </dd>
+        }
+        .into_any()
+    } else {
+        ().into_any()
+    };
+    let recent = tool.recent;
+    let full = full_name(tool);
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("span", "7d").append_pair("tool", &full).finish();
+    let hash = hex(&tool.hash);
+    let short: String = hash.chars().take(12).collect();
+    view! {
+        <dl>
+            <dt>"Standing"</dt>
+            <dd><Badge sign=standing(detail.view.standing) /></dd>
+            <dt>"Approved"</dt>
+            <dd>{approved}</dd>
+            <dt>"Definition in force (SHA-256)"</dt>
+            <dd>
+                <details class="digest">
+                    <summary><code>{short}"…"</code></summary>
+                    <code class="whole">{hash}</code>
+                </details>
+            </dd>
+            <dt>"First offered"</dt>
+            <dd><Moment at=detail.discovered_at clock=clock /></dd>
+            <dt>"Permission key"</dt>
+            <dd>{key(&detail.view.key)} {chosen} {change_key}</dd>
+            {who}
+            <dt>"You"</dt>
+            <dd>{yours(&tool.yours, links)}</dd>
+            <dt>"Calls, last 7 days"</dt>
+            <dd>
+                <a href=links.activity_with(&query)>{count(recent.calls, "call")}</a>
+                {(recent.agents > 0).then(|| view! { " by " {count(recent.agents, "agent")} })}
+                {(recent.refused > 0).then(|| view! { ", " {grouped(recent.refused)} " refused" })}
+                {(recent.failed > 0).then(|| view! { ", " {grouped(recent.failed)} " failed at its server" })}
+            </dd>
+            <dt>"Price per call"</dt>
+            <dd>{price(visit, links, tool, form)}</dd>
+        </dl>
+    }
+    .into_any()
+}
+
+fn price(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView {
+    let clock = visit.clock();
+    let history = (tool.prices.len() > 1).then(|| {
+        let lines = tool
+            .prices
+            .iter()
+            .map(|it| {
+                view! {
+                    <li><Amount money=it.price /> " from " <Moment at=it.from clock=clock /> " by " {text::name(&it.by)}</li>
+                }
+            })
+            .collect::<Vec<_>>();
+        view! {
+            <details class="cat-holders">
+                <summary>"Earlier prices"</summary>
+                <ul class="cat-plain-list">{lines}</ul>
+            </details>
+        }
+    });
+    let change = visit.may(Deed::ChangeCatalog).then(|| {
+        let to = links.tool_to(&tool.module.name, &tool.detail.view.name, "price");
+        view! {
+            <form method="post" action=to class="price-form" novalidate>
+                <TextField
+                    form=form.clone()
+                    name="price"
+                    label=format!("New price in {}", visit.currency)
+                    longest=40
+                />
+                <button type="submit" class="button">"Set"</button>
+            </form>
+        }
+    });
+    view! { <Amount money=tool.detail.view.price /> {history} {change} }.into_any()
+}
