@@ -87,7 +87,9 @@ impl Hints {
                 _ => ("May destroy", "What it changes or deletes may be lost."),
             });
             words.push(match self.idempotent {
-                Some(true) => ("Repeatable", "Calling it twice with the same arguments does no more than once."),
+                Some(true) => {
+                    ("Repeatable", "Calling it twice with the same arguments does no more than once.")
+                }
                 _ => ("Not repeatable", "Calling it twice may do it twice."),
             });
         }
@@ -138,7 +140,10 @@ mod tests {
         .unwrap();
         let to = |pointer: &str| Tree::Object(vec![("$ref".into(), Tree::Text(pointer.into()))]);
         let kind = |pointer: &str| {
-            resolve(&schema, &to(pointer)).and_then(|it| it.get("type")).and_then(Tree::text).map(str::to_owned)
+            resolve(&schema, &to(pointer))
+                .and_then(|it| it.get("type"))
+                .and_then(Tree::text)
+                .map(str::to_owned)
         };
         assert_eq!(kind("#/$defs/c").as_deref(), Some("string"));
         assert!(resolve(&schema, &to("#/$defs/l")).is_none());

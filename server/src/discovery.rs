@@ -36,7 +36,10 @@ pub(crate) enum NotDiscovered {
 
 impl Discoverer {
     /// For whoever runs the installation: their own shell reaches whatever the machine reaches, so this may too.
-    pub(crate) fn for_operators(control: &Control, mut settings: gateway::Settings) -> Result<Self, NotBuilt> {
+    pub(crate) fn for_operators(
+        control: &Control,
+        mut settings: gateway::Settings,
+    ) -> Result<Self, NotBuilt> {
         settings.allowed_upstream_networks =
             vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
         Self::new(control, settings)

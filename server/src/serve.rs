@@ -16,8 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::discovery::Discoverer;
 use crate::config::Config;
+use crate::discovery::Discoverer;
 use crate::health::Health;
 use crate::mail::{Carrier, Sending, Smtp};
 use crate::metrics::Metrics;

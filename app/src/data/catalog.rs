@@ -110,11 +110,17 @@ pub async fn tool_key(
 }
 
 /// The first step of adding a module.
-pub async fn new_module(control: &Control, actor: &Actor, visit: &Visit, form: &Form) -> Result<String, Error> {
+pub async fn new_module(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    form: &Form,
+) -> Result<String, Error> {
     let drafts = drafts::drafts(control, actor).await?;
     let mut built_in = Vec::new();
     for native in native::MODULES {
-        let there = match modules::module_page(control, actor, native.name, &modules::Asked::default()).await {
+        let there = match modules::module_page(control, actor, native.name, &modules::Asked::default()).await
+        {
             Ok(_) => true,
             Err(Error::NotFound { .. }) => false,
             Err(other) => return Err(other),

@@ -220,6 +220,9 @@ mod tests {
             assert_eq!(again, Query::read(text), "{text}");
         }
         let odd = Query::read("q=a%00b&page=-1&standing=nice&show=all&page=99999999999");
-        assert_eq!((odd.asked.text.as_str(), odd.asked.page, odd.asked.standing, odd.tools), ("ab", 0, None, false));
+        assert_eq!(
+            (odd.asked.text.as_str(), odd.asked.page, odd.asked.standing, odd.tools),
+            ("ab", 0, None, false)
+        );
     }
 }

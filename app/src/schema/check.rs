@@ -201,7 +201,8 @@ impl<'t> Check<'t> {
         if matches!(schema.get("uniqueItems"), Some(Tree::Bool(true))) {
             let price = u32::try_from(items.len().saturating_mul(items.len()) / 16).unwrap_or(u32::MAX);
             self.steps = self.steps.checked_sub(price).ok_or(Spent)?;
-            let twice = items.iter().enumerate().find(|(at, item)| items.iter().take(*at).any(|it| it.same(item)));
+            let twice =
+                items.iter().enumerate().find(|(at, item)| items.iter().take(*at).any(|it| it.same(item)));
             if let Some((_, item)) = twice {
                 self.say(format!("{} stands there twice", short(item)));
             }
@@ -227,7 +228,8 @@ impl<'t> Check<'t> {
         value: &Tree,
         depth: u32,
     ) -> Result<(), Spent> {
-        for name in schema.get("required").map(Tree::items).unwrap_or_default().iter().filter_map(Tree::text) {
+        for name in schema.get("required").map(Tree::items).unwrap_or_default().iter().filter_map(Tree::text)
+        {
             if value.get(name).is_none() {
                 self.path.push(Step::Name(name.to_owned()));
                 self.say("give a value: the tool needs it");
@@ -369,9 +371,15 @@ mod tests {
             "properties":{"city":{"type":"string","minLength":2},"days":{"$ref":"#/$defs/P"},"unit":{"enum":["C","F"]},
             "tags":{"type":"array","items":{"type":"string"},"maxItems":2,"uniqueItems":true},
             "id":{"anyOf":[{"type":"integer"},{"type":"string","minLength":3}]},"step":{"type":"number","multipleOf":0.1}}}"##;
-        assert_eq!(said(schema, r#"{"city":"Bonn","days":3,"unit":"C","tags":["a","b"],"id":"abc","step":0.3}"#), [""; 0]);
         assert_eq!(
-            said(schema, r#"{"city":"B","days":0.5,"unit":"K","tags":["a","a",1],"id":"x","step":0.25,"more":1}"#),
+            said(schema, r#"{"city":"Bonn","days":3,"unit":"C","tags":["a","b"],"id":"abc","step":0.3}"#),
+            [""; 0]
+        );
+        assert_eq!(
+            said(
+                schema,
+                r#"{"city":"B","days":0.5,"unit":"K","tags":["a","a",1],"id":"x","step":0.25,"more":1}"#
+            ),
             [
                 "city: give at least 2 characters",
                 "days: give a whole number",
@@ -384,9 +392,19 @@ mod tests {
                 "more: leave this out: the tool does not take it",
             ]
         );
-        assert_eq!(said(schema, "{}"), ["city: give a value: the tool needs it", "days: give a value: the tool needs it"]);
-        assert_eq!(said(r#"{"oneOf":[{"type":"string"},{"type":"null"}]}"#, "3"), [": it is none of what the tool takes here"]);
-        assert_eq!(said(r#"{"if":{"type":"string"},"then":{"minLength":2},"else":{"type":"number"}}"#, "\"x\"").len(), 1);
+        assert_eq!(
+            said(schema, "{}"),
+            ["city: give a value: the tool needs it", "days: give a value: the tool needs it"]
+        );
+        assert_eq!(
+            said(r#"{"oneOf":[{"type":"string"},{"type":"null"}]}"#, "3"),
+            [": it is none of what the tool takes here"]
+        );
+        assert_eq!(
+            said(r#"{"if":{"type":"string"},"then":{"minLength":2},"else":{"type":"number"}}"#, "\"x\"")
+                .len(),
+            1
+        );
         assert_eq!(said(r#"{"not":{"const":1}}"#, "1.0").len(), 1);
     }
 
@@ -399,7 +417,12 @@ mod tests {
         said(r##"{"not":{"not":{"$ref":"#"}}}"##, "{}");
         // Each definition is two of the next: two to the power of sixty.
         let defs: Vec<String> = (0..60)
-            .map(|n| format!(r##""d{n}":{{"anyOf":[{{"$ref":"#/$defs/d{0}"}},{{"$ref":"#/$defs/d{0}"}}]}}"##, n + 1))
+            .map(|n| {
+                format!(
+                    r##""d{n}":{{"anyOf":[{{"$ref":"#/$defs/d{0}"}},{{"$ref":"#/$defs/d{0}"}}]}}"##,
+                    n + 1
+                )
+            })
             .collect();
         said(&format!(r##"{{"$defs":{{{},"d60":false}},"$ref":"#/$defs/d0"}}"##, defs.join(",")), "{}");
         let many: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();

@@ -31,13 +31,22 @@ fn compare(before: Option<&Tree>, after: Option<&Tree>, path: &mut Vec<String>, 
     let (one, two) = (steps(before), steps(after));
     // What has nothing inside, or has something else inside than it had, is told as a whole.
     if path.len() >= DEPTH || one.is_none() || two.is_none() {
-        changes.push(Change { path: path.join(" › "), before: before.map(Tree::plain), after: after.map(Tree::plain) });
+        changes.push(Change {
+            path: path.join(" › "),
+            before: before.map(Tree::plain),
+            after: after.map(Tree::plain),
+        });
         return;
     }
     let (one, two) = (one.unwrap_or_default(), two.unwrap_or_default());
     for (name, value) in &one {
         path.push(name.clone());
-        compare(Some(value), two.iter().find(|(theirs, _)| theirs == name).map(|(_, value)| *value), path, changes);
+        compare(
+            Some(value),
+            two.iter().find(|(theirs, _)| theirs == name).map(|(_, value)| *value),
+            path,
+            changes,
+        );
         path.pop();
     }
     for (name, value) in two.iter().filter(|(name, _)| one.iter().all(|(theirs, _)| theirs != name)) {
@@ -121,7 +130,10 @@ mod tests {
 
     #[test]
     fn the_part_that_differs_is_found() {
-        assert_eq!(parts("Reads a file now.", "Reads every big file now."), ("Reads ", "a", "every big", " file now."));
+        assert_eq!(
+            parts("Reads a file now.", "Reads every big file now."),
+            ("Reads ", "a", "every big", " file now.")
+        );
         assert_eq!(parts("same", "same"), ("same", "", "", ""));
         assert_eq!(parts("", "new text"), ("", "", "new text", ""));
     }

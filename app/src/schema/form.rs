@@ -88,7 +88,8 @@ pub enum Fields {
 /// Makes the form of a schema.
 pub fn fields(schema: &Tree) -> Fields {
     let Some(root) = resolve(schema, schema) else { return Fields::Json };
-    let combined = ["anyOf", "oneOf", "allOf", "if", "patternProperties"].iter().any(|word| root.get(word).is_some());
+    let combined =
+        ["anyOf", "oneOf", "allOf", "if", "patternProperties"].iter().any(|word| root.get(word).is_some());
     let properties = root.get("properties").map(Tree::members).unwrap_or_default();
     let open = !matches!(root.get("additionalProperties"), None | Some(Tree::Bool(false)));
     if combined || (properties.is_empty() && open) {
@@ -106,8 +107,13 @@ struct Making<'t> {
 
 impl<'t> Making<'t> {
     fn of(&mut self, schema: &'t Tree, prefix: &str, path: &[Step], depth: u8) -> Vec<Field> {
-        let required: Vec<&str> =
-            schema.get("required").map(Tree::items).unwrap_or_default().iter().filter_map(Tree::text).collect();
+        let required: Vec<&str> = schema
+            .get("required")
+            .map(Tree::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Tree::text)
+            .collect();
         let properties = schema.get("properties").map(Tree::members).unwrap_or_default();
         let mut fields = Vec::new();
         for (at, (name, property)) in properties.iter().enumerate() {
@@ -139,7 +145,8 @@ impl<'t> Making<'t> {
         };
         let said = |tree: &Tree| tree.get("description").and_then(Tree::text).map(str::to_owned);
         let description = said(schema).or_else(|| resolved.and_then(said)).or_else(|| said(body));
-        let default = [Some(schema), resolved, Some(body)].into_iter().flatten().find_map(|it| it.get("default"));
+        let default =
+            [Some(schema), resolved, Some(body)].into_iter().flatten().find_map(|it| it.get("default"));
         Field {
             default: default.map(|value| held(&control, value)).unwrap_or_default(),
             label: schema
@@ -166,7 +173,9 @@ impl<'t> Making<'t> {
         match kind(schema) {
             Some("string") => match schema.get("format").and_then(Tree::text) {
                 Some("date") => Control::Line { scalar: Scalar::Text, kind: "date" },
-                _ if schema.get("maxLength").and_then(Tree::number).is_some_and(|most| most > LONG) => Control::Area,
+                _ if schema.get("maxLength").and_then(Tree::number).is_some_and(|most| most > LONG) => {
+                    Control::Area
+                }
                 _ if is_prose(path) => Control::Area,
                 _ => Control::Line { scalar: Scalar::Text, kind: "text" },
             },
@@ -186,7 +195,9 @@ impl<'t> Making<'t> {
         };
         let choices = choices(items);
         match (kind(items), choices.as_slice()) {
-            (_, [_, ..]) if choices.len() <= BOXES && choices.iter().all(Tree::is_plain) => Control::Several(choices),
+            (_, [_, ..]) if choices.len() <= BOXES && choices.iter().all(Tree::is_plain) => {
+                Control::Several(choices)
+            }
             (_, [_, ..]) => Control::Json,
             (Some("string"), []) => Control::Lines(Scalar::Text),
             (Some("number" | "integer"), []) => Control::Lines(Scalar::Number),
@@ -212,8 +223,20 @@ fn kind(schema: &Tree) -> Option<&str> {
 /// Values that by their name are texts of several lines.
 fn is_prose(path: &[Step]) -> bool {
     let Some(Step::Name(name)) = path.last() else { return false };
-    ["body", "code", "content", "contents", "description", "markdown", "message", "notes", "prompt", "summary", "text"]
-        .contains(&name.to_ascii_lowercase().as_str())
+    [
+        "body",
+        "code",
+        "content",
+        "contents",
+        "description",
+        "markdown",
+        "message",
+        "notes",
+        "prompt",
+        "summary",
+        "text",
+    ]
+    .contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// A value as its control holds it.
@@ -227,7 +250,9 @@ fn held(control: &Control, value: &Tree) -> Vec<String> {
         Control::Lines(_) if value.items().iter().all(Tree::is_plain) => {
             vec![value.items().iter().map(Tree::plain).collect::<Vec<_>>().join("\n")]
         }
-        Control::Line { .. } | Control::Area if value.is_plain() && *value != Tree::Null => vec![value.plain()],
+        Control::Line { .. } | Control::Area if value.is_plain() && *value != Tree::Null => {
+            vec![value.plain()]
+        }
         Control::Json => vec![value.json()],
         _ => Vec::new(),
     }
@@ -243,7 +268,10 @@ pub fn values(fields: &[Field], arguments: Option<&Tree>) -> Vec<(String, String
         };
         let there = arguments.and_then(|arguments| arguments.get(name));
         if let Control::Group(inner) = &field.control {
-            values.extend(self::values(inner, if arguments.is_some() { Some(there.unwrap_or(&Tree::Null)) } else { None }));
+            values.extend(self::values(
+                inner,
+                if arguments.is_some() { Some(there.unwrap_or(&Tree::Null)) } else { None },
+            ));
             continue;
         }
         let held = match (arguments, there) {
@@ -277,14 +305,18 @@ pub fn read<'v>(
                 Ok(None) => Tree::Object(Vec::new()),
                 Ok(Some(tree @ Tree::Object(_))) => tree,
                 Ok(Some(_)) => {
-                    return Err(vec![FieldError::new(JSON, "Give one JSON object: begin with { and end with }.")]);
+                    return Err(vec![FieldError::new(
+                        JSON,
+                        "Give one JSON object: begin with { and end with }.",
+                    )]);
                 }
                 Err(sentence) => return Err(vec![FieldError::new(JSON, sentence)]),
             }
         }
     };
     if errors.is_empty() {
-        errors = check::check(schema, &arguments).into_iter().map(|problem| beside(fields, &problem)).collect();
+        errors =
+            check::check(schema, &arguments).into_iter().map(|problem| beside(fields, &problem)).collect();
         errors.dedup();
     }
     if errors.is_empty() { Ok(arguments) } else { Err(errors) }
@@ -342,7 +374,8 @@ fn value<'v>(
         Control::Choice(_) if first.is_empty() => Ok(None),
         Control::Choice(choices) => choice(choices, first).map(Some),
         Control::Several(choices) => {
-            let items: Vec<Tree> = given.iter().map(|text| choice(choices, text)).collect::<Result<_, _>>()?;
+            let items: Vec<Tree> =
+                given.iter().map(|text| choice(choices, text)).collect::<Result<_, _>>()?;
             Ok((field.required || !items.is_empty()).then_some(Tree::List(items)))
         }
         Control::Lines(scalar) => {
@@ -434,7 +467,8 @@ mod tests {
 
     fn sent(schema: &str, values: &[(&str, &str)]) -> Result<String, Vec<(String, String)>> {
         let schema = Tree::read(schema).unwrap();
-        let typed = |name: &str| values.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value).collect();
+        let typed =
+            |name: &str| values.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value).collect();
         read(&schema, &fields(&schema), &typed).map(|tree| tree.json()).map_err(|errors| {
             errors.into_iter().map(|error| (error.field.into_owned(), error.sentence)).collect()
         })
@@ -443,8 +477,16 @@ mod tests {
     #[test]
     fn what_is_typed_becomes_arguments() {
         let values = [
-            ("a0", "Bonn"), ("a1", "12345678901234567890"), ("a2", "0"), ("a3", "1"), ("a4", "one\r\n\r\ntwo three"),
-            ("a5", "1"), ("a6-0", "50.7"), ("a8", "[1,{\"b\":2}]"), ("a9-0", ""), ("a10", "two\r\nlines"),
+            ("a0", "Bonn"),
+            ("a1", "12345678901234567890"),
+            ("a2", "0"),
+            ("a3", "1"),
+            ("a4", "one\r\n\r\ntwo three"),
+            ("a5", "1"),
+            ("a6-0", "50.7"),
+            ("a8", "[1,{\"b\":2}]"),
+            ("a9-0", ""),
+            ("a10", "two\r\nlines"),
         ];
         assert_eq!(
             sent(SCHEMA, &values).unwrap(),
@@ -455,7 +497,9 @@ mod tests {
     #[test]
     fn each_mistake_stands_beside_its_field() {
         let told = sent(SCHEMA, &[("a1", "three"), ("a2", "9"), ("a6-1", "x"), ("a8", "{")]).unwrap_err();
-        let of = |name: &str| told.iter().find(|(field, _)| field == name).map(|(_, said)| said.as_str()).unwrap_or("");
+        let of = |name: &str| {
+            told.iter().find(|(field, _)| field == name).map(|(_, said)| said.as_str()).unwrap_or("")
+        };
         assert!(of("a0").starts_with("city is needed"));
         assert!(of("a1").contains("Give a number"));
         assert!(of("a2").contains("Choose one"));
@@ -468,11 +512,17 @@ mod tests {
 
     #[test]
     fn what_no_field_fits_is_json() {
-        assert_eq!(fields(&Tree::read(r#"{"type":"object","additionalProperties":true}"#).unwrap()), Fields::Json);
+        assert_eq!(
+            fields(&Tree::read(r#"{"type":"object","additionalProperties":true}"#).unwrap()),
+            Fields::Json
+        );
         assert_eq!(fields(&Tree::read(r##"{"$ref":"#"}"##).unwrap()), Fields::Json);
         assert_eq!(fields(&Tree::read(r#"{"type":"object"}"#).unwrap()), Fields::Some(vec![]));
         let many: Vec<String> = (0..200).map(|n| format!(r#""p{n}":{{"type":"string"}}"#)).collect();
-        assert_eq!(fields(&Tree::read(&format!(r#"{{"properties":{{{}}}}}"#, many.join(","))).unwrap()), Fields::Json);
+        assert_eq!(
+            fields(&Tree::read(&format!(r#"{{"properties":{{{}}}}}"#, many.join(","))).unwrap()),
+            Fields::Json
+        );
         let open = r#"{"type":"object","additionalProperties":{"type":"number"}}"#;
         assert_eq!(sent(open, &[("json", r#"{"a":1}"#)]).unwrap(), r#"{"a":1}"#);
         assert_eq!(sent(open, &[("json", "")]).unwrap(), "{}");
@@ -490,7 +540,8 @@ mod tests {
         let again = values(&fields, Some(&arguments));
         assert_eq!(
             again,
-            [("a0", "Bonn"), ("a4", "a\nb"), ("a6-0", "1.50")].map(|(name, value)| (name.to_owned(), value.to_owned()))
+            [("a0", "Bonn"), ("a4", "a\nb"), ("a6-0", "1.50")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
     }
 

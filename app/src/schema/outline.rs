@@ -66,7 +66,14 @@ struct Walk<'t> {
 
 impl<'t> Walk<'t> {
     /// Adds a line for a value, and lines for what lies inside.
-    fn value(&mut self, schema: &'t Tree, name: Option<&str>, place: &'static str, required: bool, depth: u8) {
+    fn value(
+        &mut self,
+        schema: &'t Tree,
+        name: Option<&str>,
+        place: &'static str,
+        required: bool,
+        depth: u8,
+    ) {
         if self.out.lines.len() >= LINES {
             self.out.cut = true;
             return;
@@ -91,7 +98,8 @@ impl<'t> Walk<'t> {
             kind.push_str(" or nothing (null)");
         }
         let choices = choices(body);
-        let default = [Some(schema), resolved, Some(body)].into_iter().flatten().find_map(|it| it.get("default"));
+        let default =
+            [Some(schema), resolved, Some(body)].into_iter().flatten().find_map(|it| it.get("default"));
         self.out.lines.push(Line {
             depth,
             name: name.map(str::to_owned),
@@ -117,8 +125,13 @@ impl<'t> Walk<'t> {
     }
 
     fn inside(&mut self, schema: &'t Tree, depth: u8) {
-        let required: Vec<&str> =
-            schema.get("required").map(Tree::items).unwrap_or_default().iter().filter_map(Tree::text).collect();
+        let required: Vec<&str> = schema
+            .get("required")
+            .map(Tree::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Tree::text)
+            .collect();
         for (name, property) in schema.get("properties").map(Tree::members).unwrap_or_default() {
             self.value(property, Some(name), "", required.contains(&name.as_str()), depth);
         }
@@ -217,7 +230,9 @@ fn kind(root: &Tree, schema: &Tree, depth: u8) -> String {
 fn list_of(root: &Tree, schema: &Tree, depth: u8) -> String {
     let each = schema.get("items").and_then(|items| resolve(root, items));
     match each {
-        Some(each @ Tree::Object(_)) if depth > 0 => format!("list of {}", plural(&kind(root, each, depth - 1))),
+        Some(each @ Tree::Object(_)) if depth > 0 => {
+            format!("list of {}", plural(&kind(root, each, depth - 1)))
+        }
         _ => "list".to_owned(),
     }
 }
@@ -251,9 +266,11 @@ pub(super) fn rules(schema: &Tree) -> Vec<String> {
     range(of("minimum"), of("maximum"), "");
     range(of("minItems"), of("maxItems"), "entries");
     range(of("minProperties"), of("maxProperties"), "members");
-    for (word, said) in
-        [("exclusiveMinimum", "more than"), ("exclusiveMaximum", "less than"), ("multipleOf", "a multiple of")]
-    {
+    for (word, said) in [
+        ("exclusiveMinimum", "more than"),
+        ("exclusiveMaximum", "less than"),
+        ("multipleOf", "a multiple of"),
+    ] {
         if let Some(number) = of(word) {
             rules.push(format!("{said} {number}"));
         }
@@ -273,7 +290,9 @@ pub(super) fn rules(schema: &Tree) -> Vec<String> {
     if matches!(schema.get("uniqueItems"), Some(Tree::Bool(true))) {
         rules.push("no entry twice".to_owned());
     }
-    if matches!(schema.get("additionalProperties"), Some(Tree::Bool(false))) && schema.get("properties").is_some() {
+    if matches!(schema.get("additionalProperties"), Some(Tree::Bool(false)))
+        && schema.get("properties").is_some()
+    {
         rules.push("nothing else in it".to_owned());
     }
     if matches!(schema.get("deprecated"), Some(Tree::Bool(true))) {
@@ -308,7 +327,10 @@ mod tests {
         assert_eq!((of("days").kind.as_str(), of("days").default.as_deref()), ("whole number", Some("3")));
         assert_eq!(of("unit").choices, ["C", "F"]);
         assert_eq!(of("unit").description.as_deref(), Some("The unit."));
-        assert_eq!((of("tags").kind.as_str(), of("tags").rules.as_slice()), ("list of text", &["no entry twice".to_owned()][..]));
+        assert_eq!(
+            (of("tags").kind.as_str(), of("tags").rules.as_slice()),
+            ("list of text", &["no entry twice".to_owned()][..])
+        );
         assert_eq!(of("note").kind, "text or nothing (null)");
         assert_eq!(of("lat").depth, 2);
         assert!(!said.cut);
@@ -316,7 +338,9 @@ mod tests {
 
     #[test]
     fn a_schema_that_lies_in_itself_ends() {
-        let said = read(r##"{"type":"object","properties":{"child":{"$ref":"#"},"all":{"allOf":[{"$ref":"#/properties/all"}]}}}"##);
+        let said = read(
+            r##"{"type":"object","properties":{"child":{"$ref":"#"},"all":{"allOf":[{"$ref":"#/properties/all"}]}}}"##,
+        );
         assert!(said.lines.len() < 20, "{said:?}");
         assert!(said.lines.iter().any(|line| line.kind.contains("again as above")));
         let many: Vec<String> = (0..40).map(|n| format!(r##""p{n}":{{"$ref":"#"}}"##)).collect();

@@ -62,12 +62,18 @@ async fn a_module_is_added_step_by_step_and_nothing_is_lost_between() {
     assert_eq!(asking.authorization.as_ref().unwrap().expose_secret(), "Bearer one");
     let id = asking.draft;
     let draft = drafts::draft(control, &olga, id).await.unwrap();
-    assert_eq!((draft.state, draft.title.as_str(), draft.has_authorization), (DraftState::Asking, "Drive", true));
+    assert_eq!(
+        (draft.state, draft.title.as_str(), draft.has_authorization),
+        (DraftState::Asking, "Drive", true)
+    );
 
     let told = Told::Opened { server: server(), seen: vec!["read".to_owned(), "a\0b".to_owned()] };
     drafts::tell(control, &olga, id, asking.asked_at, told).await.unwrap();
     let draft = drafts::draft(control, &olga, id).await.unwrap();
-    assert_eq!((draft.server.unwrap().1.as_str(), draft.seen.as_slice()), ("1.0␀", &["read".to_owned(), "a␀b".to_owned()][..]));
+    assert_eq!(
+        (draft.server.unwrap().1.as_str(), draft.seen.as_slice()),
+        ("1.0␀", &["read".to_owned(), "a␀b".to_owned()][..])
+    );
     let failed = Told::Failed { code: "upstream_unreachable", sentence: "nothing listens there".to_owned() };
     drafts::tell(control, &olga, id, asking.asked_at, failed).await.unwrap();
     let draft = drafts::draft(control, &olga, id).await.unwrap();
@@ -86,7 +92,10 @@ async fn a_module_is_added_step_by_step_and_nothing_is_lost_between() {
     drafts::tell(control, &olga, id, again.asked_at, told).await.unwrap();
     let draft = drafts::draft(control, &olga, id).await.unwrap();
     assert_eq!(draft.state, DraftState::Found);
-    assert_eq!(draft.offered.iter().map(|tool| tool.refused.is_some()).collect::<Vec<_>>(), [false, false, false, true]);
+    assert_eq!(
+        draft.offered.iter().map(|tool| tool.refused.is_some()).collect::<Vec<_>>(),
+        [false, false, false, true]
+    );
     assert!(draft.offered[0].read_only && !draft.offered[1].read_only);
 
     let before = epoch(&world).await;
@@ -96,7 +105,10 @@ async fn a_module_is_added_step_by_step_and_nothing_is_lost_between() {
         ("odd".to_owned(), choice(false, false, None)),
     ]
     .into();
-    assert_eq!(refused(drafts::finish(control, &olga, id, "something else", &choices).await), "changed_since");
+    assert_eq!(
+        refused(drafts::finish(control, &olga, id, "something else", &choices).await),
+        "changed_since"
+    );
     let (module, approved) = drafts::finish(control, &olga, id, &draft.fingerprint, &choices).await.unwrap();
     assert_eq!((approved, epoch(&world).await), (2, before + 1), "all of it or nothing, at once");
     not_there(drafts::draft(control, &olga, id).await);
@@ -133,7 +145,8 @@ async fn what_is_wrong_with_a_draft_is_said_by_the_name_of_its_field() {
     }
     let asking = drafts::ask(control, &olga, None, drive(None)).await.unwrap();
     // Somebody else may not see it, nor may who cannot change the catalog.
-    let (ada, fin) = (with_role(&world, "Ada", Role::Admin).await, with_role(&world, "Fin", Role::Finance).await);
+    let (ada, fin) =
+        (with_role(&world, "Ada", Role::Admin).await, with_role(&world, "Fin", Role::Finance).await);
     for actor in [&ada, &fin, &world.operator] {
         not_there(drafts::draft(control, actor, asking.draft).await);
         not_there(drafts::ask(control, actor, Some(asking.draft), drive(None)).await);
@@ -141,7 +154,10 @@ async fn what_is_wrong_with_a_draft_is_said_by_the_name_of_its_field() {
         not_there(drafts::finish(control, actor, asking.draft, "", &HashMap::new()).await);
     }
     not_there(drafts::ask(control, &fin, None, drive(None)).await);
-    assert_eq!(refused(drafts::finish(control, &olga, asking.draft, "", &HashMap::new()).await), "not_found_yet");
+    assert_eq!(
+        refused(drafts::finish(control, &olga, asking.draft, "", &HashMap::new()).await),
+        "not_found_yet"
+    );
     // Nobody asks any more: then it can be asked again.
     world.clock.as_ref().unwrap().advance(Duration::from_secs(60));
     let draft = drafts::draft(control, &olga, asking.draft).await.unwrap();
@@ -157,7 +173,8 @@ async fn a_chosen_key_outlives_drift_and_a_built_in_module_keeps_its_own() {
     let asking = found(&world, &olga, &[tool("read", true)]).await;
     let draft = drafts::draft(control, &olga, asking.draft).await.unwrap();
     let choices = [("read".to_owned(), choice(true, false, None))].into();
-    let (module, _) = drafts::finish(control, &olga, asking.draft, &draft.fingerprint, &choices).await.unwrap();
+    let (module, _) =
+        drafts::finish(control, &olga, asking.draft, &draft.fingerprint, &choices).await.unwrap();
     let page = modules::tool_page(control, &olga, "drive", "read").await.unwrap();
     assert_eq!((page.detail.view.key.as_str(), page.detail.key_chosen_by.as_deref()), ("drive:read", None));
     let id = page.detail.view.id;
@@ -174,11 +191,16 @@ async fn a_chosen_key_outlives_drift_and_a_built_in_module_keeps_its_own() {
     let seen = (id, page.detail.offered);
     assert_eq!(modules::approve_some(control, &olga, module, &[seen, seen]).await.unwrap(), (1, 1));
     let page = modules::tool_page(control, &olga, "drive", "read").await.unwrap();
-    assert_eq!((page.detail.view.key.as_str(), page.detail.key_chosen_by.as_deref()), ("drive:write", Some("Olga Owner")));
+    assert_eq!(
+        (page.detail.view.key.as_str(), page.detail.key_chosen_by.as_deref()),
+        ("drive:write", Some("Olga Owner"))
+    );
     assert!(audit(&world).await.iter().any(|line| line.contains("tool.set_key: drive.read")));
 
     modules::enable_native(control, &olga, "crm", None).await.unwrap();
-    let crm = modules::tools_page(control, &olga, None, &Asked { text: "crm.".into(), ..Asked::default() }).await.unwrap();
+    let crm = modules::tools_page(control, &olga, None, &Asked { text: "crm.".into(), ..Asked::default() })
+        .await
+        .unwrap();
     assert_eq!(refused(modules::set_key(control, &olga, crm.rows[0].view.id, true).await), "built_in");
     not_there(modules::set_key(control, &with_role(&world, "Fin", Role::Finance).await, id, false).await);
 }
@@ -231,7 +253,8 @@ async fn lists_are_searched_and_paged_and_tell_who_uses_what() {
 async fn one_tries_tools_as_agents_of_ones_own() {
     let world = TestWorld::new().await;
     let control = &world.control;
-    let (ada, mia) = (with_role(&world, "Ada", Role::Admin).await, user(&world, "Mia", Some(Role::Member)).await);
+    let (ada, mia) =
+        (with_role(&world, "Ada", Role::Admin).await, user(&world, "Mia", Some(Role::Member)).await);
     let new = agents::NewAgent { name: "Mias".to_owned(), owner: mia, home_unit: world.tenant.unit };
     let mias = agents::create(control, &world.operator, new).await.unwrap();
     let (olgas, _) = world.agent("Olgas").await;
@@ -242,15 +265,21 @@ async fn one_tries_tools_as_agents_of_ones_own() {
         allowed_addresses: Vec::new(),
         on_behalf_of,
     };
-    let own = credentials::issue(control, &world.operator, issue(mias, Some(mia), "own")).await.unwrap().view.id;
+    let own =
+        credentials::issue(control, &world.operator, issue(mias, Some(mia), "own")).await.unwrap().view.id;
     let as_olga = issue(mias, Some(world.tenant.owner), "for olga");
     let as_olga = credentials::issue(control, &world.operator, as_olga).await.unwrap().view.id;
     let others = credentials::list(control, &world.operator, Some(olgas)).await.unwrap()[0].view.id;
     let mia = signed_in(&world, mia).await;
-    let names = |list: &[trial::Identity]| list.iter().map(|it| format!("{} {}", it.agent, it.key.0)).collect::<Vec<_>>();
+    let names = |list: &[trial::Identity]| {
+        list.iter().map(|it| format!("{} {}", it.agent, it.key.0)).collect::<Vec<_>>()
+    };
     // An owner acts as their agent, and not as it acts for somebody else.
     assert_eq!(names(&trial::identities(control, &mia, "").await.unwrap()), ["Mias own"]);
-    assert_eq!(names(&trial::identities(control, &ada, "mias").await.unwrap()), ["Mias for olga", "Mias own"]);
+    assert_eq!(
+        names(&trial::identities(control, &ada, "mias").await.unwrap()),
+        ["Mias for olga", "Mias own"]
+    );
     assert_eq!(trial::identities(control, &ada, "").await.unwrap().len(), 3);
     assert!(trial::identities(control, &mia, "%").await.unwrap().is_empty());
 

@@ -88,14 +88,21 @@ fn may_change(person: &Person) -> Result<(), Refusal> {
 }
 
 /// The person of a mail address that was typed; nobody when none was.
-async fn owner(dashboard: &Dashboard, person: &Person, typed: &Typed) -> Result<Result<Option<UserId>, FieldError>, Refusal> {
+async fn owner(
+    dashboard: &Dashboard,
+    person: &Person,
+    typed: &Typed,
+) -> Result<Result<Option<UserId>, FieldError>, Refusal> {
     let Some(email) = typed.maybe("owner") else { return Ok(Ok(None)) };
     match control::users::find(&dashboard.control, &person.actor, email).await {
         Ok(user) => Ok(Ok(Some(user.id))),
-        Err(Error::NotFound { .. }) => {
-            Ok(Err(FieldError::new("owner", "Nobody here has this mail address. Invite them first, or leave it empty.")))
+        Err(Error::NotFound { .. }) => Ok(Err(FieldError::new(
+            "owner",
+            "Nobody here has this mail address. Invite them first, or leave it empty.",
+        ))),
+        Err(Error::Invalid { sentence, .. }) => {
+            Ok(Err(FieldError::new("owner", app::wording::sentence(&sentence))))
         }
-        Err(Error::Invalid { sentence, .. }) => Ok(Err(FieldError::new("owner", app::wording::sentence(&sentence)))),
         Err(other) => Err(other.into()),
     }
 }

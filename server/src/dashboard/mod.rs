@@ -47,8 +47,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub(crate) use assets::NoSite;
 use crate::discovery::Discoverer;
+pub(crate) use assets::NoSite;
 use headers::Nonce;
 use routes::Routes;
 

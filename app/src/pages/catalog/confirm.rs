@@ -78,7 +78,8 @@ pub fn tool_key(visit: &Visit, tool: &ToolPage, form: &Form) -> String {
     let crumbs = crumbs(&links, tool, Some("Key"));
     document::page(visit, Place::Catalog, &form.title("Change the key"), crumbs, false, || {
         let (module, name) = (&tool.module.name, &tool.detail.view.name);
-        let option = |part: &str, hint: &str| (part.to_owned(), format!("`{module}:{part}`"), Some(hint.to_owned()));
+        let option =
+            |part: &str, hint: &str| (part.to_owned(), format!("`{module}:{part}`"), Some(hint.to_owned()));
         let options = vec![
             option("read", "For tools that change nothing."),
             option("write", "For tools that change, send or delete."),

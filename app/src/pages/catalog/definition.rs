@@ -29,7 +29,9 @@ pub(super) fn hints(hints: Hints) -> AnyView {
 /// What a server says that a tool does.
 pub(super) fn description(definition: &Definition) -> AnyView {
     match &definition.description {
-        Some(words) => view! { <p class="tool-words"><bdi>{text::lines(words.trim(), WORDS)}</bdi></p> }.into_any(),
+        Some(words) => {
+            view! { <p class="tool-words"><bdi>{text::lines(words.trim(), WORDS)}</bdi></p> }.into_any()
+        }
         None => view! { <p class="absent">"The server does not say what it does."</p> }.into_any(),
     }
 }
@@ -67,7 +69,8 @@ pub(super) fn schema(schema: &Tree, caption: &'static str, when_empty: &'static 
 }
 
 fn line(line: Line) -> AnyView {
-    let Line { depth, name, place, kind, required, rules, choices, more_choices, default, description } = line;
+    let Line { depth, name, place, kind, required, rules, choices, more_choices, default, description } =
+        line;
     let place = (!place.is_empty()).then(|| view! { <span class="note">{place}</span> " " });
     let name = name.map(|name| text::code(&name).into_any());
     let must = required.then(|| view! { " " <span class="cat-must">"required"</span> });
@@ -76,7 +79,8 @@ fn line(line: Line) -> AnyView {
         .map(|rule| view! { <span class="cat-rule">{text::prose(&rule, SHORT)}</span> })
         .collect::<Vec<_>>();
     let choices = (!choices.is_empty()).then(|| {
-        let more = (more_choices > 0).then(|| view! { <li class="note">"and " {wording::grouped(more_choices as u64)} " more"</li> });
+        let more = (more_choices > 0)
+            .then(|| view! { <li class="note">"and " {wording::grouped(more_choices as u64)} " more"</li> });
         let items = choices
             .iter()
             .map(|choice| view! { <li><code>{text::one_line(choice, 80)}</code></li> })
@@ -146,8 +150,12 @@ fn change(change: Change) -> AnyView {
             )
         }
         (before, after) => (
-            before.map_or_else(nothing, |it| view! { <bdi><del>{text::lines(&it, WORDS)}</del></bdi> }.into_any()),
-            after.map_or_else(nothing, |it| view! { <bdi><ins>{text::lines(&it, WORDS)}</ins></bdi> }.into_any()),
+            before.map_or_else(nothing, |it| {
+                view! { <bdi><del>{text::lines(&it, WORDS)}</del></bdi> }.into_any()
+            }),
+            after.map_or_else(nothing, |it| {
+                view! { <bdi><ins>{text::lines(&it, WORDS)}</ins></bdi> }.into_any()
+            }),
         ),
     };
     let path = if path.is_empty() { "the whole definition".to_owned() } else { path };

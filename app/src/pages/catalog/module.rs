@@ -93,7 +93,8 @@ fn band(links: &Links, module: &ModulePage) -> AnyView {
     let mut said = Vec::new();
     match &module.health {
         Health::Off => said.push(
-            view! { <p class="consequence">"It is switched off: every call of its tools is refused."</p> }.into_any(),
+            view! { <p class="consequence">"It is switched off: every call of its tools is refused."</p> }
+                .into_any(),
         ),
         Health::NotReached(why) => {
             let why = wording::sentence(&text::lines(why, 1_000));
@@ -161,7 +162,8 @@ fn tools(visit: &Visit, links: &Links, query: &Query, module: &ModulePage) -> An
         } else {
             "Its server offers no tool. Ask it again once it does."
         };
-        return view! { {filters(here, query, "Search its tools", clear)} <p class="absent">{words}</p> }.into_any();
+        return view! { {filters(here, query, "Search its tools", clear)} <p class="absent">{words}</p> }
+            .into_any();
     }
     let waiting: Vec<_> = rows.iter().filter(|row| row.offered.is_some()).collect();
     let may = visit.may(Deed::ChangeCatalog);
@@ -343,7 +345,9 @@ pub(super) fn holders(links: &Links, holders: &[Holder]) -> AnyView {
                     view! { "Unit " <a href=links.unit(id)>{text::name(&holder.name)}</a> }.into_any()
                 }
                 Grantee::Role(role) => view! { "Everyone who is " {wording::role(role)} }.into_any(),
-                Grantee::User(id) => view! { <a href=links.user(id)>{text::name(&holder.name)}</a> }.into_any(),
+                Grantee::User(id) => {
+                    view! { <a href=links.user(id)>{text::name(&holder.name)}</a> }.into_any()
+                }
                 Grantee::Agent(id) => {
                     view! { "Agent " <a href=links.agent(id)>{text::name(&holder.name)}</a> }.into_any()
                 }

@@ -1,7 +1,9 @@
 //! The catalog as a table: modules, or all tools.
 
 use control::authority::Deed;
-use control::modules::{Health, MODULES_A_PAGE, ModuleRow, ModuleRows, Standings, TOOLS_A_PAGE, ToolRow, ToolRows};
+use control::modules::{
+    Health, MODULES_A_PAGE, ModuleRow, ModuleRows, Standings, TOOLS_A_PAGE, ToolRow, ToolRows,
+};
 use leptos::prelude::*;
 use model::catalog::ToolStanding;
 

@@ -146,7 +146,10 @@ fn band(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
         }
         ToolStanding::Drifted => {
             let approve = may.then(|| approval(links, tool, "Approve the change"));
-            let since = tool.detail.drifted_at.map(|at| view! { " Seen since " <Moment at=at clock=visit.clock() /> "." });
+            let since = tool
+                .detail
+                .drifted_at
+                .map(|at| view! { " Seen since " <Moment at=at clock=visit.clock() /> "." });
             let seen = tool.detail.seen_definition.clone().unwrap_or_default();
             let changed = Definition::read(&seen).hints.read_only != Some(true)
                 && Definition::read(&tool.detail.definition).hints.read_only == Some(true);
@@ -170,7 +173,10 @@ fn band(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
         }
         ToolStanding::Withdrawn => {
             let words = match &tool.detail.withdrawn_by {
-                Some(by) => view! { <bdi>{text::one_line(by, 120)}</bdi> " took it out: nobody may call it." }.into_any(),
+                Some(by) => {
+                    view! { <bdi>{text::one_line(by, 120)}</bdi> " took it out: nobody may call it." }
+                        .into_any()
+                }
                 None => view! { "Its server no longer offers it." }.into_any(),
             };
             view! { <p class="consequence">{words}</p> }.into_any()
@@ -190,7 +196,10 @@ fn facts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView 
         _ => view! { <span class="absent">"never"</span> }.into_any(),
     };
     let may = visit.may(Deed::ChangeCatalog);
-    let chosen = detail.key_chosen_by.as_deref().map(|by| view! { <span class="note">" chosen by " {text::name(by)}</span> });
+    let chosen = detail
+        .key_chosen_by
+        .as_deref()
+        .map(|by| view! { <span class="note">" chosen by " {text::name(by)}</span> });
     let change_key = (may && tool.module.kind == ModuleKind::Mcp).then(|| {
         let to = links.tool_to(&tool.module.name, &detail.view.name, "key");
         view! { <p><a href=to>"Change the key"</a></p> }
@@ -214,7 +223,10 @@ fn facts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView 
     };
     let recent = tool.recent;
     let full = full_name(tool);
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("span", "7d").append_pair("tool", &full).finish();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("span", "7d")
+        .append_pair("tool", &full)
+        .finish();
     let hash = hex(&tool.hash);
     let short: String = hash.chars().take(12).collect();
     view! {

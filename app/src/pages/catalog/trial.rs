@@ -119,9 +119,13 @@ fn arguments(visit: &Visit, links: &Links, trial: &Trial) -> AnyView {
     };
     let other = other.map(|(href, label)| view! { <a class="button plain" href=href>{label}</a> });
     let price = trial.tool.detail.view.price;
-    let charge = (!price.amount.is_zero()).then(|| view! { <p class="note">"It costs " <Amount money=price /> "."</p> });
+    let charge = (!price.amount.is_zero())
+        .then(|| view! { <p class="note">"It costs " <Amount money=price /> "."</p> });
     let currency = visit.currency;
-    let free = price.amount.is_zero().then(|| view! { <p class="note">{format!("It costs nothing ({currency} 0).")}</p> });
+    let free = price
+        .amount
+        .is_zero()
+        .then(|| view! { <p class="note">{format!("It costs nothing ({currency} 0).")}</p> });
     view! {
         {look_for(&here, trial)}
         <form class="sheet" method="post" action=here novalidate>
@@ -181,7 +185,8 @@ fn identity(trial: &Trial) -> AnyView {
             let value = it.credential.to_string();
             let selected = trial.form.has(name, &value);
             let mine = if it.own { "" } else { " (of somebody else)" };
-            let behalf = it.on_behalf_of.as_deref().map(|whom| format!(", on behalf of {}", text::one_line(whom, 60)));
+            let behalf =
+                it.on_behalf_of.as_deref().map(|whom| format!(", on behalf of {}", text::one_line(whom, 60)));
             let (key, prefix) = (&it.key.0, &it.key.1);
             let label = format!(
                 "{}{mine}{} · key {} ({}…)",
@@ -195,7 +200,8 @@ fn identity(trial: &Trial) -> AnyView {
         .collect::<Vec<_>>();
     let error = error_of(trial.form.errors(), name);
     let wrong = error.is_some().then_some("true");
-    let described = if error.is_some() { format!("{name}-error {name}-hint") } else { format!("{name}-hint") };
+    let described =
+        if error.is_some() { format!("{name}-error {name}-hint") } else { format!("{name}-hint") };
     view! {
         <Labelled name=name label="As the agent" error=error>
             <p class="hint" id=format!("{name}-hint")>
@@ -342,7 +348,8 @@ fn about(field: &Field) -> Option<AnyView> {
     if words.is_none() && rules.is_empty() && entered.is_none() {
         return None;
     }
-    let rules = (!rules.is_empty()).then(|| view! { <span class="cat-rule">{text::prose(&rules, 300)}</span> " " });
+    let rules =
+        (!rules.is_empty()).then(|| view! { <span class="cat-rule">{text::prose(&rules, 300)}</span> " " });
     Some(view! { <p class="hint" id=format!("{}-hint", field.name)>{words} {rules} {entered}</p> }.into_any())
 }
 
@@ -364,7 +371,8 @@ fn result(links: &Links, trial: &Trial) -> AnyView {
         <p><a class="button" href=links.call(row.id)>"The call, with its whole story" <Icon name="arrow" /></a></p>
     };
     if row.verdict != Verdict::Permit {
-        let words = row.reason.as_ref().map(|reason| wording::without_verdict(&reason.sentence)).unwrap_or_default();
+        let words =
+            row.reason.as_ref().map(|reason| wording::without_verdict(&reason.sentence)).unwrap_or_default();
         let missing = row.reason.as_ref().and_then(|reason| reason.missing_key.clone());
         let missing = missing.map(|it| {
             view! { <p>"Missing: " {key(&it)} " · " <a href=links.grants()>"Grants"</a></p> }

@@ -219,7 +219,8 @@ fn progress(draft: &Draft) -> AnyView {
         let (tone, icon) = if done { ("permit", "check") } else { ("busy", "busy") };
         view! { <li class="state" data-tone=tone><Icon name=icon /> <span>{words}</span></li> }.into_any()
     };
-    let connect = line(draft.server.is_some(), view! { "Connecting to " {text::code(&draft.url)} }.into_any());
+    let connect =
+        line(draft.server.is_some(), view! { "Connecting to " {text::code(&draft.url)} }.into_any());
     let opened = draft.server.as_ref().map(|(name, version, protocol)| {
         let words = view! {
             <bdi>{text::one_line(name, 120)} " " {text::one_line(version, 60)}</bdi> " answered; it speaks MCP "
@@ -227,9 +228,10 @@ fn progress(draft: &Draft) -> AnyView {
         };
         line(true, words.into_any())
     });
-    let found = draft.server.as_ref().map(|_| {
-        line(false, view! { {count(draft.seen.len() as u64, "tool")} " found so far" }.into_any())
-    });
+    let found = draft
+        .server
+        .as_ref()
+        .map(|_| line(false, view! { {count(draft.seen.len() as u64, "tool")} " found so far" }.into_any()));
     let more = draft.seen.len().saturating_sub(NAMES);
     let names = draft
         .seen

@@ -102,8 +102,11 @@ fn in_words(title: &str, discovery: &Discovery) -> String {
         (&discovery.withdrawn, "no longer offered"),
     ];
     for (names, what) in kinds.into_iter().filter(|(names, _)| !names.is_empty()) {
-        let some: Vec<String> =
-            names.iter().take(5).map(|name| format!("`{}`", app::text::one_line(name, 60).replace('`', "'"))).collect();
+        let some: Vec<String> = names
+            .iter()
+            .take(5)
+            .map(|name| format!("`{}`", app::text::one_line(name, 60).replace('`', "'")))
+            .collect();
         let more = names.len().saturating_sub(some.len());
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         words.push(format!("{}{more}: {what}.", some.join(", ")));
@@ -172,7 +175,8 @@ async fn form(
 ) -> Result<Html<String>, Refusal> {
     may_change(person)?;
     let page =
-        data::catalog::module_form(&dashboard.control, &person.actor, &person.visit, module, which, sent).await?;
+        data::catalog::module_form(&dashboard.control, &person.actor, &person.visit, module, which, sent)
+            .await?;
     Ok(Html(page))
 }
 
@@ -185,7 +189,8 @@ pub(super) async fn off(
     let there = to_change(&dashboard, &person, &module).await?;
     match modules::switch_off(&dashboard.control, &person.actor, there.view.id).await {
         Ok(()) => {
-            let sentence = format!("{} is off: the next call of each of its tools is refused.", there.view.title);
+            let sentence =
+                format!("{} is off: the next call of each of its tools is refused.", there.view.title);
             done(&person, Notice::new(sentence), &person.links.module(&module)).await
         }
         Err(error) => wrong(&dashboard, &person, &module, errors(error)?).await,

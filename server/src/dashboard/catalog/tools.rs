@@ -14,8 +14,8 @@ use super::super::Dashboard;
 use super::super::form::{Typed, again, done, errors};
 use super::super::refusal::Refusal;
 use super::super::session::Person;
-use super::{amount, may_change};
 use super::modules::digest;
+use super::{amount, may_change};
 
 #[derive(Deserialize)]
 pub(super) struct OneTool {
@@ -46,13 +46,20 @@ pub(super) async fn tool(
     Path(one): Path<OneTool>,
 ) -> Result<Html<String>, Refusal> {
     let form = Form::default();
-    let page = data::catalog::tool(&dashboard.control, &person.actor, &person.visit, one.names(), &form).await?;
+    let page =
+        data::catalog::tool(&dashboard.control, &person.actor, &person.visit, one.names(), &form).await?;
     Ok(Html(page))
 }
 
 /// The page once more, with what stood in the way.
-async fn wrong(dashboard: &Dashboard, person: &Person, one: &OneTool, form: Form) -> Result<Response, Refusal> {
-    let page = data::catalog::tool(&dashboard.control, &person.actor, &person.visit, one.names(), &form).await?;
+async fn wrong(
+    dashboard: &Dashboard,
+    person: &Person,
+    one: &OneTool,
+    form: Form,
+) -> Result<Response, Refusal> {
+    let page =
+        data::catalog::tool(&dashboard.control, &person.actor, &person.visit, one.names(), &form).await?;
     Ok(again(page))
 }
 
@@ -67,7 +74,8 @@ pub(super) async fn approve(
     let there = one.found(&dashboard, &person).await?;
     // Without it, something that nobody has seen could be approved.
     let reviewed = digest(typed.text("reviewed")).ok_or(Refusal::Unreadable)?;
-    match modules::approve_tool(&dashboard.control, &person.actor, there.detail.view.id, Some(reviewed)).await {
+    match modules::approve_tool(&dashboard.control, &person.actor, there.detail.view.id, Some(reviewed)).await
+    {
         Ok(()) => {
             let sentence = format!(
                 "`{}.{}` is approved: whoever has its key may call it.",
@@ -100,8 +108,10 @@ pub(super) async fn withdraw(
     let there = one.found(&dashboard, &person).await?;
     match modules::withdraw_tool(&dashboard.control, &person.actor, there.detail.view.id).await {
         Ok(()) => {
-            let sentence =
-                format!("`{}.{}` is withdrawn: its next call is refused.", there.module.name, there.detail.view.name);
+            let sentence = format!(
+                "`{}.{}` is withdrawn: its next call is refused.",
+                there.module.name, there.detail.view.name
+            );
             done(&person, Notice::new(sentence), &one.href(&person)).await
         }
         Err(error) => wrong(&dashboard, &person, &one, Form::default().wrong(errors(error)?)).await,
@@ -115,7 +125,8 @@ pub(super) async fn ask_key(
     Path(one): Path<OneTool>,
 ) -> Result<Html<String>, Refusal> {
     may_change(&person)?;
-    let page = data::catalog::tool_key(&dashboard.control, &person.actor, &person.visit, one.names(), None).await?;
+    let page =
+        data::catalog::tool_key(&dashboard.control, &person.actor, &person.visit, one.names(), None).await?;
     Ok(Html(page))
 }
 
@@ -131,7 +142,9 @@ pub(super) async fn key(
     let (control, actor) = (&dashboard.control, &person.actor);
     let part = typed.text("key");
     let errors = match part {
-        "read" | "write" => match modules::set_key(control, actor, there.detail.view.id, part == "write").await {
+        "read" | "write" => match modules::set_key(control, actor, there.detail.view.id, part == "write")
+            .await
+        {
             Ok(()) => {
                 let (module, name) = (&there.module.name, &there.detail.view.name);
                 let sentence = format!("`{module}.{name}` asks for `{module}:{part}` from the next call on.");
@@ -166,8 +179,10 @@ pub(super) async fn price(
     };
     match set {
         Ok(price) => {
-            let sentence =
-                format!("A call of `{}.{}` costs {price} from now on.", there.module.name, there.detail.view.name);
+            let sentence = format!(
+                "A call of `{}.{}` costs {price} from now on.",
+                there.module.name, there.detail.view.name
+            );
             done(&person, Notice::new(sentence), &one.href(&person)).await
         }
         Err(errors) => wrong(&dashboard, &person, &one, typed.wrong(errors)).await,

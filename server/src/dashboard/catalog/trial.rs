@@ -7,9 +7,9 @@ use app::data::catalog::TrialQuery;
 use app::pieces::field::{FORM, FieldError};
 use app::schema::{Definition, form as schema_form};
 use app::wording;
+use axum::RequestExt as _;
 use axum::extract::{Path, Request, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::RequestExt as _;
 use control::modules::trial;
 use gateway::{Entrusted, NotMade};
 use model::CallId;
@@ -79,7 +79,9 @@ async fn make(
         fields => fields,
     };
     let mut wrong = Vec::new();
-    let credential = typed.chosen("credential", "Choose the agent that makes the call.").map_err(|error| wrong.push(error));
+    let credential = typed
+        .chosen("credential", "Choose the agent that makes the call.")
+        .map_err(|error| wrong.push(error));
     let arguments = match schema_form::read(&definition.input, &fields, &|name| typed.values(name)) {
         Ok(arguments) => Some(arguments),
         Err(errors) => {

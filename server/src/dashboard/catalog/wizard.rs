@@ -42,7 +42,10 @@ impl OneDraft {
 }
 
 /// Step 1.
-pub(super) async fn start(State(dashboard): State<Dashboard>, person: Person) -> Result<Html<String>, Refusal> {
+pub(super) async fn start(
+    State(dashboard): State<Dashboard>,
+    person: Person,
+) -> Result<Html<String>, Refusal> {
     let form = Form::default();
     Ok(Html(data::catalog::new_module(&dashboard.control, &person.actor, &person.visit, &form).await?))
 }
@@ -57,7 +60,8 @@ pub(super) async fn begin(
         Ok(draft) => Ok(Redirect::to(&person.links.draft(draft)).into_response()),
         Err(wrong) => {
             let form = typed.wrong(wrong);
-            let page = data::catalog::new_module(&dashboard.control, &person.actor, &person.visit, &form).await?;
+            let page =
+                data::catalog::new_module(&dashboard.control, &person.actor, &person.visit, &form).await?;
             Ok(form_again(page))
         }
     }
@@ -70,7 +74,8 @@ pub(super) async fn draft(
     Path(one): Path<OneDraft>,
 ) -> Result<Response, Refusal> {
     let (page, asking) =
-        data::catalog::draft(&dashboard.control, &person.actor, &person.visit, one.id()?, &Form::default()).await?;
+        data::catalog::draft(&dashboard.control, &person.actor, &person.visit, one.id()?, &Form::default())
+            .await?;
     Ok(if asking { soon_again(page) } else { Html(page).into_response() })
 }
 
@@ -86,7 +91,8 @@ pub(super) async fn again(
         Ok(draft) => Ok(Redirect::to(&person.links.draft(draft)).into_response()),
         Err(wrong) => {
             let form = typed.wrong(wrong);
-            let (page, _) = data::catalog::draft(&dashboard.control, &person.actor, &person.visit, id, &form).await?;
+            let (page, _) =
+                data::catalog::draft(&dashboard.control, &person.actor, &person.visit, id, &form).await?;
             Ok(form_again(page))
         }
     }
@@ -171,7 +177,10 @@ async fn ask_server(dashboard: &Dashboard, actor: &Actor, asking: Asking) {
 
 async fn write(dashboard: &Dashboard, actor: &Actor, draft: DraftId, asked_at: model::Timestamp, told: Told) {
     if let Err(error) = drafts::tell(&dashboard.control, actor, draft, asked_at, told).await {
-        tracing::warn!(error = crate::say::one_line(&error), "what a server offers could not be written down");
+        tracing::warn!(
+            error = crate::say::one_line(&error),
+            "what a server offers could not be written down"
+        );
     }
 }
 

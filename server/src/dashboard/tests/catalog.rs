@@ -33,7 +33,10 @@ async fn upstream() -> String {
                 {"name": "a/b?c#d..", "inputSchema": {"type": "object"}},
             ]}),
             Some("tools/call") => {
-                let said = format!("Echo: {}", message["params"]["arguments"]["message"].as_str().unwrap_or_default());
+                let said = format!(
+                    "Echo: {}",
+                    message["params"]["arguments"]["message"].as_str().unwrap_or_default()
+                );
                 json!({"content": [{"type": "text", "text": said}]})
             }
             _ => return (StatusCode::ACCEPTED, Json(Value::Null)),
@@ -72,7 +75,13 @@ async fn with_calls(browser: &Browser) -> Ledger {
 }
 
 fn place<'a>(url: &'a str, name: &'a str) -> [(&'a str, &'a str); 5] {
-    [("url", url), ("title", "Echoes"), ("name", name), ("owner", "owner@acme.example"), ("authorization", "Bearer it")]
+    [
+        ("url", url),
+        ("title", "Echoes"),
+        ("name", name),
+        ("owner", "owner@acme.example"),
+        ("authorization", "Bearer it"),
+    ]
 }
 
 /// Fills in the first step and waits until the server has been asked.
@@ -109,8 +118,11 @@ async fn a_module_is_added_by_the_wizard() {
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.text.contains("value=\"ftp://x\"") && wrong.text.contains("id=\"url-error\""));
     assert!(!wrong.text.contains("Bearer it"), "a secret is not sent back");
-    let nobody = [("url", "https://x.example"), ("title", "E"), ("name", "e"), ("owner", "nobody@acme.example")];
-    assert!(browser.post("/t/acme/catalog/new", &nobody).await.text.contains("Nobody here has this mail address"));
+    let nobody =
+        [("url", "https://x.example"), ("title", "E"), ("name", "e"), ("owner", "nobody@acme.example")];
+    assert!(
+        browser.post("/t/acme/catalog/new", &nobody).await.text.contains("Nobody here has this mail address")
+    );
     let taken = browser.post("/t/acme/catalog/new", &place("https://x.example", "notes")).await;
     assert!(taken.text.contains("id=\"name-error\""), "{}", taken.text);
 
@@ -137,7 +149,8 @@ async fn a_module_is_added_by_the_wizard() {
     assert!(page.text.contains(&format!("href=\"{odd}\"")));
     let page = browser.get(odd).await;
     assert_eq!(page.status, StatusCode::OK);
-    let hash = page.text.split("name=\"reviewed\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let hash =
+        page.text.split("name=\"reviewed\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let other = "0".repeat(64);
     let refused = browser.post(&format!("{odd}/approve"), &[("reviewed", &other)]).await;
     assert!(refused.text.contains("changed since you looked"), "{}", refused.text);
@@ -193,7 +206,10 @@ async fn a_tool_is_tried_as_an_agent_and_the_call_is_one_like_any_other() {
     let at = "/t/acme/catalog/echoes/echo/try";
     assert!(browser.get(at).await.text.contains("A call needs an agent"));
     let (agent, _) = world.agent("Helper").await;
-    let key = control::credentials::list(&world.control, &world.operator, Some(agent)).await.unwrap()[0].view.id.to_string();
+    let key = control::credentials::list(&world.control, &world.operator, Some(agent)).await.unwrap()[0]
+        .view
+        .id
+        .to_string();
 
     let wrong = browser.post(at, &[("credential", &key), ("a0", "far too long"), ("a1", "many")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -261,13 +277,24 @@ async fn what_is_done_with_a_module_is_asked_first_and_said_afterwards() {
     assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.text.contains("value=\"-1\""));
     browser.post(&format!("{tool}/price"), &[("price", "0.25")]).await;
     browser.post(&format!("{tool}/key"), &[("key", "write")]).await;
-    assert!(browser.post(&format!("{tool}/key"), &[("key", "god")]).await.text.contains("Choose one of the two keys."));
+    assert!(
+        browser
+            .post(&format!("{tool}/key"), &[("key", "god")])
+            .await
+            .text
+            .contains("Choose one of the two keys.")
+    );
     let page = browser.get(tool).await;
-    assert!(page.text.contains("0.25") && page.text.contains("notes:write") && page.text.contains("chosen by"));
+    assert!(
+        page.text.contains("0.25") && page.text.contains("notes:write") && page.text.contains("chosen by")
+    );
     browser.post(&format!("{tool}/withdraw"), &[]).await;
     assert!(browser.get(tool).await.text.contains("took it out"));
     let secret = [("authorization", "Bearer s3cret")];
-    assert_eq!(browser.post("/t/acme/catalog/notes/-/connection", &secret).await.leads_to(), "/t/acme/catalog/notes");
+    assert_eq!(
+        browser.post("/t/acme/catalog/notes/-/connection", &secret).await.leads_to(),
+        "/t/acme/catalog/notes"
+    );
     let page = browser.get("/t/acme/catalog/notes").await;
     assert!(page.text.contains("A secret, since") && !page.text.contains("s3cret"));
     let wrong = browser.post("/t/acme/catalog/notes/-/connection", &[("authorization", "")]).await;
@@ -278,7 +305,19 @@ async fn what_is_done_with_a_module_is_asked_first_and_said_afterwards() {
     let page = browser.get("/t/acme/catalog/notes").await;
     assert!(page.text.contains("Our notes") && page.text.contains("denials name nobody to ask"));
     assert!(modules::find(&world.control, &world.operator, "notes").await.unwrap().connection.is_none());
-    assert!(browser.post("/t/acme/catalog/new/built-in", &[("module", "crm")]).await.leads_to().ends_with("/catalog/crm"));
-    assert_eq!(browser.post("/t/acme/catalog/new/built-in", &[("module", "crm")]).await.status, StatusCode::CONFLICT);
-    assert_eq!(browser.post("/t/acme/catalog/new/built-in", &[("module", "nope")]).await.status, StatusCode::NOT_FOUND);
+    assert!(
+        browser
+            .post("/t/acme/catalog/new/built-in", &[("module", "crm")])
+            .await
+            .leads_to()
+            .ends_with("/catalog/crm")
+    );
+    assert_eq!(
+        browser.post("/t/acme/catalog/new/built-in", &[("module", "crm")]).await.status,
+        StatusCode::CONFLICT
+    );
+    assert_eq!(
+        browser.post("/t/acme/catalog/new/built-in", &[("module", "nope")]).await.status,
+        StatusCode::NOT_FOUND
+    );
 }

@@ -2,10 +2,10 @@
 
 mod agents;
 mod attack;
+mod catalog;
 mod crm;
 mod grants;
 mod home;
-mod catalog;
 mod joining;
 mod money;
 mod people;
