@@ -38,11 +38,6 @@ impl Links {
         format!("{}?agent={agent}", self.activity())
     }
 
-    /// Calls of a person's agents, or on their behalf.
-    pub fn calls_of_user(&self, user: UserId) -> String {
-        format!("{}?person={user}", self.activity())
-    }
-
     /// All calls of one protocol session, as a story.
     pub fn session(&self, session: &str) -> String {
         format!("{}/sessions/{}", self.activity(), segment(session))

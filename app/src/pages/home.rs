@@ -143,14 +143,14 @@ fn said(step: FirstStep, links: &Links) -> (&'static str, &'static str, &'static
         FirstStep::MakeTeam => (
             "Make a team",
             "Departments and teams are what rights are given to and what costs are counted by.",
-            "Open People & Agents",
-            links.people(),
+            "Make a team",
+            links.new_unit(None),
         ),
         FirstStep::Invite => (
             "Invite somebody",
             "Each person has a role of their own; nobody has to share yours.",
             "Invite somebody",
-            links.invitations(),
+            links.invite(),
         ),
         FirstStep::GiveKey => (
             "Give a permission key",

@@ -38,6 +38,7 @@ fn needs() -> Needs {
         (Need::KeyEnds { agent: id(1), agent_name: bad(), key: bad() }, ends),
         (Need::GrantEnds { grant: id::<GrantId>(1), key: "crm:write".into(), grantee: bad() }, ends),
         (Need::AgentWithoutOwner { agent: id(1), agent_name: bad(), owner: id(2), owner_name: bad() }, since),
+        (Need::InvitationsWait { email: bad(), count: 3, over: 1 }, since),
         (Need::OneOwner { owner: id(2), owner_name: bad() }, since),
     ];
     Needs { all, more: 4 }

@@ -29,6 +29,7 @@ fn kinds(needs: &[(Need, Due)]) -> Vec<&'static str> {
         Need::KeyEnds { .. } => "key",
         Need::GrantEnds { .. } => "grant",
         Need::AgentWithoutOwner { .. } => "ownerless",
+        Need::InvitationsWait { .. } => "invitations",
         Need::OneOwner { .. } => "one owner",
     };
     needs.iter().map(|(need, _)| kind(need)).collect()

@@ -72,6 +72,8 @@ fn deeds(visit: &Visit, links: &Links) -> Vec<Known> {
             "new connect mcp server integration tools",
             links.new_module(),
         ),
+        (Deed::ChangePeople, "mail", "Invite somebody", "new person user member colleague", links.invite()),
+        (Deed::ChangePeople, "team", "Make a department or team", "new unit create", links.new_unit(None)),
         (Deed::ChangeAgents, "add", "Make an agent", "new create connect key", links.new_agent()),
     ];
     all.into_iter()

@@ -143,6 +143,25 @@ fn said(links: &Links, need: &Need) -> Said {
             label: "Hand it over",
             href: links.agent(*agent),
         },
+        Need::InvitationsWait { email, count, over } => Said {
+            tone: Tone::Quiet.word(),
+            icon: "mail",
+            sentence: view! {
+                {text::name(email)}
+                {match count {
+                    0 | 1 => " was invited and has not come.".to_owned(),
+                    count => format!(" and {} more were invited and have not come.", count - 1),
+                }}
+                {match over {
+                    0 => String::new(),
+                    1 => " One link has ended.".to_owned(),
+                    over => format!(" {over} links have ended."),
+                }}
+            }
+            .into_any(),
+            label: "Open the invitations",
+            href: links.invitations(),
+        },
         Need::OneOwner { owner, owner_name } => Said {
             tone: Tone::Quiet.word(),
             icon: "person",

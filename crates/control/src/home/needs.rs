@@ -11,6 +11,8 @@ use crate::{Actor, Control, Error};
 
 /// What ends within this time is told.
 const SOON: TimeDelta = TimeDelta::days(14);
+/// An invitation that nobody has answered for this long is told.
+const UNANSWERED: TimeDelta = TimeDelta::days(3);
 /// Most of each kind; beyond, only their number is told.
 const MOST: i64 = 5;
 /// A module fails when at least so many of its calls of the last hour did, and at least half of all that ended.
@@ -92,6 +94,15 @@ pub enum Need {
         /// Their name.
         owner_name: String,
     },
+    /// People who were invited have not come yet.
+    InvitationsWait {
+        /// The address that has waited longest.
+        email: String,
+        /// How many.
+        count: u32,
+        /// Of them, those whose link has ended.
+        over: u32,
+    },
     /// The organization has one owner only.
     OneOwner {
         /// Who.
@@ -133,6 +144,9 @@ pub async fn needs(control: &Control, actor: &Actor) -> Result<Needs, Error> {
     }
     if may(actor, Deed::ChangeGrants) {
         needs.add(grants(&mut tx).await?);
+    }
+    if may(actor, Deed::ChangePeople) {
+        needs.add((invitations(&mut tx).await?, 0));
     }
     if may(actor, Deed::ChangeOwners) {
         needs.add((one_owner(&mut tx).await?, 0));
@@ -298,6 +312,27 @@ async fn grants(tx: &mut TenantTx) -> Result<(Vec<(Need, Due)>, u32), Error> {
         })
         .collect();
     Ok((told, beyond))
+}
+
+/// Who was invited longer than three days ago, or whose link has ended, may need a word.
+async fn invitations(tx: &mut TenantTx) -> Result<Vec<(Need, Due)>, Error> {
+    let (tenant, now) = (tx.tenant_uuid(), tx.now());
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "count!", count(*) FILTER (WHERE i.expires_at <= $2) AS "over!", min(i.sent_at) AS since,
+                  (array_agg(i.email ORDER BY i.sent_at, i.id))[1] AS email
+           FROM invitations i
+           WHERE i.tenant_id = $1 AND i.accepted_at IS NULL AND i.withdrawn_at IS NULL
+             AND (i.sent_at <= $3 OR i.expires_at <= $2)"#,
+        tenant,
+        now,
+        now - UNANSWERED,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let (Some(since), Some(email)) = (row.since, row.email) else { return Ok(Vec::new()) };
+    let count = |rows: i64| u32::try_from(rows).unwrap_or(u32::MAX);
+    let need = Need::InvitationsWait { email, count: count(row.count), over: count(row.over) };
+    Ok(vec![(need, Due::Since(since))])
 }
 
 /// Nobody could help the organization if its only owner were gone. Told once there is somebody else at all.

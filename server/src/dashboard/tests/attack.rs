@@ -61,7 +61,17 @@ impl Things {
         control::modules::enable_native(control, operator, "crm", None).await.ok();
         let company = control::crm::Given::from([("name".to_owned(), format!("Company {number}"))]);
         let company = control::crm::create::<model::crm::Company>(control, operator, company).await.unwrap();
+        let owner = control::sign_in::actor(control, world.tenant.tenant, world.tenant.owner).await.unwrap().unwrap();
+        let filter = control::activity::saved::NewFilter {
+            name: format!("Filter {number}"),
+            query: "verdict=deny".to_owned(),
+            shared: number.is_multiple_of(2),
+        };
+        // Shared or the owner's own: neither is a member's to delete. Of fifty that one may keep, it is one.
+        let kept = control::activity::saved::save(control, &owner, filter).await;
+        let kept = kept.map_or_else(|_| "none".to_owned(), |filter| filter.to_string());
         let values = BTreeMap::from([
+            ("filter", kept),
             ("tenant", "acme".to_owned()),
             ("unit", unit.to_string()),
             ("user", user.to_string()),
