@@ -7,8 +7,8 @@ use app::schema::{Definition, form};
 use control::modules::drafts::{Draft, DraftState, OfferedTool};
 use control::modules::trial::Identity;
 use control::modules::{
-    Health, Holder, ModulePage, ModuleRow, ModuleRows, Price, Recent, Standings, ToolDetail, ToolPage, ToolRow, ToolRows,
-    Yours,
+    Health, Holder, ModulePage, ModuleRow, ModuleRows, Price, Recent, Standings, ToolDetail, ToolPage,
+    ToolRow, ToolRows, Yours,
 };
 use model::access::Grantee;
 use model::call::{Outcome, Verdict};
@@ -36,22 +36,23 @@ fn json(text: &str) -> String {
 fn definition(properties: &str) -> String {
     let bad = json(&format!("{HOSTILE}{}", "W".repeat(10_000)));
     format!(
-        r#"{{"name":"evil","title":{bad},"description":{bad},"inputSchema":{{"type":"object","$defs":{{"S":{{"type":"object","properties":{{"me":{{"$ref":"#/$defs/S"}}}}}}}},"required":[{bad}],"properties":{{{bad}:{{"type":"string","description":{bad},"default":{bad},"pattern":{bad},"format":{bad}}},"e":{{"enum":[{bad},null,1]}},"self":{{"$ref":"#/$defs/S"}},"j":{{"type":"array","items":{{"type":"object"}}}},"l":{{"type":"array","items":{{"type":"string"}}}},"t":{{"type":{bad}}}{properties}}}}},"outputSchema":{{"$ref":"javascript:alert(1)"}},"annotations":{{"readOnlyHint":true}}}}"#
+        r##"{{"name":"evil","title":{bad},"description":{bad},"inputSchema":{{"type":"object","$defs":{{"S":{{"type":"object","properties":{{"me":{{"$ref":"#/$defs/S"}}}}}}}},"required":[{bad}],"properties":{{{bad}:{{"type":"string","description":{bad},"default":{bad},"pattern":{bad},"format":{bad}}},"e":{{"enum":[{bad},null,1]}},"self":{{"$ref":"#/$defs/S"}},"j":{{"type":"array","items":{{"type":"object"}}}},"l":{{"type":"array","items":{{"type":"string"}}}},"t":{{"type":{bad}}}{properties}}}}},"outputSchema":{{"$ref":"javascript:alert(1)"}},"annotations":{{"readOnlyHint":true}}}}"##
     )
 }
 
 fn hostile_definitions() -> Vec<String> {
     let many: Vec<String> = (0..500).map(|n| format!(r#","p{n}":{{"type":"string"}}"#)).collect();
     let wide: Vec<String> = (0..9_000).map(|n| format!("\"v{n}\"")).collect();
-    let deep = (0..28).fold("{}".to_owned(), |inner, _| {
-        format!(r#"{{"type":"object","properties":{{"x":{inner}}}}}"#)
-    });
+    let deep = (0..28)
+        .fold("{}".to_owned(), |inner, _| format!(r#"{{"type":"object","properties":{{"x":{inner}}}}}"#));
     vec![
         definition(""),
         definition(&many.concat()),
         definition(&format!(r#","wide":{{"enum":[{}]}}"#, wide.join(","))),
         definition(&format!(r#","deep":{deep}"#)),
-        definition(r##","all":{"allOf":[{"$ref":"#/properties/all"},{"$ref":"#"}]},"one":{"oneOf":[{"$ref":"#"},{"$ref":"#"}]}"##),
+        definition(
+            r##","all":{"allOf":[{"$ref":"#/properties/all"},{"$ref":"#"}]},"one":{"oneOf":[{"$ref":"#"},{"$ref":"#"}]}"##,
+        ),
         r##"{"name":"a","inputSchema":{"$ref":"#"}}"##.to_owned(),
         "no JSON at all <script>".to_owned(),
     ]
@@ -81,7 +82,8 @@ fn tool_view(standing: ToolStanding) -> ToolView {
 }
 
 fn holders() -> Vec<Holder> {
-    let holder = |grantee| Holder { grantee, name: HOSTILE.into(), key: "drive".parse().unwrap(), expires_at: None };
+    let holder =
+        |grantee| Holder { grantee, name: HOSTILE.into(), key: "drive".parse().unwrap(), expires_at: None };
     vec![
         holder(Grantee::Unit(id(4))),
         holder(Grantee::Role(Role::Member)),
@@ -160,7 +162,8 @@ fn a_tool_with_any_definition() {
             assert!(html.len() < 1_500_000, "a page stays a page: {}", html.len());
         }
     }
-    let html = tool::page(&sample::visit(), tool_page(&definition(""), ToolStanding::Drifted), &Form::default());
+    let html =
+        tool::page(&sample::visit(), tool_page(&definition(""), ToolStanding::Drifted), &Form::default());
     for said in [
         "/catalog/drive/..%2F..%2F%3Cb%3E%3F%23%252e",
         "⟦U+202E⟧gpj.exe␀",
@@ -194,15 +197,21 @@ fn lists_modules_and_questions() {
     query.asked.text = format!("{HOSTILE}{}", "x".repeat(10_000));
     let html = table::page(&sample::visit(), &query, table::Shown::Modules(rows));
     is_harmless("modules", &html, 0);
-    assert!(html.contains("1 drifted") && html.contains("?standing=drifted") && html.contains("Spend this month"));
-    let empty = table::page(&sample::visit(), &Query::default(), table::Shown::Modules(ModuleRows::default()));
+    assert!(
+        html.contains("1 drifted") && html.contains("?standing=drifted") && html.contains("Spend this month")
+    );
+    let empty =
+        table::page(&sample::visit(), &Query::default(), table::Shown::Modules(ModuleRows::default()));
     assert!(empty.contains("No service is connected yet") && empty.contains("/catalog/new"));
     let page = module_page(&definition(""));
     let tools = table::Shown::Tools(page.tools.clone());
     is_harmless("tools", &table::page(&sample::visit(), &Query { tools: true, ..query.clone() }, tools), 0);
     let html = module::page(&sample::visit(), &query, page.clone(), &Form::default());
     is_harmless("module", &html, 0);
-    assert!(html.contains(&format!("tool_{}.{}", "0".repeat(31) + "3", "09".repeat(32))), "what is approved is what is seen");
+    assert!(
+        html.contains(&format!("tool_{}.{}", "0".repeat(31) + "3", "09".repeat(32))),
+        "what is approved is what is seen"
+    );
     // Who may not change it is offered nothing that changes it.
     let mut visit = sample::visit();
     visit.deeds = vec![control::authority::Deed::ReadCatalog];
@@ -258,7 +267,9 @@ fn the_wizard_at_each_step() {
         fingerprint: "f".repeat(64),
     };
     is_harmless("asking", &wizard::draft(&visit, &draft, &Form::default()), 0);
-    for code in ["upstream_private_address", "upstream_unauthorized", "upstream_timeout", "upstream_garbage", "odd"] {
+    for code in
+        ["upstream_private_address", "upstream_unauthorized", "upstream_timeout", "upstream_garbage", "odd"]
+    {
         draft.state = DraftState::Failed { code: code.into(), sentence: HOSTILE.into() };
         is_harmless(code, &wizard::draft(&visit, &draft, &Form::default()), 0);
     }
@@ -268,7 +279,11 @@ fn the_wizard_at_each_step() {
     let html = wizard::draft(&visit, &draft, &Form::default());
     is_harmless("review", &html, 0);
     assert!(html.contains("1 tool") && html.contains("cannot be taken"));
-    let typed = Form::default().with("a0", "yes").with("k0", "write").with("p0", "free").wrong(vec![FieldError::new("p0", "No.")]);
+    let typed = Form::default()
+        .with("a0", "yes")
+        .with("k0", "write")
+        .with("p0", "free")
+        .wrong(vec![FieldError::new("p0", "No.")]);
     let html = wizard::draft(&visit, &draft, &typed);
     assert!(html.contains("value=\"free\"") && html.contains("id=\"p0-error\""), "what was typed is kept");
 }
@@ -297,7 +312,8 @@ fn trying_a_tool_with_any_definition() {
             as_json: false,
             identities: vec![identity],
             looked_for: HOSTILE.into(),
-            form: Form::new(values).wrong(vec![FieldError::new("a0", HOSTILE.replace(['\0', '\u{202E}', '\u{E0041}'], ""))]),
+            form: Form::new(values)
+                .wrong(vec![FieldError::new("a0", HOSTILE.replace(['\0', '\u{202E}', '\u{E0041}'], ""))]),
             called: Some(story.clone()),
             waiting: false,
         };

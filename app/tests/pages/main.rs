@@ -8,10 +8,10 @@
 )]
 
 mod agents;
+mod catalog;
 mod crm;
 mod grants;
 mod home;
-mod catalog;
 mod hostile;
 mod joining;
 mod look;

@@ -61,7 +61,8 @@ impl Things {
         control::modules::enable_native(control, operator, "crm", None).await.ok();
         let company = control::crm::Given::from([("name".to_owned(), format!("Company {number}"))]);
         let company = control::crm::create::<model::crm::Company>(control, operator, company).await.unwrap();
-        let owner = control::sign_in::actor(control, world.tenant.tenant, world.tenant.owner).await.unwrap().unwrap();
+        let owner =
+            control::sign_in::actor(control, world.tenant.tenant, world.tenant.owner).await.unwrap().unwrap();
         let filter = control::activity::saved::NewFilter {
             name: format!("Filter {number}"),
             query: "verdict=deny".to_owned(),
