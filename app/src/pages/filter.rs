@@ -256,7 +256,7 @@ fn instant(text: &str, zone: Zone) -> Option<Timestamp> {
         found.or_else(|| zone.from_local_datetime(&later).earliest())?.with_timezone(&Utc)
     };
     // What PostgreSQL and the input both can hold.
-    Some(at).filter(|at| (1971..=9998).contains(&chrono::Datelike::year(at)))
+    Some(at).filter(|at| (1970..=9998).contains(&chrono::Datelike::year(at)))
 }
 
 /// An instant as addresses have it: the same for readers in every zone.

@@ -278,7 +278,7 @@ async fn one_tries_tools_as_agents_of_ones_own() {
     assert_eq!(names(&trial::identities(control, &mia, "").await.unwrap()), ["Mias own"]);
     assert_eq!(
         names(&trial::identities(control, &ada, "mias").await.unwrap()),
-        ["Mias for olga", "Mias own"]
+        ["Mias own", "Mias for olga"]
     );
     assert_eq!(trial::identities(control, &ada, "").await.unwrap().len(), 3);
     assert!(trial::identities(control, &mia, "%").await.unwrap().is_empty());

@@ -48,7 +48,8 @@ pub(crate) async fn command(arguments: DevArguments) -> Result<(), Failure> {
         None => serve::carrier(&config)?,
     };
     let has_mailbox = mailbox.is_some();
-    let pages = components::router(&config.site, ambient.clone())?;
+    // Without the site folder there is nothing to show pieces with; the dashboard says so.
+    let pages = components::router(&config.site, ambient.clone()).unwrap_or_default();
     let pages = mailbox.into_iter().fold(pages, |pages, mailbox| pages.merge(mailbox.router()));
     let control = serve::open(&config, ambient.clone()).await?.sending_mail();
     let hasty = control::database::connect(&database.hasty_url()?, 4).await?;

@@ -164,7 +164,7 @@ fn Filters(links: Links, records: Records, query: Query, errors: Vec<FieldError>
     view! {
         <form class="filters" method="get" action=links.records(records) role="search" aria-label="Filter the list">
             <Field name="q" label="Search" error=error_of(&errors, "q")>
-                <input type="search" id="q" name="q" maxlength="200" autocomplete="off" value=query.search.clone() />
+                <input type="search" id="q" name="q" maxlength="200" autocomplete="off" value=query.search.as_deref().map(|text| crate::text::one_line(text, 200)) />
             </Field>
             {stage}
             {kind}

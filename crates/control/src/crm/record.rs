@@ -317,7 +317,7 @@ pub(super) fn amount(text: &str) -> Result<Option<Decimal>, String> {
 pub(super) fn day(text: &str) -> Result<Option<NaiveDate>, String> {
     match text.trim() {
         "" => Ok(None),
-        text if text.len() == 10 => {
+        text if text.len() == 10 && text.starts_with(|first: char| first.is_ascii_digit()) => {
             text.parse().map(Some).map_err(|_| "give a day such as 2026-09-30".to_owned())
         }
         _ => Err("give a day such as 2026-09-30".to_owned()),

@@ -107,9 +107,9 @@ impl Period {
             return shifted(months.unsigned_abs());
         }
         if begins && first_of_month(self.last()) == self.from {
-            let before = shifted(1);
             // The 31st has no day to be compared with in a shorter month: the whole month is.
-            return Self { until: before.until.min(self.from), ..before };
+            let last = self.last().checked_sub_months(Months::new(1)).unwrap_or(self.from);
+            return Self { until: next(last), ..shifted(1) };
         }
         let days = Days::new(self.days().unsigned_abs());
         Self { from: self.from.checked_sub_days(days).unwrap_or(self.from), until: self.from }

@@ -28,7 +28,7 @@ async fn a_client_that_opens_agrees_on_a_revision() {
         assert_eq!(answered.result()["protocolVersion"], agreed, "{wanted}");
         assert_eq!(answered.result()["capabilities"], json!({"tools": {}}));
         assert_eq!(answered.result()["serverInfo"]["name"], "WorkingAgents");
-        assert!(!answered.headers.contains_key("mcp-session-id"));
+        assert!(answered.headers.contains_key("mcp-session-id"));
     }
     let answered = world.ask("initialize", json!({})).await;
     assert_eq!((answered.status.as_u16(), answered.rpc_error()), (400, -32602));

@@ -176,9 +176,7 @@ async fn a_person_is_filtered_by_their_name() {
     );
     let page = browser.get(&sent.leads_to().to_owned()).await;
     assert!(
-        page.text.contains("Person")
-            && page.text.contains("Olga Owner")
-            && page.text.contains("notes.read_note")
+        page.text.contains("Person") && page.text.contains("Olga Owner") && page.text.contains("read_note")
     );
     let nobody = browser.get("/t/acme/activity?who=%3Cb%3Enobody").await;
     assert_eq!(nobody.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -47,7 +47,7 @@ async fn what_one_may_not_see_is_not_there() {
         "/t/%00/activity",
         "/t/acme/activity/call_1",
         "/t/acme/activity/..",
-        "/t/acme/money",
+        "/t/acme/nowhere",
         "/x",
         &of_nobody,
         &of_beta,

@@ -155,6 +155,6 @@ async fn a_person_who_is_suspended_is_out_at_the_next_click() {
     browser.post("/sign-in", &[("email", "ada@acme.example"), ("password", PASSWORD)]).await;
     assert_eq!(browser.get("/t/acme/activity").await.status, StatusCode::OK);
     control::users::suspend(&world.control, &world.operator, ada).await.unwrap();
-    assert_eq!(browser.get("/t/acme/activity").await.leads_to(), "/sign-in");
+    assert_eq!(browser.get("/t/acme/activity").await.leads_to(), "/sign-in?next=%2Ft%2Facme%2Factivity");
     assert!(browser.cookies.is_empty());
 }
