@@ -5,6 +5,10 @@ use std::borrow::Cow;
 use leptos::prelude::*;
 
 use crate::icon::Icon;
+use crate::text;
+
+/// Characters of an error on the page: it may name what was typed.
+const SENTENCE: usize = 1_000;
 
 /// What is wrong with one field. The sentence says what to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,7 +54,7 @@ pub fn Field(
         view! {
             <p class="field-error" id=format!("{name}-error")>
                 <Icon name="alert" />
-                {sentence}
+                {text::lines(&sentence, SENTENCE)}
             </p>
         }
     });
@@ -78,9 +82,10 @@ pub fn ErrorSummary(
                         .into_iter()
                         .map(|error| {
                             if error.field == FORM {
-                                view! { <li>{error.sentence}</li> }.into_any()
+                                view! { <li>{text::lines(&error.sentence, SENTENCE)}</li> }.into_any()
                             } else {
-                                view! { <li><a href=format!("#{}", error.field)>{error.sentence}</a></li> }.into_any()
+                                let sentence = text::lines(&error.sentence, SENTENCE);
+                                view! { <li><a href=format!("#{}", error.field)>{sentence}</a></li> }.into_any()
                             }
                         })
                         .collect::<Vec<_>>()}

@@ -257,7 +257,7 @@ pub fn Radios(
         view! {
             <p class="field-error" id=format!("{name}-error")>
                 <crate::icon::Icon name="alert" />
-                {sentence}
+                {text::lines(&sentence, 1_000)}
             </p>
         }
     });

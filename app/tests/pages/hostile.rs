@@ -135,7 +135,9 @@ const ELEMENTS: &[&str] = &[
 
 pub(crate) fn is_harmless(what: &str, html: &str, scripts: usize) {
     for hidden in ['\0', '\r', '\u{1B}', '\u{202E}', '\u{2066}', '\u{E0041}'] {
-        assert!(!html.contains(hidden), "{what}: {hidden:?} reaches the page");
+        let around = html.find(hidden).map(|at| html[..at].chars().rev().take(120).collect::<Vec<_>>());
+        let around = around.map(|it| it.into_iter().rev().collect::<String>());
+        assert_eq!(around, None, "{what}: {hidden:?} reaches the page");
     }
     let tags = tags(html);
     for (name, attributes) in &tags {
