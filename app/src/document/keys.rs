@@ -38,7 +38,7 @@ fn palette(links: &Links) -> impl IntoView + use<> {
                     enterkeyhint="search"
                     placeholder="Go to, find or do…"
                     role="combobox"
-                    aria-label="Find people, agents, units, modules, tools and pages"
+                    aria-label="Find anything"
                     aria-autocomplete="list"
                     aria-controls="palette-results"
                     aria-expanded="false"

@@ -1,6 +1,6 @@
 //! Activity as CSV: what is filtered, a page at a time, for as long as the rights last and not without end.
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use model::call::CallRow;
 use tokio::time::Instant;
 
@@ -57,6 +57,8 @@ pub fn export(
             Err(error) => Some((Err(error), None)),
         }
     })
+    // Whoever compresses it asks once more after its end.
+    .fuse()
 }
 
 struct Export {
