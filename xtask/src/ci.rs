@@ -11,7 +11,16 @@ pub(crate) fn run() -> Result<()> {
     dependencies::check()?;
     queries::record(&queries::Arguments { check: true })?;
     let mut clippy = cargo();
-    clippy.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
+    clippy.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--keep-going",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     run::run("clippy: workspace", &mut clippy)?;
     wasm::lint_islands()?;
     // Everywhere else the whole workspace is compiled at once, where one crate's features can make up for another's.

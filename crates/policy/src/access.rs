@@ -239,7 +239,7 @@ impl Directory {
     fn reaches_agent(&self, grantee: Grantee, agent: &Agent) -> Option<Source> {
         match grantee {
             Grantee::Agent(id) => (id == agent.id).then_some(Source::Itself),
-            Grantee::Unit(unit) => self.from_unit(unit, &agent.path),
+            Grantee::Unit(unit) => self.given_on_unit(unit, &agent.path),
             Grantee::User(_) | Grantee::Role(_) => None,
         }
     }
@@ -251,14 +251,14 @@ impl Directory {
             Grantee::Role(role) => person.roles.contains(&role).then_some(Source::Role(role)),
             Grantee::Unit(unit) => {
                 let own = person.units.iter().filter_map(|own| self.tree.get(*own));
-                own.filter_map(|own| self.from_unit(unit, &own.path)).min()
+                own.filter_map(|own| self.given_on_unit(unit, &own.path)).min()
             }
             Grantee::Agent(_) => None,
         }
     }
 
     /// How a grant to a unit reaches whoever sits at the end of a path.
-    fn from_unit(&self, unit: UnitId, path: &[UnitId]) -> Option<Source> {
+    fn given_on_unit(&self, unit: UnitId, path: &[UnitId]) -> Option<Source> {
         let above = path.iter().rev().position(|step| *step == unit)?;
         let name = |id| self.tree.get(id).map(|unit| unit.name.clone()).unwrap_or_default();
         let through = path.last().filter(|_| above > 0).map(|home| name(*home));

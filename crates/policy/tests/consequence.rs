@@ -55,13 +55,11 @@ fn decided(
     counted
 }
 
+/// A grant as chance wrote it: module, part of it, kind of grantee, which one, until when.
+type Drawn = (Index, Option<Index>, u8, Index, Option<i64>);
+
 /// Grants as somebody might leave them: some taken away, some given.
-fn changed(
-    sketch: &Sketch,
-    facts: &Facts,
-    gone: &[Index],
-    given: &[(Index, Option<Index>, u8, Index, Option<i64>)],
-) -> Vec<GrantFact> {
+fn changed(sketch: &Sketch, facts: &Facts, gone: &[Index], given: &[Drawn]) -> Vec<GrantFact> {
     let mut after = facts.grants.clone();
     for which in gone.iter().filter(|_| !facts.grants.is_empty()) {
         let id = facts.grants[which.index(facts.grants.len())].id;

@@ -79,7 +79,7 @@ pub(super) fn figures(now: &Now, links: &Links, clock: Clock) -> impl IntoView +
 fn per_minute(rate: f64) -> String {
     match rate {
         rate if rate >= 9.95 => wording::grouped(rate.round() as u64),
-        rate if rate == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         rate => format!("{rate:.1}"),
     }
 }

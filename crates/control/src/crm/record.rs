@@ -236,10 +236,10 @@ pub(super) fn changed_by(kind: &str, id: Option<Uuid>, name: String, call: Optio
 pub(super) fn fill<R: Record>(record: &mut R, given: &Given) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     for field in R::FIELDS {
-        if let Some(text) = given.get(*field) {
-            if let Err(sentence) = record.set(field, text) {
-                wrong.push((*field, sentence));
-            }
+        if let Some(text) = given.get(*field)
+            && let Err(sentence) = record.set(field, text)
+        {
+            wrong.push((*field, sentence));
         }
     }
     wrong

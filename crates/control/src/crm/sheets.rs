@@ -358,11 +358,11 @@ async fn planned<R: Record>(tx: &mut TenantTx, import: Uuid) -> Result<(Plan, Wo
                 continue;
             }
         };
-        if let Some(others) = external.as_ref().and_then(|external| taken.get(external)) {
-            if others.iter().any(|(id, _)| Some(*id) != base.as_ref().map(|(id, _)| *id)) {
-                said("external_id", format!("another {} has this id already", R::RECORDS.noun()));
-                right = false;
-            }
+        if let Some(others) = external.as_ref().and_then(|external| taken.get(external))
+            && others.iter().any(|(id, _)| Some(*id) != base.as_ref().map(|(id, _)| *id))
+        {
+            said("external_id", format!("another {} has this id already", R::RECORDS.noun()));
+            right = false;
         }
         let mut record = base.as_ref().map(|(_, record)| record.clone()).unwrap_or_default();
         let mut problems = fill(&mut record, &given);

@@ -255,13 +255,15 @@ fn after(facts: &Facts, change: &Change) -> Vec<GrantFact> {
     stay.chain(given).collect()
 }
 
+/// Agents, each with the people it acts for: `None` where it acts for itself.
+type AgentWays = BTreeMap<AgentId, Vec<Option<UserId>>>;
+
 /// By key and way, with names.
 fn shifts(facts: &Facts, told: &Consequence) -> Vec<Shift> {
     let agents: HashMap<AgentId, _> = facts.agents.iter().map(|agent| (agent.id, agent)).collect();
     let users: HashMap<UserId, &str> = facts.users.iter().map(|user| (user.id, user.name.as_str())).collect();
     let units: HashMap<UnitId, _> = facts.units.iter().map(|unit| (unit.id, unit)).collect();
-    let mut of_agents: BTreeMap<(Order, &PermissionKey), BTreeMap<AgentId, Vec<Option<UserId>>>> =
-        BTreeMap::new();
+    let mut of_agents: BTreeMap<(Order, &PermissionKey), AgentWays> = BTreeMap::new();
     for shift in &told.agents {
         let ways = of_agents.entry((Order(shift.way), &shift.key)).or_default();
         ways.entry(shift.agent).or_default().push(shift.on_behalf_of);

@@ -25,9 +25,12 @@ impl LineError {
     }
 }
 
+/// Addresses, each with the line it stands on.
+type Listed = Vec<(usize, String)>;
+
 /// Reads a list: an address on each line, or several with commas or semicolons between, each alone or as mail programs write
 /// it: `Ada Lovelace <ada@example.com>`. Returns each address with its line, or what is wrong.
-pub(super) fn read(list: &str) -> Result<Result<Vec<(usize, String)>, Vec<LineError>>, Error> {
+pub(super) fn read(list: &str) -> Result<Result<Listed, Vec<LineError>>, Error> {
     let (mut emails, mut wrong) = (Vec::new(), Vec::new());
     let mut first_at: HashMap<String, usize> = HashMap::new();
     for (at, line) in list.lines().enumerate() {

@@ -174,7 +174,7 @@ async fn a_person_is_filtered_by_their_name() {
         sent.leads_to().starts_with("/t/acme/activity?person=user_")
             && sent.leads_to().ends_with("&verdict=permit")
     );
-    let page = browser.get(&sent.leads_to().to_owned()).await;
+    let page = browser.get(sent.leads_to()).await;
     assert!(
         page.text.contains("Person") && page.text.contains("Olga Owner") && page.text.contains("read_note")
     );
