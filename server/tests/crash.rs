@@ -76,6 +76,7 @@ impl Dev {
         let mut process = Command::new(env!("CARGO_BIN_EXE_workingagents"))
             .args(["dev", "--json", "--port", "0", "--data"])
             .arg(data)
+            .env_remove("DATABASE_URL")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

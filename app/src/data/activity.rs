@@ -1,5 +1,6 @@
 //! Calls: the list, one of them, sessions, files, and those that never became one.
 
+use bytes::Bytes;
 use control::activity::saved::{self, NewFilter};
 use control::activity::{self as calls, Filter, Page};
 use control::actor::Actor;
@@ -129,7 +130,7 @@ pub fn export(
     actor: &Actor,
     query: &ActivityQuery,
     now: Timestamp,
-) -> impl Stream<Item = Result<String, Error>> + Send + 'static {
+) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
     calls::export(control, actor, filter(query, now))
 }
 

@@ -5,7 +5,7 @@ use control::actor::Actor;
 use control::money::{
     self, Answer, Dimension, LONGEST, Named, Order, Period, Question, Row, Subject, Sums, Whose,
 };
-use control::{Control, Error};
+use control::{Control, Error, sheet};
 use model::Currency;
 
 use crate::document::Visit;
@@ -136,7 +136,7 @@ pub async fn csv(
     visit: &Visit,
     whose: Whose,
     query: &MoneyQuery,
-) -> Result<String, Error> {
+) -> Result<Vec<u8>, Error> {
     let today = money::day(visit.site.now);
     let currency = query.currency.unwrap_or(visit.currency);
     let asked = Question { offset: 0, ..question(query, whose, today, currency) };
@@ -144,23 +144,23 @@ pub async fn csv(
     if query.view == View::When {
         let by = by_time(&asked, by);
         let answer = money::spend(control, actor, &times(asked, by)).await?;
-        return Ok(file::rows(by, &every(by, period, answer.rows), period, None, currency));
+        return written(file::rows(by, &every(by, period, answer.rows), period, None, currency));
     }
     let asked = asked.by(&[by]);
     let mut offset = 0;
     if query.view == View::Cross {
-        let mut out = String::new();
+        let mut out = Vec::new();
         loop {
             let asked = Question { offset, limit: CROSSED, ..asked.clone() };
             let beside = query.beside(whose);
             let cross = money::cross(control, actor, &asked, beside, ACROSS).await?;
             if offset == 0 {
-                out.push_str(&file::cross_head(by, beside, &cross, period, currency));
+                out.push(file::cross_head(by, beside, &cross, period, currency));
             }
-            out.push_str(&file::cross_rows(by, &cross));
+            out.extend(file::cross_rows(by, &cross));
             offset += u32::from(CROSSED);
             if u64::from(offset) >= cross.rows.count || offset >= MOST {
-                return Ok(out);
+                return written(out);
             }
         }
     }
@@ -171,7 +171,11 @@ pub async fn csv(
         rows.extend(answer.rows);
         offset += u32::from(LONGEST);
         if u64::from(offset) >= answer.count || offset >= MOST {
-            return Ok(file::rows(by, &rows, period, before, currency));
+            return written(file::rows(by, &rows, period, before, currency));
         }
     }
+}
+
+fn written(rows: Vec<Vec<String>>) -> Result<Vec<u8>, Error> {
+    Ok([sheet::MARK, &sheet::lines(rows)?].concat())
 }

@@ -170,24 +170,22 @@ fn a_file_has_exact_amounts_and_no_formulas() {
     let today = sample::now().date_naive();
     let period = Period::month_to(today);
     let answer = departments("=SUM(A1)");
-    let csv =
+    let rows =
         money::file::rows(Dimension::Department, &answer.rows, period, Some(period.before()), Currency::EUR);
-    let lines: Vec<&str> = csv.split("\r\n").collect();
+    let lines: Vec<String> = rows.iter().map(|cells| cells.join("|")).collect();
     assert_eq!(
         lines,
         [
-            "Department,Spend 2026-11-01 to 2026-11-22 (EUR),Spend 2026-10-01 to 2026-10-22 (EUR),Calls,Permitted,Denied,Failed",
-            "\"'=SUM(A1)\",1230.0649,1000,1000,1000,1,2",
-            "Marketing,0.0025,0,200,200,1,2",
-            "In no department,4.4926,0,34,34,1,2",
-            "",
+            "Department|Spend 2026-11-01 to 2026-11-22 (EUR)|Spend 2026-10-01 to 2026-10-22 (EUR)|Calls|Permitted|Denied|Failed",
+            "=SUM(A1)|1230.0649|1000|1000|1000|1|2",
+            "Marketing|0.0025|0|200|200|1|2",
+            "In no department|4.4926|0|34|34|1|2",
         ]
     );
     let cross = cross("Sales");
-    let csv =
-        money::file::cross_head(Dimension::Department, Dimension::Module, &cross, period, Currency::EUR)
-            + &money::file::cross_rows(Dimension::Department, &cross);
-    assert!(csv.starts_with(
-        "Department,Sales,All others,All 2026-11-01 to 2026-11-22 (EUR)\r\nSales,1200,30.0649,1230.0649\r\n"
-    ));
+    let head =
+        money::file::cross_head(Dimension::Department, Dimension::Module, &cross, period, Currency::EUR);
+    assert_eq!(head, ["Department", "Sales", "All others", "All 2026-11-01 to 2026-11-22 (EUR)"]);
+    let rows = money::file::cross_rows(Dimension::Department, &cross);
+    assert_eq!(rows[0], ["Sales", "1200", "30.0649", "1230.0649"]);
 }

@@ -11,7 +11,6 @@ pub mod agents;
 pub mod authority;
 pub mod credentials;
 pub mod crm;
-pub mod csv;
 pub mod database;
 pub mod directory;
 mod error;

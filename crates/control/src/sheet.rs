@@ -1,8 +1,9 @@
 //! Sheets: CSV as RFC 4180 has it, for programs and for spreadsheets, which take some cells for formulas and run them.
 //!
 //! A cell that begins with `=`, `+`, `-`, `@` (also in their full-width forms), a tab or a line break is written with an
-//! apostrophe before it, which spreadsheets show as text. So that reading gives back what was written, a cell that has
-//! apostrophes before such a character gets one more, and reading takes one away.
+//! apostrophe before it, which spreadsheets show as text; a number such as `-0.25` is not, since nothing is run in it. So
+//! that reading gives back what was written, a cell that has apostrophes before such a character gets one more, and
+//! reading takes one away.
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -30,11 +31,21 @@ pub fn unguarded(cell: &str) -> &str {
 }
 
 fn is_formula(cell: &str) -> bool {
-    cell.trim_start_matches('\'').starts_with(FORMULAS)
+    let cell = cell.trim_start_matches('\'');
+    (cell.starts_with(FORMULAS) || cell.trim_start().starts_with(FORMULAS)) && !is_negative(cell)
+}
+
+/// Whether it is a number below zero as we write them: `-12.5`.
+fn is_negative(cell: &str) -> bool {
+    cell.strip_prefix('-').is_some_and(|number| {
+        number.starts_with(|c: char| c.is_ascii_digit())
+            && number.chars().all(|c| c.is_ascii_digit() || c == '.')
+            && number.matches('.').count() <= 1
+    })
 }
 
 /// Lines of a sheet, each ended by CR LF.
-pub(crate) fn lines<C: AsRef<str>>(
+pub fn lines<C: AsRef<str>>(
     rows: impl IntoIterator<Item = impl IntoIterator<Item = C>>,
 ) -> Result<Bytes, Error> {
     let broken = |error: &dyn std::fmt::Display| Error::inconsistent("a sheet", error);
@@ -74,8 +85,8 @@ where
     stream::StreamExt::chain(stream::once(async move { first }), rest)
 }
 
-/// A byte order mark in UTF-8.
-pub(crate) const MARK: &[u8] = "\u{FEFF}".as_bytes();
+/// A byte order mark in UTF-8, with which a sheet begins.
+pub const MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 #[cfg(test)]
 mod tests {
@@ -85,10 +96,12 @@ mod tests {
 
     #[test]
     fn what_a_spreadsheet_would_run_is_text() {
-        for cell in ["=1+1", "+49 30", "-5", "@SUM(A1)", "\t=1", "\r=1", "＝1", "=cmd|' /C calc'!A0"] {
+        for cell in
+            ["=1+1", "+49 30", "-5+1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", "=cmd|' /C calc'!A0"]
+        {
             assert_eq!(guarded(cell), format!("'{cell}"));
         }
-        for cell in ["", "Acme", "'", "'tis", "1-2", "a=b"] {
+        for cell in ["", "Acme", "'", "'tis", "1-2", "a=b", "-5", "-0.25", "שלום"] {
             assert_eq!(guarded(cell), cell);
         }
         assert_eq!((guarded("'=1").as_str(), unguarded("''=1")), ("''=1", "'=1"));
@@ -113,7 +126,7 @@ mod tests {
             prop_assert_eq!(&read, &rows);
             for record in csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(sheet.as_ref()).records() {
                 for cell in record.unwrap().iter() {
-                    prop_assert!(!cell.starts_with(FORMULAS), "{cell:?}");
+                    prop_assert!(is_negative(cell) || !cell.trim_start().starts_with(FORMULAS), "{cell:?}");
                 }
             }
         }

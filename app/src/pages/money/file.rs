@@ -1,6 +1,5 @@
 //! Money as a file for a spreadsheet: what the tables show, with exact amounts and all rows.
 
-use control::csv::{Cell, line};
 use control::money::{Cross, Dimension, Named, Period, Row};
 use model::Currency;
 use rust_decimal::Decimal;
@@ -17,31 +16,25 @@ fn head(what: &str, period: Period, currency: Currency) -> String {
     format!("{what} {} to {} ({currency})", period.from, period.last())
 }
 
-/// Rows by one dimension. Days and months are not compared.
+/// Rows by one dimension, after their head. Days and months are not compared.
 pub fn rows<'a>(
     by: Dimension,
     rows: impl IntoIterator<Item = &'a Row>,
     period: Period,
     before: Option<Period>,
     currency: Currency,
-) -> String {
-    let mut out = String::new();
-    let spend = head("Spend", period, currency);
-    let compared = before.map(|before| head("Spend", before, currency));
-    let heads = [query::label(by), &spend].into_iter().chain(compared.as_deref());
-    line(&mut out, heads.chain(["Calls", "Permitted", "Denied", "Failed"]).map(Cell::Plain));
-    for row in rows {
-        let Some(named) = first(row) else { continue };
-        let (name, now) = (name(named, by), row.now);
-        let (amount, compared) = (exact(now.amount), before.map(|_| exact(row.before.amount)));
-        let counts = [now.calls, now.permitted, now.denied, now.failed].map(|count| count.to_string());
-        let cells = std::iter::once(Cell::Text(&name))
-            .chain(std::iter::once(Cell::Plain(&amount)))
-            .chain(compared.as_deref().map(Cell::Plain))
-            .chain(counts.iter().map(|count| Cell::Plain(count)));
-        line(&mut out, cells);
-    }
-    out
+) -> Vec<Vec<String>> {
+    let mut heads = vec![query::label(by).to_owned(), head("Spend", period, currency)];
+    heads.extend(before.map(|before| head("Spend", before, currency)));
+    heads.extend(["Calls", "Permitted", "Denied", "Failed"].map(str::to_owned));
+    let rows = rows.into_iter().filter_map(|row| {
+        let (named, now) = (first(row)?, row.now);
+        let mut cells = vec![name(named, by), exact(now.amount)];
+        cells.extend(before.map(|_| exact(row.before.amount)));
+        cells.extend([now.calls, now.permitted, now.denied, now.failed].map(|count| count.to_string()));
+        Some(cells)
+    });
+    std::iter::once(heads).chain(rows).collect()
 }
 
 /// A day is written as machines read it.
@@ -60,33 +53,20 @@ pub fn cross_head(
     cross: &Cross,
     period: Period,
     currency: Currency,
-) -> String {
-    let mut out = String::new();
-    let names: Vec<String> = columns(cross).iter().map(|column| label(column, beside)).collect();
-    let all = head("All", period, currency);
-    let heads = std::iter::once(Cell::Plain(query::label(by)))
-        .chain(names.iter().map(|name| Cell::Text(name)))
-        .chain(std::iter::once(Cell::Plain(&all)));
-    line(&mut out, heads);
-    out
+) -> Vec<String> {
+    let names = columns(cross).iter().map(|column| label(column, beside)).collect::<Vec<_>>();
+    [vec![query::label(by).to_owned()], names, vec![head("All", period, currency)]].concat()
 }
 
 /// Its rows.
-pub fn cross_rows(by: Dimension, cross: &Cross) -> String {
-    let mut out = String::new();
+pub fn cross_rows(by: Dimension, cross: &Cross) -> Vec<Vec<String>> {
     let columns = columns(cross);
-    for row in &cross.rows.rows {
-        let Some(named) = first(row) else { continue };
-        let name = name(named, by);
-        let amounts: Vec<String> = columns
+    let cells = |row: &Row| {
+        let named = first(row)?;
+        let amounts = columns
             .iter()
-            .map(|column| cell(cross, named, column).map_or("0".to_owned(), |cell| exact(cell.now.amount)))
-            .chain([exact(row.now.amount)])
-            .collect();
-        line(
-            &mut out,
-            std::iter::once(Cell::Text(&name)).chain(amounts.iter().map(|amount| Cell::Plain(amount))),
-        );
-    }
-    out
+            .map(|column| cell(cross, named, column).map_or("0".to_owned(), |cell| exact(cell.now.amount)));
+        Some(std::iter::once(name(named, by)).chain(amounts).chain([exact(row.now.amount)]).collect())
+    };
+    cross.rows.rows.iter().filter_map(cells).collect()
 }

@@ -401,7 +401,7 @@ pub fn relocate(
             .collect();
         let mut options = vec![(TOP.to_owned(), "The organization itself".to_owned())];
         options.extend(said::unit_options(&free));
-        let consequence = told.map(|told| consequence(visit, unit, told, form.value("to")));
+        let consequence = told.map(|told| consequence(visit, unit, told));
         view! {
             <ErrorSummary errors=form.errors().to_vec() />
             <PageHead
@@ -424,7 +424,7 @@ pub fn relocate(
     })
 }
 
-fn consequence(visit: &Visit, unit: &UnitView, told: &Moving, to: &str) -> impl IntoView + use<> {
+fn consequence(visit: &Visit, unit: &UnitView, told: &Moving) -> impl IntoView + use<> {
     let links = visit.links();
     let place = match told.to.last() {
         Some(goal) => view! { "under " {text::name(&goal.name)} }.into_any(),
@@ -481,7 +481,7 @@ fn consequence(visit: &Visit, unit: &UnitView, told: &Moving, to: &str) -> impl 
                 {nothing.then(|| view! { <p>"No permission key is lost or gained by it."</p> })}
             </div>
             <form method="post" action=links.move_unit(unit.id)>
-                {hidden("to", to)}
+                {hidden("to", told.to.last().map_or(TOP.to_owned(), |goal| goal.id.to_string()))}
                 <button type="submit" class="button primary">
                     "Move the unit"
                 </button>

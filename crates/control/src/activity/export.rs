@@ -1,12 +1,12 @@
 //! Activity as CSV: what is filtered, a page at a time, for as long as the rights last and not without end.
 
+use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use model::call::CallRow;
 use tokio::time::Instant;
 
 use super::{Filter, LONGEST, Page, list};
-use crate::csv::{self, Cell};
-use crate::{Actor, Control, Error, sign_in};
+use crate::{Actor, Control, Error, sheet, sign_in};
 
 /// Most calls of one file.
 pub const EXPORT: usize = 50_000;
@@ -37,14 +37,12 @@ pub fn export(
     control: &Control,
     actor: &Actor,
     filter: Filter,
-) -> impl Stream<Item = Result<String, Error>> + Send + 'static + use<> {
-    let mut head = String::new();
-    csv::line(&mut head, HEAD.into_iter().map(Cell::Plain));
+) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
     let export = Export {
         control: control.clone(),
         actor: actor.clone(),
         filter,
-        head: Some(head),
+        begun: false,
         page: Some(Page::Newest),
         left: EXPORT,
         checked: Instant::now(),
@@ -65,7 +63,8 @@ struct Export {
     control: Control,
     actor: Actor,
     filter: Filter,
-    head: Option<String>,
+    /// Whether the head was written.
+    begun: bool,
     /// Where to go on; none: at the end.
     page: Option<Page>,
     left: usize,
@@ -73,7 +72,7 @@ struct Export {
 }
 
 impl Export {
-    async fn next(&mut self) -> Result<Option<String>, Error> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let Some(page) = self.page.take() else { return Ok(None) };
         if self.checked.elapsed() >= RIGHTS {
             if let Some(user) = self.actor.user_id() {
@@ -85,48 +84,41 @@ impl Export {
         }
         let limit = LONGEST.min(u16::try_from(self.left).unwrap_or(LONGEST));
         let listing = list(&self.control, &self.actor, &self.filter, page, limit).await?;
-        let mut out = self.head.take().unwrap_or_default();
-        for row in &listing.rows {
-            write(&mut out, row);
-        }
+        let mut rows: Vec<Vec<String>> = listing.rows.iter().map(cells).collect();
         self.left = self.left.saturating_sub(listing.rows.len());
         if listing.has_older {
             if self.left == 0 {
-                let says = format!("there are more than these {EXPORT} calls: give a shorter time");
-                csv::line(&mut out, [Cell::Plain(&says)]);
+                rows.push(vec![format!("there are more than these {EXPORT} calls: give a shorter time")]);
             } else {
                 self.page = listing.rows.last().map(|last| Page::Before(last.id));
             }
         }
-        Ok(Some(out))
+        let lines = sheet::lines(rows)?;
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(Some(lines));
+        }
+        Ok(Some([sheet::MARK, &sheet::lines([HEAD])?, &lines].concat().into()))
     }
 }
 
-fn write(out: &mut String, row: &CallRow) {
-    let id = row.id.to_string();
-    let at = row.received_at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+fn cells(row: &CallRow) -> Vec<String> {
+    let reason = row.reason.as_ref();
     // Milliseconds with three decimals, without the detour of a float.
     let duration = row.duration_us.map(|us| format!("{}.{:03}", us / 1_000, us.rem_euclid(1_000)));
-    let amount = row.charge.map(|money| money.amount.normalize().to_string());
-    let reason = row.reason.as_ref();
-    let plain = |text: Option<&'static str>| text.map_or(Cell::Empty, Cell::Plain);
-    csv::line(
-        out,
-        [
-            Cell::Plain(&id),
-            Cell::Plain(&at),
-            Cell::Text(&row.agent_name),
-            Cell::Text(&row.owner_name),
-            row.on_behalf_of_name.as_deref().into(),
-            row.unit_name.as_deref().into(),
-            Cell::Text(&row.tool_name),
-            Cell::Plain(row.verdict.word()),
-            plain(reason.map(|reason| reason.code.word())),
-            reason.map(|reason| reason.sentence.as_str()).into(),
-            plain(row.outcome.map(|outcome| outcome.word())),
-            duration.as_deref().map_or(Cell::Empty, Cell::Plain),
-            amount.as_deref().map_or(Cell::Empty, Cell::Plain),
-            row.charge.as_ref().map_or(Cell::Empty, |money| Cell::Plain(money.currency.code())),
-        ],
-    );
+    vec![
+        row.id.to_string(),
+        row.received_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        row.agent_name.clone(),
+        row.owner_name.clone(),
+        row.on_behalf_of_name.clone().unwrap_or_default(),
+        row.unit_name.clone().unwrap_or_default(),
+        row.tool_name.clone(),
+        row.verdict.word().to_owned(),
+        reason.map_or("", |reason| reason.code.word()).to_owned(),
+        reason.map(|reason| reason.sentence.clone()).unwrap_or_default(),
+        row.outcome.map_or("", |outcome| outcome.word()).to_owned(),
+        duration.unwrap_or_default(),
+        row.charge.map(|money| money.amount.normalize().to_string()).unwrap_or_default(),
+        row.charge.as_ref().map_or("", |money| money.currency.code()).to_owned(),
+    ]
 }
