@@ -35,7 +35,7 @@ export async function everyPage(page) {
     if (kind === null || found.has(kind)) continue;
     const response = await page.goto(url, { waitUntil: 'domcontentloaded' });
     found.set(kind, { kind, name: fileName(kind), url, status: response.status() });
-    const links = await page.evaluate(() => [...document.querySelectorAll('a[href]')].map((link) => link.href));
+    const links = await page.evaluate(() => [...document.querySelectorAll('a[href]')].map((link) => new URL(link.getAttribute('href'), document.baseURI).href));
     for (const link of links) {
       const [address] = link.split('#');
       if (address.startsWith(`${home}/`) && !NO_PAGE.test(new URL(address).pathname)) waiting.push(address);

@@ -443,7 +443,6 @@ fn consequence(visit: &Visit, unit: &UnitView, told: &Moving) -> impl IntoView +
             })
             .collect::<Vec<_>>()
     };
-    let to = to.to_owned();
     let whom = format!(
         "{}, {} and {} in force",
         said::counted(told.people, "person", "people"),
