@@ -2,7 +2,7 @@
 import { ready } from './world.mjs';
 
 /** Files and streams, and what would sign us out: not pages. */
-const NO_PAGE = /\.csv$|\/live$|\/export$|\/template$|\/sign-out$/;
+const NO_PAGE = /\.csv$|\/(live|export|template|file|sign-out)$/;
 /** More kinds than this would be a fault of the naming of kinds. */
 const MOST = 200;
 

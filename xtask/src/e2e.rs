@@ -21,6 +21,8 @@ use crate::workspace::{binary, root, site, target};
 
 /// How long the server may take from nothing to ready.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// Has the suite of every page take pictures.
+const PICTURES: &str = "WORKINGAGENTS_PICTURES";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -62,7 +64,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
         Some(suite) => suite.names()?,
         None => arguments.suites.clone(),
     };
-    let outcome = try_run(&names, arguments.release, &mut closing);
+    let outcome = try_run(&names, arguments.release, &[], &mut closing);
     for line in closing {
         println!("{line}");
     }
@@ -72,20 +74,26 @@ pub(crate) fn command(arguments: &Arguments) -> Result<()> {
 /// Runs suites and returns the lines with which they closed.
 pub(crate) fn run(suite: Suite, release: bool) -> (Vec<String>, Result<()>) {
     let mut closing = Vec::new();
-    let outcome = suite.names().and_then(|names| try_run(&names, release, &mut closing));
+    let outcome = suite.names().and_then(|names| try_run(&names, release, &[], &mut closing));
     (closing, outcome)
 }
 
 /// Takes pictures of every page, light and dark, wide and on a phone.
 pub(crate) fn screenshots() -> Result<()> {
-    let outcome = try_run(&["browser-every-page".to_owned()], false, &mut Vec::new());
+    let names = ["browser-every-page".to_owned()];
+    let outcome = try_run(&names, false, &[(PICTURES, "1")], &mut Vec::new());
     let folder = target().join("screenshots");
     say(format_args!("pictures are in {}: open index-light.html and index-dark.html", folder.display()));
     outcome
 }
 
 /// Runs the suites whose names begin with one of these; all of them where there are none.
-fn try_run(names: &[String], release: bool, closing: &mut Vec<String>) -> Result<()> {
+fn try_run(
+    names: &[String],
+    release: bool,
+    settings: &[(&str, &str)],
+    closing: &mut Vec<String>,
+) -> Result<()> {
     let folder = root().join("e2e");
     postgres::programs()?;
     let node = node::ready(&folder)?;
@@ -102,7 +110,7 @@ fn try_run(names: &[String], release: bool, closing: &mut Vec<String>) -> Result
     if names.is_empty() || names.iter().any(|name| name.starts_with("browser")) {
         command.env(browser::FORCED, browser::ready()?);
     }
-    command.args(names);
+    command.args(names).envs(settings.iter().copied());
     build::everything(&build::Arguments { release })?;
 
     let mut server = step("starting the server", || Server::start(release))?;
