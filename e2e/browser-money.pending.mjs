@@ -118,8 +118,9 @@ for (const javaScriptEnabled of [true, false]) {
           .slice(0, view === 'cross' ? undefined : 1).map((cell) => cell.value)), view);
         const href = await page.getByRole('link', { name: 'CSV' }).getAttribute('href');
         const file = lines(await (await page.request.get(`${ready.url}${href}`)).text());
-        const amounts = file.slice(1).map((line) => (view === 'cross' ? line.slice(1).filter((cell) => cell !== '0') : [line[1]]));
-        assert.deepEqual(amounts.map((row) => row.map(Number)), table.map((row) => row.map(Number)), view);
+        // The table leaves cells empty where there was no call; the file has a nought there.
+        const amounts = (rows) => rows.map((row) => row.map(Number).filter((amount) => view !== 'cross' || amount !== 0));
+        assert.deepEqual(amounts(file.slice(1).map((line) => (view === 'cross' ? line.slice(1) : [line[1]]))), amounts(table), view);
       }
       await done(page);
     });

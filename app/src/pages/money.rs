@@ -312,7 +312,7 @@ fn rows(places: &Places, shown: &Shown, query: &MoneyQuery, by: Dimension, answe
     let title = format!("Spend by {what}, {period}. The table below says the same.");
     let chart = (query.page == 1
         && bars.iter().any(|bar| !bar.amount.is_zero() || bar.before.is_some_and(|it| !it.is_zero())))
-    .then(|| view! { <Bars bars=bars currency=shown.currency axis=axis title=title /> });
+    .then(|| view! { <Bars bars=bars axis=axis title=title /> });
     view! {
         {chart}
         {ledger::table(places, shown, query, by, answer)}

@@ -34,7 +34,8 @@ fn percent(number: f64) -> String {
     format!("{number:.2}%")
 }
 
-fn link(href: Option<String>, said: String, inside: AnyView) -> AnyView {
+/// `said`: what it is called where it does not say that itself.
+fn link(href: Option<String>, said: Option<String>, inside: AnyView) -> AnyView {
     match href {
         Some(href) => view! { <a href=href aria-label=said>{inside}</a> }.into_any(),
         None => view! { <g>{inside}</g> }.into_any(),
@@ -46,8 +47,6 @@ fn link(href: Option<String>, said: String, inside: AnyView) -> AnyView {
 pub fn Bars(
     /// What is shown, the first on top.
     bars: Vec<Bar>,
-    /// Of what the amounts are.
-    currency: Currency,
     /// What the axis measures, in words.
     axis: String,
     /// What the chart shows, for those who do not see it.
@@ -84,9 +83,8 @@ pub fn Bars(
                 }
             });
             let label = text::one_line(&bar.label, LABEL);
-            let said = format!("{label}: {} {currency}", figure::amount(bar.amount));
             let inside = view! {
-                <text class="bar-label" x="0" y=(top + 15.0).to_string()>{label}</text>
+                <text class="bar-label" x="0" y=(top + 15.0).to_string()>{label}" "</text>
                 <rect class="bar" x="0" y=(top + 21.0).to_string() width=percent(long) height="14" rx="2" />
                 {before}
                 <text class="bar-value" x=percent(long) dx="8" y=(top + 32.5).to_string()>
@@ -94,7 +92,7 @@ pub fn Bars(
                 </text>
             }
             .into_any();
-            link(bar.href, said, inside)
+            link(bar.href, None, inside)
         })
         .collect::<Vec<_>>();
     view! {
@@ -173,7 +171,7 @@ pub fn Columns(
             }
             .into_any();
             view! {
-                {link(bar.href, said, inside)}
+                {link(bar.href, Some(said), inside)}
                 {label}
             }
         })

@@ -45,7 +45,7 @@ pub fn organization(visit: &Visit, settings: &Settings, form: Form) -> String {
                 <p>"The MCP address of your organization. It is never given to another one, and never changes."</p>
                 <figure class="snippet">
                     <figcaption>"MCP address" <CopyButton target="mcp-url".to_owned() /></figcaption>
-                    <pre><code id="mcp-url">{url}</code></pre>
+                    <pre tabindex="0"><code id="mcp-url">{url}</code></pre>
                 </figure>
             </section>
         }

@@ -39,7 +39,7 @@ async function callAs(key, tool, args = {}) {
 const figure = (page, label) => page.locator('#now dl > div', { has: page.getByText(label, { exact: true }) }).locator('dd');
 const number = async (locator) => Number((await locator.innerText()).replaceAll(',', ''));
 const palette = (page) => page.locator('dialog#palette');
-const field = (page) => page.getByRole('combobox', { name: /Find people/ });
+const field = (page) => page.getByRole('combobox', { name: 'Find anything' });
 const active = (page) => page.locator('#palette-results [aria-selected=true]');
 
 describe('Home', () => {
