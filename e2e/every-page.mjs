@@ -1,5 +1,5 @@
 // Finds every kind of page by following links from the front page, as a person would; one example of each kind.
-import { ready } from './world.mjs';
+import { ready as shared } from './world.mjs';
 
 /** Files and streams, and what would sign us out: not pages. */
 const NO_PAGE = /\.csv$|\/(live|export|template|file|sign-out)$/;
@@ -24,8 +24,8 @@ export function kindOf(url) {
   return (path || '/') + (view ? `?${view}` : '');
 }
 
-/** Resolves to [{ kind, name, url }], by following links in `page` (signed in) breadth first. */
-export async function everyPage(page) {
+/** Resolves to [{ kind, name, url, status }], by following links in `page` (signed in at `ready`) breadth first. */
+export async function everyPage(page, ready = shared) {
   const home = `${ready.url}/t/${ready.tenant}`;
   const found = new Map();
   const waiting = [home];

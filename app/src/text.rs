@@ -54,9 +54,10 @@ fn visible(text: &str, limit: usize, keep_lines: bool) -> String {
     out
 }
 
-/// Text as HTML, for the few places whose content the view does not escape: a `<textarea>`'s.
-pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// What stands in a `<textarea>`, as its inner HTML: the view does not escape it, and parsers drop a line break after the
+/// opening tag, so that one is put there to be dropped.
+pub fn in_textarea(text: &str) -> String {
+    format!("\n{}", text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
 }
 
 /// A name somebody chose, isolated so that its direction does not spill into the sentence around it.
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn escaped_text_ends_no_element() {
-        assert_eq!(escaped("</textarea><b>&amp;"), "&lt;/textarea&gt;&lt;b&gt;&amp;amp;");
+        assert_eq!(in_textarea("</textarea><b>&amp;"), "\n&lt;/textarea&gt;&lt;b&gt;&amp;amp;");
     }
 
     #[test]

@@ -152,10 +152,8 @@ pub fn TextArea(
     #[prop(default = true)]
     required: bool,
 ) -> impl IntoView {
-    // Browsers send line breaks as two characters. One after the opening tag is dropped by parsers: ours keeps one that was
-    // typed. And what is inside a textarea is not escaped by the view.
-    let typed = text::lines(&form.value(&name).replace("\r\n", "\n"), LONGEST);
-    let value = format!("\n{}", text::escaped(&typed));
+    // Browsers send line breaks as two characters.
+    let value = text::in_textarea(&text::lines(&form.value(&name).replace("\r\n", "\n"), LONGEST));
     view! {
         <Field name=name.clone() label=label_of(label, required) error=error_of(form.errors(), &name)>
             {hint_of(&name, &hint)}

@@ -299,7 +299,10 @@ fn trying_a_tool_with_any_definition() {
     for text in hostile_definitions() {
         let fields = form::fields(&Definition::read(&text).input);
         let values = match &fields {
-            form::Fields::Some(fields) => form::values(fields, None),
+            form::Fields::Some(fields) => {
+                let named = form::values(fields, None).into_iter();
+                named.map(|(name, _)| (name, format!("</textarea>{HOSTILE}"))).collect()
+            }
             form::Fields::Json => vec![("json".to_owned(), HOSTILE.to_owned())],
         };
         let identity = Identity {

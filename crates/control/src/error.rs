@@ -1,5 +1,8 @@
 //! What can go wrong in any slice. Slices with more to say have an enum of their own.
 
+/// PostgreSQL's `character_not_in_repertoire`: a NUL, for all that UTF-8 allows it.
+const NOT_TEXT: &str = "22021";
+
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -73,6 +76,13 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        // Fields refuse it where they are read. Where one does not, the database stands and the text is at fault.
+        if error.as_database_error().and_then(|error| error.code()).as_deref() == Some(NOT_TEXT) {
+            return Self::refused(
+                "not_text",
+                "something that was given holds a character that no text can hold",
+            );
+        }
         Self::Database(error)
     }
 }

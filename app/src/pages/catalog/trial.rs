@@ -317,9 +317,8 @@ fn field(field: &Field, form: &Form) -> AnyView {
                     spellcheck="false"
                     aria-describedby=described
                     aria-invalid=invalid
-                >
-                    {format!("\n{value}")}
-                </textarea>
+                    inner_html=text::in_textarea(&value)
+                ></textarea>
             }
             .into_any()
         }

@@ -51,7 +51,9 @@ pub(super) async fn resolve<R: Record>(
         row.get(field).map(|text| text.trim().to_lowercase()).filter(|it| !it.is_empty())
     };
     let all = |field: &str| -> Vec<String> {
-        let mut texts: Vec<_> = rows.iter().filter_map(|row| said(row, field)).collect();
+        // PostgreSQL takes no NUL, so nothing is called so.
+        let can_be = |text: &String| !text.contains('\0');
+        let mut texts: Vec<_> = rows.iter().filter_map(|row| said(row, field)).filter(can_be).collect();
         texts.sort_unstable();
         texts.dedup();
         texts
