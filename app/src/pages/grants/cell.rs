@@ -89,7 +89,7 @@ fn sources(visit: &Visit, one: &OneCell) -> Option<AnyView> {
     let lines: Vec<AnyView> = own.into_iter().chain(others).collect();
     (!lines.is_empty()).then(|| {
         view! {
-            <section class="band">
+            <section class="grant-part">
                 <h2>"Where it comes from"</h2>
                 <div class="scroll" tabindex="0" role="region" aria-label="Where it comes from">
                     <table class="grants-table">
@@ -129,7 +129,7 @@ fn change(visit: &Visit, one: &OneCell) -> AnyView {
         view! { <a class="button" href=links.review_of(&asked.to_query())>"Take the end away…"</a> }
     });
     view! {
-        <section class="band">
+        <section class="grant-part">
             <h2>{title}</h2>
             <form class="sheet" method="get" action=links.review_grants()>
                 {hidden("give", item(&one.row.key, one.column.grantee))}
@@ -155,7 +155,7 @@ fn tools(links: &Links, one: &OneCell) -> AnyView {
     let module = view! { <a href=links.module(&one.module_name)>{text::name(&one.module_title)}</a> };
     if one.row.tools.is_empty() {
         return view! {
-            <section class="band">
+            <section class="grant-part">
                 <h2>"What it opens"</h2>
                 <p>"No tool of " {module} " asks for it at present."</p>
             </section>
@@ -182,7 +182,7 @@ fn tools(links: &Links, one: &OneCell) -> AnyView {
         })
         .collect::<Vec<_>>();
     view! {
-        <section class="band">
+        <section class="grant-part">
             <h2>"What it opens"</h2>
             <p class="note">{count(one.row.tools.len(), "tool", "tools")} " of " {module}</p>
             {off}

@@ -269,10 +269,10 @@ fn legend(may: bool) -> impl IntoView {
     });
     view! {
         <p class="matrix-legend">
-            <span class="swatch" data-state="given"><Icon name="check" />"Given"</span>
-            <span class="swatch" data-state="inherited"><Icon name="arrow" />"From elsewhere"</span>
-            <span class="swatch" data-state="ended"><Icon name="clock" />"Ended"</span>
-            <span class="swatch" data-state="none">"– Not given"</span>
+            <span class="legend-item" data-state="given"><Icon name="check" />"Given"</span>
+            <span class="legend-item" data-state="inherited"><Icon name="arrow" />"From elsewhere"</span>
+            <span class="legend-item" data-state="ended"><Icon name="clock" />"Ended"</span>
+            <span class="legend-item" data-state="none">"– Not given"</span>
             {hint}
         </p>
     }

@@ -241,7 +241,7 @@ pub(super) fn table(
             let middle = if change {
                 view! { <td class="number"><Figure amount=row.before.amount currency=currency /></td> }.into_any()
             } else {
-                view! { <td class="number part">{figure::share(row.now.amount, whole)}</td> }.into_any()
+                view! { <td class="number portion">{figure::share(row.now.amount, whole)}</td> }.into_any()
             };
             Some(view! {
                 <tr>
@@ -263,7 +263,7 @@ pub(super) fn table(
     let foot_middle = if change {
         view! { <td class="number"><Figure amount=all_before.amount currency=currency /></td> }.into_any()
     } else {
-        view! { <td class="number part">{figure::share(whole, whole)}</td> }.into_any()
+        view! { <td class="number portion">{figure::share(whole, whole)}</td> }.into_any()
     };
     let on = if answer.count as usize > answer.rows.len() {
         format!("All {}", wording::grouped(answer.count))
@@ -318,7 +318,7 @@ pub(super) fn times(places: &Places, shown: &Shown, by: Dimension, answer: &Answ
                     <tr>
                         <th scope="row"><a href=href>{label(named, by)}</a></th>
                         <td class="number"><Figure amount=row.now.amount currency=currency /></td>
-                        <td class="number part">{figure::share(row.now.amount, answer.total.amount)}</td>
+                        <td class="number portion">{figure::share(row.now.amount, answer.total.amount)}</td>
                         <td class="number">{count(row.now.calls, calls(None))}</td>
                         <td class="number">{count(row.now.denied, calls(Some("deny")))}</td>
                         <td class="number">{count(row.now.failed, None)}</td>
@@ -345,7 +345,7 @@ pub(super) fn times(places: &Places, shown: &Shown, by: Dimension, answer: &Answ
             <tr>
                 <th scope="row">"All"</th>
                 <td class="number"><Figure amount=all.amount currency=currency /></td>
-                <td class="number part">{figure::share(all.amount, all.amount)}</td>
+                <td class="number portion">{figure::share(all.amount, all.amount)}</td>
                 <td class="number">{wording::grouped(all.calls)}</td>
                 <td class="number">{wording::grouped(all.denied)}</td>
                 <td class="number">{wording::grouped(all.failed)}</td>
