@@ -88,8 +88,8 @@ fn filters(links: &Links, query: &MatrixQuery) -> impl IntoView + use<> {
             {within}
             {opened}
             <div class="filter-actions">
-                <button type="submit" class="button primary">
-                    "Show"
+                <button type="submit" class="button">
+                    "Apply"
                 </button>
                 {clear.map(|href| view! { <a class="button plain" href=href>"Clear"</a> })}
             </div>
