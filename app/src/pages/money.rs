@@ -163,7 +163,7 @@ fn filters(places: &Places, shown: &Shown, query: &MoneyQuery, errors: &[FieldEr
             {beside}
             {currency}
             <div class="filter-actions">
-                <button type="submit" class="button primary">"Apply"</button>
+                <button type="submit" class="button">"Apply"</button>
             </div>
         </form>
     }
