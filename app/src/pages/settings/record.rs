@@ -133,7 +133,7 @@ pub fn record(
         } else {
             view! {
                 <div class="records-box">
-                    <table class="records">
+                    <table class="records changes">
                         <caption class="visually-hidden">{format!("Changes, newest first. Times are in {}.", clock.zone_name())}</caption>
                         <thead>
                             <tr>
