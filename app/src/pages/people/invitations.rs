@@ -83,17 +83,17 @@ pub fn list(visit: &Visit, invitations: &[InvitationLine], total: u64, page: u32
     document::page(visit, Place::People, "Invitations", crumbs, false, || {
         let body =
             if invitations.is_empty() { nobody(&links) } else { table(visit, invitations, total, page) };
+        let invite = (!invitations.is_empty()).then(|| {
+            view! {
+                <a class="button primary" href=links.invite()>
+                    <Icon name="mail" />
+                    "Invite people"
+                </a>
+            }
+        });
         view! {
             <PageHead title="Invitations".into_any() lead="Who was invited and has not come yet.".into_any()>
-                {(!invitations.is_empty())
-                    .then(|| {
-                        view! {
-                            <a class="button primary" href=links.invite()>
-                                <Icon name="mail" />
-                                "Invite people"
-                            </a>
-                        }
-                    })}
+                {invite}
             </PageHead>
             {body}
         }
