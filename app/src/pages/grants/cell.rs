@@ -75,10 +75,10 @@ fn sources(visit: &Visit, one: &OneCell) -> Option<AnyView> {
         view! {
             <tr>
                 <th scope="row">{text::code(key.as_str())}</th>
-                <td>{whom(&links, grantee, name)}</td>
-                <td>{text::name(&given.given_by)}</td>
-                <td>{when(clock, given.given_at)}</td>
-                <td>{until(clock, given.expires_at)}</td>
+                <td data-label="Given to">{whom(&links, grantee, name)}</td>
+                <td data-label="By">{text::name(&given.given_by)}</td>
+                <td data-label="On">{when(clock, given.given_at)}</td>
+                <td data-label="Ends">{until(clock, given.expires_at)}</td>
                 <td class="do">{revoke}</td>
             </tr>
         }
@@ -92,7 +92,7 @@ fn sources(visit: &Visit, one: &OneCell) -> Option<AnyView> {
             <section class="grant-part">
                 <h2>"Where it comes from"</h2>
                 <div class="scroll" tabindex="0" role="region" aria-label="Where it comes from">
-                    <table class="grants-table">
+                    <table class="grants-table grants-list">
                         <caption class="visually-hidden">"The grants that it rests on, the nearest first"</caption>
                         <thead>
                             <tr>
