@@ -72,13 +72,13 @@ for (const javaScriptEnabled of [true, false]) {
     test('one goes from a department to its teams, to an agent, to its tools', async () => {
       const page = await visit(browser, { javaScriptEnabled });
       await page.goto(`${HOME}/money`);
-      const total = await page.locator('.tally-main data').getAttribute('value');
+      const total = await page.locator('.sums-main data').getAttribute('value');
       assert.ok(Number(total) > 0);
       const sales = row(page, 'Sales');
       const ofSales = await exact(sales);
       await sales.getByRole('rowheader').getByRole('link', { name: 'Sales', exact: true }).click();
       await page.waitForURL(/by=team/);
-      assert.equal(Number(await page.locator('.tally-main data').getAttribute('value')), ofSales, 'the whole is the row it came from');
+      assert.equal(Number(await page.locator('.sums-main data').getAttribute('value')), ofSales, 'the whole is the row it came from');
       const figures = page.locator('table.spend tbody tr td:nth-child(2) data');
       const parts = await figures.evaluateAll((all) => all.map((one) => Number(one.value)));
       assert.ok(Math.abs(parts.reduce((sum, part) => sum + part, 0) - ofSales) < 1e-9, 'a department is its teams');

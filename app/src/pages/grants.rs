@@ -89,7 +89,7 @@ fn plain_name(grantee: Grantee, name: &str) -> String {
 fn whom(links: &Links, grantee: Grantee, name: &str) -> impl IntoView + use<> {
     let kind = Kind::of(grantee);
     let shown = match grantee {
-        Grantee::Role(role) => wording::role(role).into_any(),
+        Grantee::Role(role) => view! { <bdi>{wording::role(role)}</bdi> }.into_any(),
         _ => text::name(name).into_any(),
     };
     view! {

@@ -163,7 +163,7 @@ fn filters(places: &Places, shown: &Shown, query: &MoneyQuery, errors: &[FieldEr
             {beside}
             {currency}
             <div class="filter-actions">
-                <button type="submit" class="button primary">"Apply"</button>
+                <button type="submit" class="button">"Apply"</button>
             </div>
         </form>
     }
@@ -256,8 +256,8 @@ fn headline(places: &Places, shown: &Shown, query: &MoneyQuery) -> AnyView {
     let calls = places.calls(&query.filter, shown.period, None);
     let denied = places.calls(&query.filter, shown.period, Some("deny"));
     view! {
-        <dl class="tally">
-            <div class="tally-main">
+        <dl class="sums">
+            <div class="sums-main">
                 <dt>"Spend, "{period}</dt>
                 <dd>
                     <Figure amount=now.amount currency=shown.currency />

@@ -129,7 +129,7 @@ pub fn Access(
                     </select>
                 </div>
                 <div class="filter-actions">
-                    <button type="submit" class="button primary">"Apply"</button>
+                    <button type="submit" class="button">"Apply"</button>
                     {clear.map(|href| view! { <a class="button plain" href=href>"Clear"</a> })}
                 </div>
             </form>

@@ -157,7 +157,7 @@ impl Filters {
                 {how}
                 {carried}
                 <div class="filter-actions">
-                    <button type="submit" class="button primary">
+                    <button type="submit" class="button">
                         "Apply"
                     </button>
                     {clear.map(|href| view! { <a class="button plain" href=href>"Clear"</a> })}

@@ -31,14 +31,14 @@ pub(super) fn forms(visit: &Visit, story: &AgentStory, units: &[(String, String)
     view! {
         <div class="settings-parts">
             <section class="part">
-                <h2>"Name"</h2>
+                <h2>"Rename"</h2>
                 <form class="sheet" method="post" action=links.agent_do(id, "rename")>
                     <TextField form=form.clone() name="name" label="Name" />
                     <button type="submit" class="button">"Rename"</button>
                 </form>
             </section>
             <section class="part">
-                <h2>"Owner"</h2>
+                <h2>"Hand over"</h2>
                 <form class="sheet" method="post" action=links.agent_do(id, "owner")>
                     <TextField
                         form=form.clone()
@@ -52,7 +52,7 @@ pub(super) fn forms(visit: &Visit, story: &AgentStory, units: &[(String, String)
                 </form>
             </section>
             <section class="part">
-                <h2>"Unit"</h2>
+                <h2>"Move"</h2>
                 <form class="sheet" method="get" action=links.agent_do(id, "move")>
                     <SelectField
                         form=form.clone()

@@ -56,13 +56,13 @@ pub fn revoke(visit: &Visit, meant: &Consequence, errors: &[String]) -> String {
         });
         let happens = match meant.target {
             Target::Agent(_) => {
-                "The agent is suspended and its keys are revoked, in one step, on every node."
+                "The agent is suspended and its keys are revoked, everywhere and in one step."
             }
             Target::Person(_) => {
                 "The person and the agents they own are suspended, and every key of those agents, or with which an agent acts \
-                 for them, is revoked, in one step, on every node. They are signed out."
+                 for them, is revoked, everywhere and in one step. They are signed out."
             }
-            Target::Key(_) => "The key is revoked, on every node. The agent's other keys go on.",
+            Target::Key(_) => "The key is revoked everywhere. The agent's other keys go on.",
         };
         let already = meant.suspended.then(|| match meant.target {
             Target::Key(_) => view! { <p>"It was revoked before."</p> },

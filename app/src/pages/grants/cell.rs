@@ -75,10 +75,10 @@ fn sources(visit: &Visit, one: &OneCell) -> Option<AnyView> {
         view! {
             <tr>
                 <th scope="row">{text::code(key.as_str())}</th>
-                <td>{whom(&links, grantee, name)}</td>
-                <td>{text::name(&given.given_by)}</td>
-                <td>{when(clock, given.given_at)}</td>
-                <td>{until(clock, given.expires_at)}</td>
+                <td data-label="Given to">{whom(&links, grantee, name)}</td>
+                <td data-label="By">{text::name(&given.given_by)}</td>
+                <td data-label="On">{when(clock, given.given_at)}</td>
+                <td data-label="Ends">{until(clock, given.expires_at)}</td>
                 <td class="do">{revoke}</td>
             </tr>
         }
@@ -89,10 +89,10 @@ fn sources(visit: &Visit, one: &OneCell) -> Option<AnyView> {
     let lines: Vec<AnyView> = own.into_iter().chain(others).collect();
     (!lines.is_empty()).then(|| {
         view! {
-            <section class="band">
+            <section class="grant-part">
                 <h2>"Where it comes from"</h2>
                 <div class="scroll" tabindex="0" role="region" aria-label="Where it comes from">
-                    <table class="grants-table">
+                    <table class="grants-table grants-list">
                         <caption class="visually-hidden">"The grants that it rests on, the nearest first"</caption>
                         <thead>
                             <tr>
@@ -129,7 +129,7 @@ fn change(visit: &Visit, one: &OneCell) -> AnyView {
         view! { <a class="button" href=links.review_of(&asked.to_query())>"Take the end away…"</a> }
     });
     view! {
-        <section class="band">
+        <section class="grant-part">
             <h2>{title}</h2>
             <form class="sheet" method="get" action=links.review_grants()>
                 {hidden("give", item(&one.row.key, one.column.grantee))}
@@ -155,7 +155,7 @@ fn tools(links: &Links, one: &OneCell) -> AnyView {
     let module = view! { <a href=links.module(&one.module_name)>{text::name(&one.module_title)}</a> };
     if one.row.tools.is_empty() {
         return view! {
-            <section class="band">
+            <section class="grant-part">
                 <h2>"What it opens"</h2>
                 <p>"No tool of " {module} " asks for it at present."</p>
             </section>
@@ -182,7 +182,7 @@ fn tools(links: &Links, one: &OneCell) -> AnyView {
         })
         .collect::<Vec<_>>();
     view! {
-        <section class="band">
+        <section class="grant-part">
             <h2>"What it opens"</h2>
             <p class="note">{count(one.row.tools.len(), "tool", "tools")} " of " {module}</p>
             {off}

@@ -84,8 +84,8 @@ fn filters(links: &Links, query: &ListQuery) -> impl IntoView + use<> {
             </div>
             {grantee}
             <div class="filter-actions">
-                <button type="submit" class="button primary">
-                    "Show"
+                <button type="submit" class="button">
+                    "Apply"
                 </button>
                 {clear.map(|href| view! { <a class="button plain" href=href>"Clear"</a> })}
             </div>

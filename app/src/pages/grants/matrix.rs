@@ -88,8 +88,8 @@ fn filters(links: &Links, query: &MatrixQuery) -> impl IntoView + use<> {
             {within}
             {opened}
             <div class="filter-actions">
-                <button type="submit" class="button primary">
-                    "Show"
+                <button type="submit" class="button">
+                    "Apply"
                 </button>
                 {clear.map(|href| view! { <a class="button plain" href=href>"Clear"</a> })}
             </div>
@@ -269,10 +269,10 @@ fn legend(may: bool) -> impl IntoView {
     });
     view! {
         <p class="matrix-legend">
-            <span class="swatch" data-state="given"><Icon name="check" />"Given"</span>
-            <span class="swatch" data-state="inherited"><Icon name="arrow" />"From elsewhere"</span>
-            <span class="swatch" data-state="ended"><Icon name="clock" />"Ended"</span>
-            <span class="swatch" data-state="none">"– Not given"</span>
+            <span class="legend-item" data-state="given"><Icon name="check" />"Given"</span>
+            <span class="legend-item" data-state="inherited"><Icon name="arrow" />"From elsewhere"</span>
+            <span class="legend-item" data-state="ended"><Icon name="clock" />"Ended"</span>
+            <span class="legend-item" data-state="none">"– Not given"</span>
             {hint}
         </p>
     }

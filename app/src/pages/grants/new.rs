@@ -114,7 +114,7 @@ fn keys(visit: &Visit, query: &NewQuery, found: Found<KeyChoice>) -> AnyView {
     let empty = rows.is_empty().then(none);
     view! {
         {search(visit, query, "Key or module contains")}
-        <ul class="choices">{rows}</ul>
+        <ul class="grant-choices">{rows}</ul>
         {empty}
         {turn(visit, query, &found)}
     }
@@ -160,7 +160,7 @@ fn grantees(visit: &Visit, query: &NewQuery, found: Found<Named>) -> AnyView {
             {tabs}
         </nav>
         {search(visit, query, "Name contains")}
-        <ul class="choices">{rows}</ul>
+        <ul class="grant-choices">{rows}</ul>
         {empty}
         {turn(visit, query, &found)}
     }

@@ -245,7 +245,7 @@ fn running(visit: &Visit, calls: &[Running]) -> Option<AnyView> {
             })
             .collect::<Vec<_>>();
         view! {
-            <section class="band">
+            <section class="grant-part">
                 <h2>{said}</h2>
                 <p class="note">"They were admitted before and run to their end. The next one is denied."</p>
                 <ul class="names">{rows}</ul>
@@ -299,7 +299,7 @@ fn lines(links: &Links, clock: Clock, lines: &[Line]) -> AnyView {
         })
         .collect::<Vec<_>>();
     view! {
-        <section class="band">
+        <section class="grant-part">
             <h2>"What is changed"</h2>
             <table class="grants-table grants-list">
                 <caption class="visually-hidden">"Each grant of the change"</caption>

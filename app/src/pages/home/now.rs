@@ -38,6 +38,11 @@ pub(super) fn figures(now: &Now, links: &Links, clock: Clock) -> impl IntoView +
         .into_any(),
         None => view! { <span class="absent">"none answered"</span> }.into_any(),
     };
+    let most = now.minutes.iter().map(|minute| minute.calls).max().unwrap_or(0);
+    let highest = (most > 0).then(|| {
+        let calls = if most == 1 { "call" } else { "calls" };
+        view! { <span>{format!("Highest bar: {} {calls} in a minute", wording::grouped(u64::from(most)))}</span> }
+    });
     let count = |count: u32| wording::grouped(u64::from(count));
     view! {
         <dl class="figures">
@@ -58,7 +63,7 @@ pub(super) fn figures(now: &Now, links: &Links, clock: Clock) -> impl IntoView +
                 <dd><a href=held>{count(now.held)}</a></dd>
             </div>
             <div data-tone=(now.failed > 0).then_some("fault")>
-                <dt><Icon name="alert" />"Not answered well"</dt>
+                <dt><Icon name="alert" />"Failed"</dt>
                 <dd>{count(now.failed)}</dd>
             </div>
             <div>
@@ -71,7 +76,10 @@ pub(super) fn figures(now: &Now, links: &Links, clock: Clock) -> impl IntoView +
             </div>
         </dl>
         {bars(now, clock)}
-        <p class="note">{since}</p>
+        <p class="note minutes-scale">
+            <span>{since}</span>
+            {highest}
+        </p>
     }
 }
 

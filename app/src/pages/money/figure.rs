@@ -147,7 +147,7 @@ pub fn Delta(
         "less"
     };
     view! {
-        <data class="change" data-change=tone value=difference.normalize().to_string() title=title>
+        <data class="difference" data-change=tone value=difference.normalize().to_string() title=title>
             {signed(difference)}
             {percent}
         </data>

@@ -239,19 +239,19 @@ pub(super) fn table(
             let inner = with(&query.filter, by, named.subject);
             let calls = |verdict| inner.as_ref().map(|filter| places.calls(filter, shown.period, verdict));
             let middle = if change {
-                view! { <td class="number"><Figure amount=row.before.amount currency=currency /></td> }.into_any()
+                view! { <td class="number" data-label="Before"><Figure amount=row.before.amount currency=currency /></td> }.into_any()
             } else {
-                view! { <td class="number part">{figure::share(row.now.amount, whole)}</td> }.into_any()
+                view! { <td class="number portion" data-label="Share">{figure::share(row.now.amount, whole)}</td> }.into_any()
             };
             Some(view! {
                 <tr>
                     <th scope="row">{head(places, query, by, named)}</th>
                     <td class="number"><Figure amount=row.now.amount currency=currency /></td>
                     {middle}
-                    <td class="number"><Delta now=row.now.amount before=row.before.amount currency=currency than=than.clone() /></td>
-                    <td class="number">{count(row.now.calls, calls(None))}</td>
-                    <td class="number">{count(row.now.denied, calls(Some("deny")))}</td>
-                    <td class="number">{count(row.now.failed, None)}</td>
+                    <td class="number" data-label="Change"><Delta now=row.now.amount before=row.before.amount currency=currency than=than.clone() /></td>
+                    <td class="number" data-label="Calls">{count(row.now.calls, calls(None))}</td>
+                    <td class="number" data-label="Denied">{count(row.now.denied, calls(Some("deny")))}</td>
+                    <td class="number" data-label="Failed">{count(row.now.failed, None)}</td>
                 </tr>
             }
             .into_any())
@@ -261,9 +261,9 @@ pub(super) fn table(
     let caption = format!("Spend by {} in {period}, compared with {than}.", what.to_lowercase());
     let (all, all_before) = (answer.total, answer.total_before);
     let foot_middle = if change {
-        view! { <td class="number"><Figure amount=all_before.amount currency=currency /></td> }.into_any()
+        view! { <td class="number" data-label="Before"><Figure amount=all_before.amount currency=currency /></td> }.into_any()
     } else {
-        view! { <td class="number part">{figure::share(whole, whole)}</td> }.into_any()
+        view! { <td class="number portion" data-label="Share">{figure::share(whole, whole)}</td> }.into_any()
     };
     let on = if answer.count as usize > answer.rows.len() {
         format!("All {}", wording::grouped(answer.count))
@@ -287,10 +287,10 @@ pub(super) fn table(
                 <th scope="row">{on}</th>
                 <td class="number"><Figure amount=all.amount currency=currency /></td>
                 {foot_middle}
-                <td class="number"><Delta now=all.amount before=all_before.amount currency=currency than=than /></td>
-                <td class="number">{wording::grouped(all.calls)}</td>
-                <td class="number">{wording::grouped(all.denied)}</td>
-                <td class="number">{wording::grouped(all.failed)}</td>
+                <td class="number" data-label="Change"><Delta now=all.amount before=all_before.amount currency=currency than=than /></td>
+                <td class="number" data-label="Calls">{wording::grouped(all.calls)}</td>
+                <td class="number" data-label="Denied">{wording::grouped(all.denied)}</td>
+                <td class="number" data-label="Failed">{wording::grouped(all.failed)}</td>
             </tr>
     }
     .into_any();
@@ -318,10 +318,10 @@ pub(super) fn times(places: &Places, shown: &Shown, by: Dimension, answer: &Answ
                     <tr>
                         <th scope="row"><a href=href>{label(named, by)}</a></th>
                         <td class="number"><Figure amount=row.now.amount currency=currency /></td>
-                        <td class="number part">{figure::share(row.now.amount, answer.total.amount)}</td>
-                        <td class="number">{count(row.now.calls, calls(None))}</td>
-                        <td class="number">{count(row.now.denied, calls(Some("deny")))}</td>
-                        <td class="number">{count(row.now.failed, None)}</td>
+                        <td class="number portion" data-label="Share">{figure::share(row.now.amount, answer.total.amount)}</td>
+                        <td class="number" data-label="Calls">{count(row.now.calls, calls(None))}</td>
+                        <td class="number" data-label="Denied">{count(row.now.denied, calls(Some("deny")))}</td>
+                        <td class="number" data-label="Failed">{count(row.now.failed, None)}</td>
                     </tr>
                 }
                 .into_any(),
@@ -345,10 +345,10 @@ pub(super) fn times(places: &Places, shown: &Shown, by: Dimension, answer: &Answ
             <tr>
                 <th scope="row">"All"</th>
                 <td class="number"><Figure amount=all.amount currency=currency /></td>
-                <td class="number part">{figure::share(all.amount, all.amount)}</td>
-                <td class="number">{wording::grouped(all.calls)}</td>
-                <td class="number">{wording::grouped(all.denied)}</td>
-                <td class="number">{wording::grouped(all.failed)}</td>
+                <td class="number portion" data-label="Share">{figure::share(all.amount, all.amount)}</td>
+                <td class="number" data-label="Calls">{wording::grouped(all.calls)}</td>
+                <td class="number" data-label="Denied">{wording::grouped(all.denied)}</td>
+                <td class="number" data-label="Failed">{wording::grouped(all.failed)}</td>
             </tr>
     }
     .into_any();

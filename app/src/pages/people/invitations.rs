@@ -35,12 +35,12 @@ pub fn form(visit: &Visit, tree: &[Node], form: &Form, may_own: bool, sends_mail
                     hint="One on each line, or a list as your mail program has it: `Ada Lovelace <ada@example.com>`. At most 200."
                     longest=60_000
                 />
-                <SelectField form=begun.clone() name="unit" label="They will sit in" options=said::unit_options(tree) />
+                <SelectField form=begun.clone() name="unit" label="Unit" options=said::unit_options(tree) />
                 <SelectField
                     form=begun
                     name="role"
-                    label="They will be"
-                    hint="In the whole organization. Roles on a single unit can be given once they are here."
+                    label="Role"
+                    hint="It holds in the whole organization. Roles on a single unit can be given once they are here."
                     options=said::role_options(may_own)
                 />
                 <div class="form-actions">
@@ -83,12 +83,17 @@ pub fn list(visit: &Visit, invitations: &[InvitationLine], total: u64, page: u32
     document::page(visit, Place::People, "Invitations", crumbs, false, || {
         let body =
             if invitations.is_empty() { nobody(&links) } else { table(visit, invitations, total, page) };
-        view! {
-            <PageHead title="Invitations".into_any() lead="Who was invited and has not come yet.".into_any()>
+        let invite = (!invitations.is_empty()).then(|| {
+            view! {
                 <a class="button primary" href=links.invite()>
                     <Icon name="mail" />
                     "Invite people"
                 </a>
+            }
+        });
+        view! {
+            <PageHead title="Invitations".into_any() lead="Who was invited and has not come yet.".into_any()>
+                {invite}
             </PageHead>
             {body}
         }

@@ -297,7 +297,7 @@ fn filters(links: &Links, query: &Query) -> impl IntoView + use<> {
                 </select>
             </Field>
             <div class="filter-actions">
-                <button type="submit" class="button primary">
+                <button type="submit" class="button">
                     "Apply"
                 </button>
                 {clear.map(|href| view! { <a class="button plain" href=href>"Clear"</a> })}

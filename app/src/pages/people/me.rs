@@ -89,8 +89,7 @@ pub fn page(visit: &Visit, shown: &Shown, part: Part) -> String {
                 <p>"You lose access at once and for good. What ends with it is said before anything happens."</p>
                 <p>
                     <a class="button" href=links.leave()>
-                        "Leave "
-                        {text::name(&visit.organization)}
+                        <span>"Leave " {text::name(&visit.organization)}</span>
                     </a>
                 </p>
             </section>

@@ -304,7 +304,7 @@ fn take_role(visit: &Visit, user: UserId, held: &RoleHeld) -> impl IntoView + us
             {hidden("role", held.role.word())}
             {place}
             <button type="submit" class="button plain">
-                "Take"
+                "Take away"
                 <span class="visually-hidden">" the role " {wording::role(held.role)}</span>
             </button>
         </form>

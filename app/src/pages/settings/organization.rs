@@ -40,7 +40,7 @@ pub fn organization(visit: &Visit, settings: &Settings, form: Form) -> String {
         let url = visit.mcp_url();
         view! {
             {body}
-            <section class="related">
+            <section class="part mcp-address">
                 <h2>"Where agents connect"</h2>
                 <p>"The MCP address of your organization. It is never given to another one, and never changes."</p>
                 <figure class="snippet">

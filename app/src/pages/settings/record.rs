@@ -133,7 +133,7 @@ pub fn record(
         } else {
             view! {
                 <div class="records-box">
-                    <table class="records">
+                    <table class="records changes">
                         <caption class="visually-hidden">{format!("Changes, newest first. Times are in {}.", clock.zone_name())}</caption>
                         <thead>
                             <tr>
@@ -161,15 +161,20 @@ pub fn record(
         let export = links.export_changes(&Query { before: None, ..query.clone() }.to_query());
         view! {
             <ErrorSummary errors=errors.clone() />
-            {filters(&links, query, &errors, &actions)}
-            <p class="of-whom"><a class="button" href=export download="">"Export CSV"</a></p>
+            {filters(&links, query, &errors, &actions, export)}
             {list}
             <nav class="pages" aria-label="Pages of the list">{newest} {older}</nav>
         }
     })
 }
 
-fn filters(links: &Links, query: &Query, errors: &[FieldError], actions: &[String]) -> impl IntoView + use<> {
+fn filters(
+    links: &Links,
+    query: &Query,
+    errors: &[FieldError],
+    actions: &[String],
+    export: String,
+) -> impl IntoView + use<> {
     let text = |name: &'static str, label: &'static str, value: Option<String>| {
         view! {
             <Field name=name label=label error=error_of(errors, name)>
@@ -205,8 +210,9 @@ fn filters(links: &Links, query: &Query, errors: &[FieldError], actions: &[Strin
             {day("from", "From", query.from)}
             {day("until", "Until", query.until)}
             <div class="filter-actions">
-                <button type="submit" class="button primary">"Apply"</button>
+                <button type="submit" class="button">"Apply"</button>
                 {clear}
+                <a class="button plain" href=export download="">"Export CSV"</a>
             </div>
         </form>
     }
