@@ -103,13 +103,20 @@ fn story(name: impl Fn(&'static str) -> String) -> PersonStory {
     }
 }
 
+fn handle(n: u8) -> String {
+    format!("{n:02x}").repeat(32)
+}
+
 fn sessions(name: impl Fn(&'static str) -> String) -> Vec<SessionLine> {
     let session = |n: u8| SessionLine {
-        id: vec![n; 32],
+        handle: handle(n),
+        user: user_id(10),
+        user_name: name("Ada"),
         since: sample::before(7_200_000),
         seen: sample::before(60_000),
         user_agent: Some(name("Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0")),
-        address: Some("192.0.2.7".into()),
+        address: Some("192.0.2.7".parse().unwrap()),
+        may_end: true,
     };
     vec![session(1), session(2), session(3)]
 }
@@ -209,7 +216,7 @@ fn pages(name: impl Fn(&'static str) -> String + Copy) -> Vec<(&'static str, Str
         organizations_zone: Zone::UTC,
         has_password: true,
     };
-    let mine = me::Shown { account, sessions: sessions(name), here: Some(vec![1; 32]) };
+    let mine = me::Shown { account, sessions: sessions(name), here: Some(handle(1)) };
     let person_shown = person::Shown {
         story: story(name),
         agents: agents(name),

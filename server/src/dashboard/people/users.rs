@@ -18,7 +18,7 @@ use crate::dashboard::Dashboard;
 use crate::dashboard::form::{self, Typed, again};
 use crate::dashboard::refusal::Refusal;
 use crate::dashboard::routes::Routes;
-use crate::dashboard::session::Person;
+use crate::dashboard::session::{self, Person};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -269,15 +269,22 @@ async fn end_sessions(
     Path(OneUser { user }): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (control, user) = (&dashboard.control, id::<UserId>(&user)?);
-    match typed.text("session") {
-        "others" => {
-            account::end_others(control, &person.actor, user, None).await?;
-        }
-        one => {
-            let session = hex::decode(one).map_err(|_| Refusal::NotFound)?;
-            account::end_session(control, &person.actor, user, &session).await?;
-        }
-    }
-    form::done(&person, Notice::new("The session has ended."), &person.links.user(user)).await
+    let user: UserId = id(&user)?;
+    end(&dashboard, &person, &typed, user, &person.links.user(user)).await
+}
+
+/// Ends the session that was chosen, or all of a person's but for the one that asks; on to `back` with a word on it.
+pub(super) async fn end(
+    dashboard: &Dashboard,
+    person: &Person,
+    typed: &Typed,
+    user: UserId,
+    back: &str,
+) -> Result<Response, Refusal> {
+    let (control, actor) = (&dashboard.control, &person.actor);
+    let (number, name) = match typed.text("session") {
+        "others" => account::end_sessions(control, actor, user, person.here().as_deref()).await?,
+        one => (1, account::end_session(control, actor, one).await?),
+    };
+    form::done(person, session::ended(number, &name), back).await
 }
