@@ -1,5 +1,7 @@
 //! People: the page of one, where they sit, what they may do, suspending and removing them.
 
+use std::future::ready;
+
 use app::data::people as data;
 use app::document::Notice;
 use app::pieces::access;
@@ -63,13 +65,14 @@ async fn user(
     ))
 }
 
-/// After a form of the page: on to it with a word on what was done, or the page with what is wrong.
+/// Does what a form of the page asks for, unless it was filled in wrongly: on to the page with a word on what was done, or
+/// with what is wrong.
 async fn then(
     dashboard: &Dashboard,
     person: &Person,
     user: UserId,
     typed: &Typed,
-    done: Result<Result<(), Error>, FieldError>,
+    done: Result<impl Future<Output = Result<(), Error>>, FieldError>,
     said: &str,
 ) -> Result<Response, Refusal> {
     // What is wrong with a form is told to nobody who could not send it.
@@ -77,9 +80,11 @@ async fn then(
         return Err(Refusal::NotFound);
     }
     let errors = match done {
-        Ok(Ok(())) => return form::done(person, Notice::new(said), &person.links.user(user)).await,
-        Ok(Err(error)) => form::errors(error)?,
         Err(wrong) => vec![wrong],
+        Ok(doing) => match doing.await {
+            Ok(()) => return form::done(person, Notice::new(said), &person.links.user(user)).await,
+            Err(error) => form::errors(error)?,
+        },
     };
     let wrong = typed.wrong(errors);
     Ok(again(
@@ -95,10 +100,8 @@ async fn relocate(
     typed: Typed,
 ) -> Result<Response, Refusal> {
     let user: UserId = id(&user)?;
-    let done = match typed.chosen::<UnitId>("home", UNIT) {
-        Ok(unit) => Ok(users::move_to(&dashboard.control, &person.actor, user, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let done =
+        typed.chosen("home", UNIT).map(|unit| users::move_to(&dashboard.control, &person.actor, user, unit));
     then(
         &dashboard,
         &person,
@@ -117,10 +120,9 @@ async fn join_unit(
     typed: Typed,
 ) -> Result<Response, Refusal> {
     let user: UserId = id(&user)?;
-    let done = match typed.chosen::<UnitId>("unit", UNIT) {
-        Ok(unit) => Ok(users::join_unit(&dashboard.control, &person.actor, user, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let done = typed
+        .chosen("unit", UNIT)
+        .map(|unit| users::join_unit(&dashboard.control, &person.actor, user, unit));
     then(&dashboard, &person, user, &typed, done, "They are a member of a further unit now.").await
 }
 
@@ -131,10 +133,9 @@ async fn leave_unit(
     typed: Typed,
 ) -> Result<Response, Refusal> {
     let user: UserId = id(&user)?;
-    let done = match typed.chosen::<UnitId>("unit", UNIT) {
-        Ok(unit) => Ok(users::leave_unit(&dashboard.control, &person.actor, user, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let done = typed
+        .chosen("unit", UNIT)
+        .map(|unit| users::leave_unit(&dashboard.control, &person.actor, user, unit));
     then(
         &dashboard,
         &person,
@@ -159,10 +160,8 @@ async fn give_role(
     typed: Typed,
 ) -> Result<Response, Refusal> {
     let user: UserId = id(&user)?;
-    let done = match held(&typed) {
-        Ok((role, unit)) => Ok(users::give_role(&dashboard.control, &person.actor, user, role, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let done = held(&typed)
+        .map(|(role, unit)| users::give_role(&dashboard.control, &person.actor, user, role, unit));
     then(&dashboard, &person, user, &typed, done, "The role was given; it holds from the next click.").await
 }
 
@@ -181,7 +180,7 @@ async fn take_role(
     if matches!(done, Ok(Ok(()))) && person.actor.user_id() == Some(user) {
         return form::done(&person, Notice::new("You have given the role up."), &person.links.me()).await;
     }
-    then(&dashboard, &person, user, &typed, done, "The role was taken.").await
+    then(&dashboard, &person, user, &typed, done.map(ready), "The role was taken.").await
 }
 
 async fn suspending(
@@ -220,7 +219,7 @@ async fn resume(
     typed: Typed,
 ) -> Result<Response, Refusal> {
     let user: UserId = id(&user)?;
-    let done = Ok(users::resume(&dashboard.control, &person.actor, user).await);
+    let done = Ok(users::resume(&dashboard.control, &person.actor, user));
     then(&dashboard, &person, user, &typed, done, "They may act again.").await
 }
 
