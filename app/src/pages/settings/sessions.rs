@@ -53,7 +53,7 @@ pub fn sessions(
             <form class="filters" method="get" action=links.sessions() role="search" aria-label="Search the sessions">
                 <div class="field">
                     <label for="q">"Person or mail address"</label>
-                    <input type="search" id="q" name="q" maxlength="200" autocomplete="off" value=search.to_owned() />
+                    <input type="search" id="q" name="q" maxlength="200" autocomplete="off" value=text::one_line(search, 200) />
                 </div>
                 <div class="filter-actions"><button type="submit" class="button primary">"Search"</button></div>
             </form>
