@@ -13,11 +13,11 @@ use control::account;
 use control::authority::{Deed, may};
 use control::settings::{self, MailSender, SessionRules, SignInRules};
 use http::StatusCode;
-use model::{Currency, UserId, Zone};
-use serde::Deserialize;
+use model::{Currency, Zone};
 
 use super::Dashboard;
 use super::form::{self, Typed};
+use super::people::OneUser;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use super::session::{self, AGAIN, Person};
@@ -165,33 +165,22 @@ async fn end(State(dashboard): State<Dashboard>, person: Person, typed: Typed) -
     form::done(&person, session::ended(1, &name), &person.links.sessions()).await
 }
 
-#[derive(Deserialize)]
-struct OfUser {
-    user: String,
-}
-
-impl OfUser {
-    fn id(&self) -> Result<UserId, Refusal> {
-        self.user.parse().map_err(|_| Refusal::NotFound)
-    }
-}
-
 async fn ask_end_all(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(of): Path<OfUser>,
+    Path(one): Path<OneUser>,
 ) -> Result<Html<String>, Refusal> {
     let (control, here) = (&dashboard.control, person.here());
-    Ok(Html(data::end_all(control, &person.actor, &person.visit, of.id()?, here.as_deref()).await?))
+    Ok(Html(data::end_all(control, &person.actor, &person.visit, one.id()?, here.as_deref()).await?))
 }
 
 async fn end_all(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(of): Path<OfUser>,
+    Path(one): Path<OneUser>,
 ) -> Result<Response, Refusal> {
     let (control, here) = (&dashboard.control, person.here());
-    let (number, name) = account::end_sessions(control, &person.actor, of.id()?, here.as_deref()).await?;
+    let (number, name) = account::end_sessions(control, &person.actor, one.id()?, here.as_deref()).await?;
     form::done(&person, session::ended(number, &name), &person.links.sessions()).await
 }
 

@@ -13,9 +13,8 @@ use control::users::{self, Agents};
 use control::{Error, account};
 use model::people::Role;
 use model::{UnitId, UserId};
-use serde::Deserialize;
 
-use super::id;
+use super::OneUser;
 use crate::dashboard::Dashboard;
 use crate::dashboard::form::{self, Typed, again};
 use crate::dashboard::refusal::Refusal;
@@ -38,17 +37,12 @@ pub(super) fn routes() -> Routes {
         .post("/t/{tenant}/people/users/{user}/sessions", end_sessions)
 }
 
-#[derive(Deserialize)]
-struct OneUser {
-    user: String,
-}
-
 const UNIT: &str = "Choose a unit of the list.";
 
 async fn user(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let (control, form) = (&dashboard.control, typed.form());
@@ -57,7 +51,7 @@ async fn user(
             control,
             &person.actor,
             &person.visit,
-            id(&user)?,
+            one.id()?,
             &form,
             &access::wanted(|name| typed.text(name)),
         )
@@ -96,10 +90,10 @@ async fn then(
 async fn relocate(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     let done =
         typed.chosen("home", UNIT).map(|unit| users::move_to(&dashboard.control, &person.actor, user, unit));
     then(
@@ -116,10 +110,10 @@ async fn relocate(
 async fn join_unit(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     let done = typed
         .chosen("unit", UNIT)
         .map(|unit| users::join_unit(&dashboard.control, &person.actor, user, unit));
@@ -129,10 +123,10 @@ async fn join_unit(
 async fn leave_unit(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     let done = typed
         .chosen("unit", UNIT)
         .map(|unit| users::leave_unit(&dashboard.control, &person.actor, user, unit));
@@ -156,10 +150,10 @@ fn held(typed: &Typed) -> Result<(Role, Option<UnitId>), FieldError> {
 async fn give_role(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     let done = held(&typed)
         .map(|(role, unit)| users::give_role(&dashboard.control, &person.actor, user, role, unit));
     then(&dashboard, &person, user, &typed, done, "The role was given; it holds from the next click.").await
@@ -168,10 +162,10 @@ async fn give_role(
 async fn take_role(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     let done = match held(&typed) {
         Ok((role, unit)) => Ok(users::take_role(&dashboard.control, &person.actor, user, role, unit).await),
         Err(wrong) => Err(wrong),
@@ -186,20 +180,20 @@ async fn take_role(
 async fn suspending(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let (control, form) = (&dashboard.control, typed.form());
-    Ok(Html(data::suspend_user(control, &person.actor, &person.visit, id(&user)?, &form).await?))
+    Ok(Html(data::suspend_user(control, &person.actor, &person.visit, one.id()?, &form).await?))
 }
 
 async fn suspend(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (control, user) = (&dashboard.control, id::<UserId>(&user)?);
+    let (control, user) = (&dashboard.control, one.id()?);
     match users::suspend(control, &person.actor, user).await {
         Ok(()) => {
             let notice = Notice::new("They are suspended: nothing of theirs is let through from now on.");
@@ -215,10 +209,10 @@ async fn suspend(
 async fn resume(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     let done = Ok(users::resume(&dashboard.control, &person.actor, user));
     then(&dashboard, &person, user, &typed, done, "They may act again.").await
 }
@@ -226,11 +220,11 @@ async fn resume(
 async fn removing(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let (control, form) = (&dashboard.control, typed.form());
-    Ok(Html(data::remove_user(control, &person.actor, &person.visit, id(&user)?, &form).await?))
+    Ok(Html(data::remove_user(control, &person.actor, &person.visit, one.id()?, &form).await?))
 }
 
 /// What becomes of the agents, as the form asks.
@@ -245,10 +239,10 @@ pub(super) fn fate(typed: &Typed) -> Result<Agents, FieldError> {
 async fn remove(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (control, user) = (&dashboard.control, id::<UserId>(&user)?);
+    let (control, user) = (&dashboard.control, one.id()?);
     let errors = match fate(&typed) {
         Err(wrong) => vec![wrong],
         Ok(agents) => match users::remove(control, &person.actor, user, agents).await {
@@ -265,10 +259,10 @@ async fn remove(
 async fn end_sessions(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     end(&dashboard, &person, &typed, user, &person.links.user(user)).await
 }
 
