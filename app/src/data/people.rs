@@ -171,12 +171,12 @@ pub async fn invitations(
     Ok(invitation_pages::list(visit, &rows, total, page))
 }
 
-/// One's own account. `here`: the session that the page is shown in, as the store names it.
+/// One's own account. `here`: the handle of the session that the page is shown in.
 pub async fn me(
     control: &Control,
     actor: &Actor,
     visit: &Visit,
-    here: Option<Vec<u8>>,
+    here: Option<String>,
     part: me::Part,
 ) -> Result<String, Error> {
     let account = account::own(control, actor).await?;

@@ -2,7 +2,7 @@
 
 use control::authority::{Deed, may};
 use control::settings::{self, MailSender};
-use control::{Actor, Control, Error};
+use control::{Actor, Control, Error, account};
 use model::UserId;
 
 use crate::document::Visit;
@@ -63,21 +63,27 @@ pub async fn sessions(
     visit: &Visit,
     search: &str,
     page: u32,
-    own: Option<&str>,
+    here: Option<&str>,
 ) -> Result<String, Error> {
     let search = search.trim();
     let wanted = Some(search).filter(|text| !text.is_empty() && text.len() <= 800 && !text.contains('\0'));
     let from = page.saturating_mul(SESSIONS);
-    let (lines, more) = settings::open_sessions(control, actor, wanted, from).await?;
-    Ok(pages::sessions(visit, &lines, wanted.unwrap_or_default(), page, more, own))
+    let (lines, more) = account::all_sessions(control, actor, wanted, from).await?;
+    Ok(pages::sessions(visit, &lines, wanted.unwrap_or_default(), page, more, here))
 }
 
-/// What ending all sessions of a person would mean.
-pub async fn end_all(control: &Control, actor: &Actor, visit: &Visit, user: UserId) -> Result<String, Error> {
-    if !may(actor, Deed::ChangeSettings) {
-        return Err(Error::NotFound { what: "sessions that you may end".to_owned() });
+/// What ending all sessions of a person but for `here` would mean.
+pub async fn end_all(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    user: UserId,
+    here: Option<&str>,
+) -> Result<String, Error> {
+    if !may(actor, Deed::ReadSettings) {
+        return Err(Error::NotFound { what: "page".to_owned() });
     }
-    let (name, count) = settings::sessions_of(control, actor, user).await?;
+    let (count, name) = account::ending_sessions(control, actor, user, here).await?;
     Ok(pages::end_all(visit, user, &name, count))
 }
 

@@ -155,8 +155,8 @@ fn said(step: FirstStep, links: &Links) -> (&'static str, &'static str, &'static
         FirstStep::GiveKey => (
             "Give a permission key",
             "Until a unit, person or agent has the key of a module, no agent can use it.",
-            "Open Grants",
-            links.grants(),
+            "Give a key",
+            links.new_grant(None, None),
         ),
         FirstStep::ConnectAgent => (
             "Make an agent and connect it",

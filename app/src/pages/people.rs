@@ -7,5 +7,4 @@ pub mod me;
 pub mod parting;
 pub mod person;
 pub mod said;
-mod sessions;
 pub mod unit;

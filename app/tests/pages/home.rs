@@ -95,6 +95,8 @@ fn home_shows_names_as_text_and_each_need_with_its_age_and_one_link() {
         assert!(page.contains(said), "{said}");
     }
     assert_eq!(page.matches("class=\"needs\"").count(), 1);
+    let give = visit().links().new_grant(None, None);
+    assert!(page.contains(&format!("href=\"{give}\"")), "the step leads to where it is done");
     is_harmless("figures", &home::now::html(&now(), &visit().links(), visit().clock()), 0);
 
     let nothing = home::Shown {

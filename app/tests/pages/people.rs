@@ -2,6 +2,7 @@
 
 use app::pages::people::list::{self, Query, Rows, Show, Shown};
 use app::pages::people::{invitations, join, me, parting, person, unit};
+use app::pages::settings;
 use app::pieces::field::FieldError;
 use app::pieces::form::Form;
 use control::account::{Account, SessionLine};
@@ -103,13 +104,20 @@ fn story(name: impl Fn(&'static str) -> String) -> PersonStory {
     }
 }
 
+fn handle(n: u8) -> String {
+    format!("{n:02x}").repeat(32)
+}
+
 fn sessions(name: impl Fn(&'static str) -> String) -> Vec<SessionLine> {
     let session = |n: u8| SessionLine {
-        id: vec![n; 32],
+        handle: handle(n),
+        user: user_id(10),
+        user_name: name("Ada"),
         since: sample::before(7_200_000),
         seen: sample::before(60_000),
         user_agent: Some(name("Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0")),
-        address: Some("192.0.2.7".into()),
+        address: Some("192.0.2.7".parse().unwrap()),
+        may_end: true,
     };
     vec![session(1), session(2), session(3)]
 }
@@ -209,7 +217,7 @@ fn pages(name: impl Fn(&'static str) -> String + Copy) -> Vec<(&'static str, Str
         organizations_zone: Zone::UTC,
         has_password: true,
     };
-    let mine = me::Shown { account, sessions: sessions(name), here: Some(vec![1; 32]) };
+    let mine = me::Shown { account, sessions: sessions(name), here: Some(handle(1)) };
     let person_shown = person::Shown {
         story: story(name),
         agents: agents(name),
@@ -245,7 +253,21 @@ fn pages(name: impl Fn(&'static str) -> String + Copy) -> Vec<(&'static str, Str
         ("over", join::page(&visit.site, "x", &Link::Over, &Form::default())),
         ("me", me::page(&visit, &mine, me::Part::About(wrong.clone()))),
         ("my password", me::page(&visit, &mine, me::Part::Password(wrong))),
+        ("sessions", settings::sessions(&visit, &sessions(name), &name("ada"), 0, true, None)),
+        ("end all", settings::end_all(&visit, user_id(10), &name("Ada"), 2)),
     ]
+}
+
+#[test]
+fn a_session_has_a_button_where_the_reader_may_end_it_and_it_is_not_this_one() {
+    let plain = |usual: &'static str| usual.to_owned();
+    let mut lines = sessions(plain);
+    lines[1].may_end = false;
+    let html = settings::sessions(&sample::visit(), &lines, "", 0, false, Some(&handle(1)));
+    assert!(html.contains("This browser") && html.contains("Firefox on Linux"));
+    let ends = |n| html.contains(&format!("value=\"{}\"", handle(n)));
+    assert_eq!((ends(1), ends(2), ends(3)), (false, false, true));
+    assert_eq!(html.matches(&sample::visit().links().end_all_sessions_of(user_id(10))).count(), 1);
 }
 
 fn scripts(html: &str) -> usize {

@@ -38,7 +38,7 @@ words! {
         ChangeCrm = "crm.change",
         /// See the organization's settings and the record of changes to the set-up.
         ReadSettings = "settings.read",
-        /// Change the organization's settings, and end anybody's sessions.
+        /// Change the organization's settings.
         ChangeSettings = "settings.change",
     }
 }

@@ -175,7 +175,7 @@ pub async fn set(
         let person = users::one(&mut tx, account.user).await?;
         // Unless they were suspended since the accounts were looked for.
         if person.standing == Standing::Active {
-            users::replace_password(control, &mut tx, &person, &new, None).await?;
+            users::replace_password(control, &mut tx, &person, &new).await?;
             let detail = json!({ "address": from });
             tx.audit("user.reset_password", "user", person.id, &person.name, detail).await?;
         }

@@ -80,8 +80,13 @@ impl Store {
     }
 }
 
+/// What names a session on pages and does not open it: its id as it is stored, in hexadecimal.
+pub fn handle(id: &Id) -> String {
+    hex::encode(hashed(id))
+}
+
 /// A session's id as it is stored.
-pub fn hashed(id: &Id) -> Vec<u8> {
+fn hashed(id: &Id) -> Vec<u8> {
     Sha256::digest(id.0.to_le_bytes()).to_vec()
 }
 

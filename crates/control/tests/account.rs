@@ -33,8 +33,8 @@ async fn stamp_of(world: &TestWorld, user: UserId) -> sign_in::Stamp {
     sign_in::present(&world.control, world.tenant.tenant, user).await.unwrap().unwrap().stamp
 }
 
-/// Signs somebody in, as a browser would; returns the session as the store names it.
-async fn browser(world: &TestWorld, user: UserId, n: i128) -> Vec<u8> {
+/// Signs somebody in, as a browser would; returns the session's handle.
+async fn browser(world: &TestWorld, user: UserId, n: i128) -> String {
     let now = world.control.ambient().now();
     let stamp = stamp_of(world, user).await;
     let who = Who {
@@ -51,7 +51,7 @@ async fn browser(world: &TestWorld, user: UserId, n: i128) -> Vec<u8> {
     let expiry_date = time::OffsetDateTime::from_unix_timestamp(now.timestamp() + 3600).unwrap();
     let mut record = Record { id: Id(n), data, expiry_date };
     Store::new(world.control.clone()).create(&mut record).await.unwrap();
-    sessions::hashed(&record.id)
+    sessions::handle(&record.id)
 }
 
 #[tokio::test]
@@ -138,24 +138,31 @@ async fn sessions_are_seen_and_ended_by_oneself_and_by_who_may_change_one() {
     let owners = browser(&world, world.tenant.owner, 4).await;
     let seen = account::sessions(control, &ada, user).await.unwrap();
     assert_eq!(seen.len(), 3);
-    assert_eq!(seen[0].address.as_deref(), Some("192.0.2.7"));
-    assert!(seen.iter().any(|it| it.id == here && it.user_agent.as_deref() == Some("Browser 1")));
+    assert_eq!(seen[0].address.unwrap().to_string(), "192.0.2.7");
+    assert!(seen.iter().any(|it| it.handle == here && it.user_agent.as_deref() == Some("Browser 1")));
 
     let admin = with_role(&world, "Adam", Role::Admin).await;
     let mia = with_role(&world, "Mia", Role::Member).await;
     not_there(account::sessions(control, &mia, user).await);
-    not_there(account::end_session(control, &mia, user, &there).await);
+    not_there(account::end_session(control, &mia, &there).await);
+    not_there(account::end_session(control, &ada, &owners).await);
+    // An admin sees an owner's session in the list of all, and cannot end it from anywhere.
     not_there(account::sessions(control, &admin, world.tenant.owner).await);
-    not_there(account::end_others(control, &admin, world.tenant.owner, None).await);
-    // One's own name on somebody else's session ends nothing.
-    not_there(account::end_session(control, &ada, user, &owners).await);
+    not_there(account::ending_sessions(control, &admin, world.tenant.owner, None).await);
+    not_there(account::end_sessions(control, &admin, world.tenant.owner, None).await);
+    not_there(account::end_session(control, &admin, &owners).await);
+    let (all, _) = account::all_sessions(control, &admin, None, 0).await.unwrap();
+    assert_eq!(all.len(), 4);
+    assert!(all.iter().all(|it| it.may_end == (it.handle != owners)), "{all:?}");
 
-    account::end_session(control, &ada, user, &there).await.unwrap();
-    not_there(account::end_session(control, &ada, user, &there).await);
-    assert_eq!(account::end_others(control, &ada, user, Some(&here)).await.unwrap(), 1);
+    assert_eq!(account::end_session(control, &ada, &there).await.unwrap(), "Ada");
+    not_there(account::end_session(control, &ada, &there).await);
+    let one = (1, "Ada".to_owned());
+    assert_eq!(account::ending_sessions(control, &ada, user, Some(&here)).await.unwrap(), one);
+    assert_eq!(account::end_sessions(control, &ada, user, Some(&here)).await.unwrap(), one);
     let left = account::sessions(control, &admin, user).await.unwrap();
-    assert_eq!(left.iter().map(|it| &it.id).collect::<Vec<_>>(), [&here]);
-    assert_ne!(left[0].id, third);
+    assert_eq!(left.iter().map(|it| &it.handle).collect::<Vec<_>>(), [&here]);
+    assert_ne!(left[0].handle, third);
 
     // Suspended and let go on, one has to sign in again.
     users::suspend(control, &world.operator, user).await.unwrap();

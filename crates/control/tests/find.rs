@@ -6,6 +6,7 @@ mod outside;
 
 use control::find::{Found, find};
 use control::units::{self, NewUnit};
+use control::users;
 use model::people::{Role, UnitKind};
 use outside::{signed_in, user, with_role};
 use testkit::TestWorld;
@@ -69,6 +70,17 @@ async fn what_is_renamed_is_found_by_its_new_name_alone() {
     assert_eq!((ask("logi").await, ask("ware").await), (0, 1));
     units::archive(&world.control, &world.operator, unit).await.unwrap();
     assert_eq!(ask("ware").await, 0, "what is archived is not gone to");
+}
+
+#[tokio::test]
+async fn who_was_removed_is_not_found() {
+    let world = TestWorld::new().await;
+    let (control, operator) = (&world.control, &world.operator);
+    let ada = user(&world, "Ada", None).await;
+    let ask = async |text: &str| find(control, operator, text, 10).await.unwrap();
+    assert_eq!(people(&ask("ada").await), ["Ada"]);
+    users::remove(control, operator, ada, users::Agents::Stop).await.unwrap();
+    assert!(ask("ada").await.is_empty() && ask("ada@acme.example").await.is_empty());
 }
 
 #[tokio::test]

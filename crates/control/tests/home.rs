@@ -229,6 +229,11 @@ async fn first_steps_are_looked_at_and_go_away() {
     assert_eq!(open(&owner).await.unwrap()[0], MakeTeam);
     let new = NewUnit { parent: None, kind: UnitKind::Team, name: "APAC".to_owned() };
     units::create(control, &world.operator, new).await.unwrap();
+    // Nor does somebody count who was removed.
+    let gone = user(world, "Gone", None).await;
+    assert_eq!(open(&owner).await.unwrap(), [GiveKey, ConnectAgent, SeeCall]);
+    users::remove(control, &world.operator, gone, users::Agents::Stop).await.unwrap();
+    assert_eq!(open(&owner).await.unwrap(), [Invite, GiveKey, ConnectAgent, SeeCall]);
     let admin = with_role(world, "Adm", Role::Admin).await;
     let (agent, key) = world.agent("Reader").await;
     world.grant("notes", Grantee::Agent(agent)).await;

@@ -6,7 +6,7 @@ mod outside;
 use chrono::TimeDelta;
 use control::sessions::Who;
 use control::settings::{self, MailSender, RecordFilter, SessionRules, SignInRules};
-use control::{sign_in, tenants, users};
+use control::{account, sign_in, tenants, users};
 use futures::TryStreamExt as _;
 use model::call::NotAdmitted;
 use model::people::Role;
@@ -200,30 +200,33 @@ async fn sessions_are_listed_and_ended_in_ones_own_organization_alone() {
     for (user, id) in [(ada, 1), (ada, 2), (bob, 3)] {
         session(&world, user, id).await;
     }
-    let (lines, more) = settings::open_sessions(control, &auditor, None, 0).await.unwrap();
+    let (lines, more) = account::all_sessions(control, &auditor, None, 0).await.unwrap();
     assert_eq!((lines.len(), more), (3, false));
-    let (lines, _) = settings::open_sessions(control, &auditor, Some("ADA"), 0).await.unwrap();
+    assert!(lines.iter().all(|line| !line.may_end), "an auditor ends nothing");
+    let (lines, _) = account::all_sessions(control, &auditor, Some("ADA"), 0).await.unwrap();
     assert_eq!(lines.len(), 2);
     let handle = lines[0].handle.clone();
-    not_there(settings::end(control, &auditor, &handle).await);
+    not_there(account::end_session(control, &auditor, &handle).await);
     let (_, stranger) = world.another_tenant("other").await;
-    not_there(settings::end(control, &stranger, &handle).await);
-    assert!(settings::open_sessions(control, &stranger, None, 0).await.unwrap().0.is_empty());
+    not_there(account::end_session(control, &stranger, &handle).await);
+    assert!(account::all_sessions(control, &stranger, None, 0).await.unwrap().0.is_empty());
     for bad in ["", "zz", "00", "' OR true --"] {
-        not_there(settings::end(control, &admin, bad).await);
+        not_there(account::end_session(control, &admin, bad).await);
     }
-    assert_eq!(settings::end(control, &admin, &handle).await.unwrap(), "Ada");
-    not_there(settings::end(control, &admin, &handle).await);
-    assert_eq!(settings::end_all_of(control, &admin, ada, None).await.unwrap(), (1, "Ada".to_owned()));
+    assert_eq!(account::end_session(control, &admin, &handle).await.unwrap(), "Ada");
+    not_there(account::end_session(control, &admin, &handle).await);
+    assert_eq!(account::end_sessions(control, &admin, ada, None).await.unwrap(), (1, "Ada".to_owned()));
+    let own = "03".repeat(32);
+    assert_eq!(account::ending_sessions(control, &admin, bob, Some(&own)).await.unwrap().0, 0);
     assert_eq!(
-        settings::end_all_of(control, &admin, bob, Some(&[3; 32])).await.unwrap().0,
+        account::end_sessions(control, &admin, bob, Some(&own)).await.unwrap().0,
         0,
         "one's own stays"
     );
     // What has run out by the rules opens nothing and is not shown.
     settings::set_sign_in(control, &admin, &rules(15, 720)).await.unwrap();
     world.clock.as_ref().unwrap().advance(std::time::Duration::from_secs(15 * 60));
-    assert!(settings::open_sessions(control, &admin, None, 0).await.unwrap().0.is_empty());
+    assert!(account::all_sessions(control, &admin, None, 0).await.unwrap().0.is_empty());
 }
 
 #[tokio::test]
@@ -291,7 +294,7 @@ async fn an_owner_who_types_the_short_name_closes_the_organization() {
     // The operator alone opens it again, and then its sessions are gone.
     tenants::resume(control, &world.operator).await.unwrap();
     assert!(sign_in::actor(control, world.tenant.tenant, world.tenant.owner).await.unwrap().is_some());
-    let (lines, _) = settings::open_sessions(control, &admin, None, 0).await.unwrap();
+    let (lines, _) = account::all_sessions(control, &admin, None, 0).await.unwrap();
     assert!(lines.is_empty());
 }
 

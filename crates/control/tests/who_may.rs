@@ -79,7 +79,8 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     attempt!("user.list own", people::people(control, actor, &people::Sought::default()));
     attempt!("session.list", account::sessions(control, actor, ada));
     attempt!("session.list owner", account::sessions(control, actor, world.tenant.owner));
-    attempt!("session.end", account::end_others(control, actor, ada, None));
+    attempt!("session.end", account::end_sessions(control, actor, ada, None));
+    attempt!("session.end owner", account::end_sessions(control, actor, world.tenant.owner, None));
     attempt!("account.read own", account::own(control, actor));
     attempt!("account.change own", account::change(control, actor, "Tess", None));
     let sending = control.clone().sending_mail();
@@ -214,8 +215,7 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     };
     attempt!("settings.sign_in", settings::set_sign_in(control, actor, &rules));
     attempt!("settings.mail_sender", settings::set_sender(control, actor, &settings::MailSender::default()));
-    attempt!("settings.sessions", settings::open_sessions(control, actor, None, 0));
-    attempt!("session.end all", settings::end_all_of(control, actor, ada, None));
+    attempt!("settings.sessions", account::all_sessions(control, actor, None, 0));
     let record = settings::RecordFilter::default();
     attempt!("settings.record", settings::list(control, actor, &record, None, 1));
     attempt!("settings.record export", settings::export(control, actor, record));

@@ -16,12 +16,13 @@ use control::agents::{self, NewAgent};
 use control::credentials::{self, Issued, NewCredential};
 use control::revocations::{self, Target};
 use ipnet::IpNet;
-use model::{AgentId, AuditEventId, CredentialId, Timestamp, UnitId, UserId};
+use model::{AgentId, AuditEventId, CredentialId, Timestamp, UnitId};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use super::Dashboard;
 use super::form::{Typed, again, done, errors};
+use super::people::OneUser;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use super::session::Person;
@@ -78,17 +79,6 @@ impl OneKey {
     fn ids(&self) -> Result<(AgentId, CredentialId), Refusal> {
         let agent = self.agent.parse().map_err(|_| Refusal::NotFound)?;
         Ok((agent, self.key.parse().map_err(|_| Refusal::NotFound)?))
-    }
-}
-
-#[derive(Deserialize)]
-struct OneUser {
-    user: String,
-}
-
-impl OneUser {
-    fn id(&self) -> Result<UserId, Refusal> {
-        self.user.parse().map_err(|_| Refusal::NotFound)
     }
 }
 

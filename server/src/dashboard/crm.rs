@@ -89,10 +89,9 @@ impl Uploaded {
 
 /// What the person may do, or the page that says that there is no CRM to do it with.
 async fn opened(dashboard: &Dashboard, person: &Person) -> Result<Rights, Response> {
-    match data::opened(&dashboard.control, &person.actor, &person.visit).await {
-        Ok(Ok(sight)) => Ok(sight.into()),
-        Ok(Err(page)) => Err(Html(page).into_response()),
-        Err(error) => Err(Refusal::from(error).into_response()),
+    match data::opened(&dashboard.control, &person.actor, &person.visit).await.map_err(Refusal::from)? {
+        Ok(sight) => Ok(sight.into()),
+        Err(page) => Err(Html(page).into_response()),
     }
 }
 
@@ -111,10 +110,9 @@ async fn list(
     Path(kind): Path<OfKind>,
     typed: Typed,
 ) -> Result<Response, Response> {
-    let records = kind.records().map_err(IntoResponse::into_response)?;
+    let records = kind.records()?;
     let rights = opened(&dashboard, &person).await?;
-    let answer = of_kind!(records, listed(&dashboard, &person, typed, rights));
-    answer.map_err(IntoResponse::into_response)
+    Ok(of_kind!(records, listed(&dashboard, &person, typed, rights))?)
 }
 
 async fn listed<R: Kind>(
@@ -135,11 +133,9 @@ async fn record(
     person: Person,
     Path(One { records, id }): Path<One>,
 ) -> Result<Response, Response> {
-    let records = OfKind { records }.records().map_err(IntoResponse::into_response)?;
+    let records = OfKind { records }.records()?;
     let rights = opened(&dashboard, &person).await?;
-    let page =
-        of_kind!(records, shown(&dashboard, &person, &id, rights)).map_err(IntoResponse::into_response)?;
-    Ok(Html(page).into_response())
+    Ok(Html(of_kind!(records, shown(&dashboard, &person, &id, rights))?).into_response())
 }
 
 async fn shown<R: Kind>(
@@ -154,19 +150,15 @@ async fn shown<R: Kind>(
 
 /// Only for those who may change something: for everybody else there is no such page, whether or not the CRM is in use.
 async fn may_change(dashboard: &Dashboard, person: &Person, kind: &OfKind) -> Result<Records, Response> {
-    let records = kind.records().map_err(IntoResponse::into_response)?;
+    let records = kind.records()?;
     only_if(dashboard, person, |rights| rights.change).await?;
     opened(dashboard, person).await?;
     Ok(records)
 }
 
-async fn only_if(dashboard: &Dashboard, person: &Person, may: fn(Rights) -> bool) -> Result<(), Response> {
-    let sight = records::sight(&dashboard.control, &person.actor).await;
-    match sight {
-        Ok(sight) if may(sight.into()) => Ok(()),
-        Ok(_) => Err(Refusal::NotFound.into_response()),
-        Err(error) => Err(Refusal::from(error).into_response()),
-    }
+async fn only_if(dashboard: &Dashboard, person: &Person, may: fn(Rights) -> bool) -> Result<(), Refusal> {
+    let sight = records::sight(&dashboard.control, &person.actor).await?;
+    if may(sight.into()) { Ok(()) } else { Err(Refusal::NotFound) }
 }
 
 async fn new(
@@ -176,9 +168,7 @@ async fn new(
     typed: Typed,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &kind).await?;
-    let page =
-        of_kind!(records, form_for_new(&dashboard, &person, &typed)).map_err(IntoResponse::into_response)?;
-    Ok(Html(page).into_response())
+    Ok(Html(of_kind!(records, form_for_new(&dashboard, &person, &typed))?).into_response())
 }
 
 async fn form_for_new<R: Kind>(
@@ -216,7 +206,7 @@ async fn create(
     typed: Typed,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &kind).await?;
-    of_kind!(records, created(&dashboard, &person, &typed)).map_err(IntoResponse::into_response)
+    Ok(of_kind!(records, created(&dashboard, &person, &typed))?)
 }
 
 async fn created<R: Kind>(
@@ -243,9 +233,7 @@ async fn edit(
     Path(One { records, id }): Path<One>,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &OfKind { records }).await?;
-    let page =
-        of_kind!(records, form_to_edit(&dashboard, &person, &id)).map_err(IntoResponse::into_response)?;
-    Ok(Html(page).into_response())
+    Ok(Html(of_kind!(records, form_to_edit(&dashboard, &person, &id))?).into_response())
 }
 
 async fn form_to_edit<R: Kind>(dashboard: &Dashboard, person: &Person, id: &str) -> Result<String, Refusal> {
@@ -260,7 +248,7 @@ async fn update(
     typed: Typed,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &OfKind { records }).await?;
-    of_kind!(records, updated(&dashboard, &person, &id, &typed)).map_err(IntoResponse::into_response)
+    Ok(of_kind!(records, updated(&dashboard, &person, &id, &typed))?)
 }
 
 async fn updated<R: Kind>(
@@ -287,12 +275,10 @@ async fn remove(
     person: Person,
     Path(One { records, id }): Path<One>,
 ) -> Result<Response, Response> {
-    let records = OfKind { records }.records().map_err(IntoResponse::into_response)?;
+    let records = OfKind { records }.records()?;
     only_if(&dashboard, &person, |rights| rights.delete).await?;
     opened(&dashboard, &person).await?;
-    let page =
-        of_kind!(records, page_to_remove(&dashboard, &person, &id)).map_err(IntoResponse::into_response)?;
-    Ok(Html(page).into_response())
+    Ok(Html(of_kind!(records, page_to_remove(&dashboard, &person, &id))?).into_response())
 }
 
 async fn page_to_remove<R: Kind>(
@@ -309,10 +295,10 @@ async fn delete(
     person: Person,
     Path(One { records, id }): Path<One>,
 ) -> Result<Response, Response> {
-    let records = OfKind { records }.records().map_err(IntoResponse::into_response)?;
+    let records = OfKind { records }.records()?;
     only_if(&dashboard, &person, |rights| rights.delete).await?;
     opened(&dashboard, &person).await?;
-    of_kind!(records, deleted(&dashboard, &person, &id)).map_err(IntoResponse::into_response)
+    Ok(of_kind!(records, deleted(&dashboard, &person, &id))?)
 }
 
 async fn deleted<R: Kind>(dashboard: &Dashboard, person: &Person, id: &str) -> Result<Response, Refusal> {
@@ -336,9 +322,9 @@ async fn export(
     Path(kind): Path<OfKind>,
     typed: Typed,
 ) -> Result<Response, Response> {
-    let records = kind.records().map_err(IntoResponse::into_response)?;
+    let records = kind.records()?;
     opened(&dashboard, &person).await?;
-    of_kind!(records, exported(&dashboard, &person, &typed)).map_err(IntoResponse::into_response)
+    Ok(of_kind!(records, exported(&dashboard, &person, &typed))?)
 }
 
 async fn exported<R: Kind>(
@@ -372,8 +358,7 @@ async fn template(
     Path(kind): Path<OfKind>,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &kind).await?;
-    let head = sheets::template(&dashboard.control, &person.actor, records).await;
-    let head = head.map_err(|error| Refusal::from(error).into_response())?;
+    let head = sheets::template(&dashboard.control, &person.actor, records).await.map_err(Refusal::from)?;
     Ok(sheet(&format!("{records}-template"), Body::from(head)))
 }
 
@@ -418,7 +403,7 @@ async fn upload(
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &kind).await?;
-    let multipart = multipart.map_err(|_| Refusal::Unreadable.into_response())?;
+    let multipart = multipart.map_err(|_| Refusal::Unreadable)?;
     let again = |key: &str, errors: Vec<FieldError>| {
         let form = Form::default().with("match_by", key).wrong(errors);
         form::again(pages::upload(&person.visit, records, form))
@@ -428,7 +413,7 @@ async fn upload(
         Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             return Ok(again("", vec![FieldError::new("file", "The file has more than 5 MB: divide it.")]));
         }
-        Err(_) => return Err(Refusal::Unreadable.into_response()),
+        Err(_) => return Err(Refusal::Unreadable.into()),
     };
     let Ok(key) = sent.key.parse::<Key>() else {
         let wrong = FieldError::new("match_by", "Choose by what records that are here are found again.");
@@ -436,10 +421,7 @@ async fn upload(
     };
     match of_kind!(records, kept(&dashboard, &person, key, &sent)) {
         Ok(import) => Ok(Redirect::to(&person.links.import(records, import)).into_response()),
-        Err(error) => match form::errors(error) {
-            Ok(errors) => Ok(again(key.word(), errors)),
-            Err(refusal) => Err(refusal.into_response()),
-        },
+        Err(error) => Ok(again(key.word(), form::errors(error)?)),
     }
 }
 
@@ -457,10 +439,9 @@ async fn preview(
     person: Person,
     Path(uploaded): Path<Uploaded>,
 ) -> Result<Response, Response> {
-    let import = uploaded.id().map_err(IntoResponse::into_response)?;
+    let import = uploaded.id()?;
     let records = may_change(&dashboard, &person, &OfKind { records: uploaded.records }).await?;
-    let page = of_kind!(records, previewed(&dashboard, &person, import, Vec::new()));
-    page.map(|page| Html(page).into_response()).map_err(IntoResponse::into_response)
+    Ok(Html(of_kind!(records, previewed(&dashboard, &person, import, Vec::new()))?).into_response())
 }
 
 async fn previewed<R: Kind>(
@@ -478,9 +459,9 @@ async fn apply(
     Path(uploaded): Path<Uploaded>,
     typed: Typed,
 ) -> Result<Response, Response> {
-    let import = uploaded.id().map_err(IntoResponse::into_response)?;
+    let import = uploaded.id()?;
     let records = may_change(&dashboard, &person, &OfKind { records: uploaded.records }).await?;
-    of_kind!(records, applied(&dashboard, &person, import, &typed)).map_err(IntoResponse::into_response)
+    Ok(of_kind!(records, applied(&dashboard, &person, import, &typed))?)
 }
 
 async fn applied<R: Kind>(
@@ -503,11 +484,7 @@ async fn applied<R: Kind>(
             form::done(person, Notice::new(sentence), &person.links.records(R::RECORDS)).await
         }
         // What would come of it has changed: it is shown again, to be looked at.
-        Err(control::Error::Refused { sentence, .. }) => {
-            let errors = vec![FieldError::new(FORM, wording::sentence(&sentence))];
-            Ok(form::again(previewed::<R>(dashboard, person, import, errors).await?))
-        }
-        Err(control::Error::Invalid { sentence, .. }) => {
+        Err(control::Error::Refused { sentence, .. } | control::Error::Invalid { sentence, .. }) => {
             let errors = vec![FieldError::new(FORM, wording::sentence(&sentence))];
             Ok(form::again(previewed::<R>(dashboard, person, import, errors).await?))
         }

@@ -113,9 +113,9 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
                 return Err(Refusal::Unreadable.into_response());
             }
             let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-            return Self::read(&bytes).map_err(IntoResponse::into_response);
+            return Ok(Self::read(&bytes)?);
         }
-        Self::read(request.uri().query().unwrap_or_default().as_bytes()).map_err(IntoResponse::into_response)
+        Ok(Self::read(request.uri().query().unwrap_or_default().as_bytes())?)
     }
 }
 

@@ -12,6 +12,8 @@ use app::data;
 use app::pages::people::list::Query;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use model::UserId;
+use serde::Deserialize;
 
 use super::Dashboard;
 use super::form::Typed;
@@ -42,6 +44,18 @@ async fn front(
     }
     let page = data::people::front(&dashboard.control, &person.actor, &person.visit, &query).await?;
     Ok(Html(page).into_response())
+}
+
+/// The person whom a path names.
+#[derive(Deserialize)]
+pub(super) struct OneUser {
+    user: String,
+}
+
+impl OneUser {
+    pub(super) fn id(&self) -> Result<UserId, Refusal> {
+        id(&self.user)
+    }
 }
 
 /// An id in a path. What is none leads nowhere.

@@ -95,6 +95,13 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// For handlers that answer with a page instead of what was asked for.
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        refusal.into_response()
+    }
+}
+
 /// A panic is answered like any fault of ours; what it said is in the log and nowhere else.
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use app::document::{Notice, Visit};
 use app::links::Links;
+use app::pages::people::said::counted;
 use axum::extract::{FromRequestParts, Path};
 use chrono::TimeDelta;
 use control::actor::Actor;
@@ -127,6 +128,13 @@ pub(super) struct Person {
     pub(super) session: Session,
 }
 
+impl Person {
+    /// The session of this request, as lists of sessions name it.
+    pub(super) fn here(&self) -> Option<String> {
+        self.session.id().map(|id| control::sessions::handle(&id))
+    }
+}
+
 #[derive(Deserialize)]
 struct InTenant {
     tenant: String,
@@ -180,6 +188,12 @@ impl FromRequestParts<Dashboard> for Person {
         };
         Ok(Self { links: Links::of(tenant.slug), actor, visit, who, session })
     }
+}
+
+/// What is said once sessions have been ended.
+pub(super) fn ended(number: u64, name: &str) -> Notice {
+    let sessions = counted(number, "session", "sessions");
+    Notice::new(format!("{sessions} of {name} ended."))
 }
 
 fn wants_page(parts: &Parts) -> bool {

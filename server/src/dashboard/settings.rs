@@ -9,17 +9,18 @@ use app::wording;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use control::account;
 use control::authority::{Deed, may};
 use control::settings::{self, MailSender, SessionRules, SignInRules};
 use http::StatusCode;
-use model::{Currency, UserId, Zone};
-use serde::Deserialize;
+use model::{Currency, Zone};
 
 use super::Dashboard;
 use super::form::{self, Typed};
+use super::people::OneUser;
 use super::refusal::Refusal;
 use super::routes::Routes;
-use super::session::{AGAIN, Person};
+use super::session::{self, AGAIN, Person};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -154,54 +155,33 @@ async fn sessions(
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let page = typed.text("page").parse().unwrap_or(0).min(10_000);
-    let own = own_session(&person);
-    let (control, visit) = (&dashboard.control, &person.visit);
-    let html = data::sessions(control, &person.actor, visit, typed.text("q"), page, own.as_deref()).await?;
+    let (control, visit, here) = (&dashboard.control, &person.visit, person.here());
+    let html = data::sessions(control, &person.actor, visit, typed.text("q"), page, here.as_deref()).await?;
     Ok(Html(html))
 }
 
-/// The session of this request, as the list names it.
-fn own_session(person: &Person) -> Option<String> {
-    person.session.id().map(|id| hex::encode(control::sessions::hashed(&id)))
-}
-
 async fn end(State(dashboard): State<Dashboard>, person: Person, typed: Typed) -> Result<Response, Refusal> {
-    let name = settings::end(&dashboard.control, &person.actor, typed.text("session")).await?;
-    let notice = Notice::new(format!("A session of {name} was ended."));
-    form::done(&person, notice, &person.links.sessions()).await
-}
-
-#[derive(Deserialize)]
-struct OfUser {
-    user: String,
-}
-
-impl OfUser {
-    fn id(&self) -> Result<UserId, Refusal> {
-        self.user.parse().map_err(|_| Refusal::NotFound)
-    }
+    let name = account::end_session(&dashboard.control, &person.actor, typed.text("session")).await?;
+    form::done(&person, session::ended(1, &name), &person.links.sessions()).await
 }
 
 async fn ask_end_all(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(of): Path<OfUser>,
+    Path(one): Path<OneUser>,
 ) -> Result<Html<String>, Refusal> {
-    Ok(Html(data::end_all(&dashboard.control, &person.actor, &person.visit, of.id()?).await?))
+    let (control, here) = (&dashboard.control, person.here());
+    Ok(Html(data::end_all(control, &person.actor, &person.visit, one.id()?, here.as_deref()).await?))
 }
 
 async fn end_all(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(of): Path<OfUser>,
+    Path(one): Path<OneUser>,
 ) -> Result<Response, Refusal> {
-    let keep = person.session.id().map(|id| control::sessions::hashed(&id));
-    let (count, name) =
-        settings::end_all_of(&dashboard.control, &person.actor, of.id()?, keep.as_deref()).await?;
-    let sessions =
-        if count == 1 { "One session".to_owned() } else { format!("{} sessions", wording::grouped(count)) };
-    let notice = Notice::new(format!("{sessions} of {name} ended."));
-    form::done(&person, notice, &person.links.sessions()).await
+    let (control, here) = (&dashboard.control, person.here());
+    let (number, name) = account::end_sessions(control, &person.actor, one.id()?, here.as_deref()).await?;
+    form::done(&person, session::ended(number, &name), &person.links.sessions()).await
 }
 
 async fn record(

@@ -9,6 +9,8 @@ use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
 use crate::pieces::field::ErrorSummary;
+use crate::pieces::folding::Head::{Of, Unseen};
+use crate::pieces::folding::folding;
 use crate::pieces::form::{Form, SelectField, TextArea};
 use crate::pieces::head::PageHead;
 use crate::pieces::sign::State;
@@ -164,19 +166,9 @@ fn table(visit: &Visit, invitations: &[InvitationLine], total: u64, page: u32) -
         0 => links.invitations(),
         page => format!("{}?page={}", links.invitations(), page + 1),
     });
+    let caption = said::counted(total, "invitation", "invitations");
     view! {
-        <table class="folding">
-            <caption>{said::counted(total, "invitation", "invitations")}</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"To"</th>
-                    <th scope="col">"Sent"</th>
-                    <th scope="col">"Link"</th>
-                    <th scope="col"><span class="visually-hidden">"What to do"</span></th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
+        {folding(Of(&caption), &[Of("To"), Of("Sent"), Of("Link"), Unseen("What to do")], rows)}
         {pages}
     }
     .into_any()

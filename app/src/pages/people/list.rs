@@ -13,6 +13,8 @@ use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
 use crate::pieces::field::Field;
+use crate::pieces::folding::Head::{Number, Of};
+use crate::pieces::folding::folding;
 use crate::pieces::head::PageHead;
 use crate::pieces::sign::State;
 use crate::{text, wording};
@@ -416,22 +418,7 @@ pub(super) fn people_table(links: &Links, people: &[PersonLine], caption: &str) 
             }
         })
         .collect::<Vec<_>>();
-    let caption = caption.to_owned();
-    view! {
-        <table class="folding">
-            <caption>{caption}</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Name"</th>
-                    <th scope="col">"Unit"</th>
-                    <th scope="col">"Roles"</th>
-                    <th scope="col" class="number">"Agents"</th>
-                    <th scope="col">"Standing"</th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
-    }
+    folding(Of(caption), &[Of("Name"), Of("Unit"), Of("Roles"), Number("Agents"), Of("Standing")], rows)
 }
 
 fn agents_of(visit: &Visit, query: &Query, agents: &Listed<AgentLine>, unit: Option<&Node>) -> AnyView {
@@ -469,22 +456,11 @@ pub(super) fn agents_table(links: &Links, agents: &[AgentLine], caption: &str) -
             }
         })
         .collect::<Vec<_>>();
-    let caption = caption.to_owned();
-    view! {
-        <table class="folding">
-            <caption>{caption}</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Name"</th>
-                    <th scope="col">"Owner"</th>
-                    <th scope="col">"Unit"</th>
-                    <th scope="col" class="number">"Keys in force"</th>
-                    <th scope="col">"Standing"</th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
-    }
+    folding(
+        Of(caption),
+        &[Of("Name"), Of("Owner"), Of("Unit"), Number("Keys in force"), Of("Standing")],
+        rows,
+    )
 }
 
 fn nothing(visit: &Visit, query: &Query, unit: Option<&Node>) -> AnyView {

@@ -4,12 +4,12 @@ use control::account::{Account, SessionLine};
 use leptos::prelude::*;
 use model::{ZONES, Zone};
 
-use super::sessions;
 use crate::document::{self, Crumb, Visit};
 use crate::links::Place;
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::{Form, SelectField, TextField};
 use crate::pieces::head::PageHead;
+use crate::pieces::sessions;
 use crate::text;
 
 /// Which of the page's forms came back, with what was typed and what is wrong.
@@ -30,8 +30,8 @@ pub struct Shown {
     pub account: Account,
     /// Where one is signed in.
     pub sessions: Vec<SessionLine>,
-    /// The session that the page is shown in, as the store names it.
-    pub here: Option<Vec<u8>>,
+    /// The handle of the session that the page is shown in.
+    pub here: Option<String>,
 }
 
 /// The page.
@@ -82,7 +82,7 @@ pub fn page(visit: &Visit, shown: &Shown, part: Part) -> String {
             {password(visit, account, &secret)}
             <section class="part">
                 <h2>"Signed in"</h2>
-                {sessions::table(visit, &shown.sessions, shown.here.as_deref(), &links.my_sessions())}
+                {sessions::of_person(visit, &shown.sessions, shown.here.as_deref(), &links.my_sessions())}
             </section>
             <section class="part">
                 <h2>"Leave"</h2>

@@ -7,12 +7,15 @@ use leptos::prelude::*;
 use model::UserId;
 
 use super::list::agents_table;
-use super::{said, sessions};
+use super::said;
 use crate::document::{self, Crumb, Visit};
 use crate::links::Place;
 use crate::pieces::field::ErrorSummary;
+use crate::pieces::folding::Head::{Of, Unseen};
+use crate::pieces::folding::folding;
 use crate::pieces::form::{Form, SelectField, hidden};
 use crate::pieces::head::PageHead;
+use crate::pieces::sessions;
 use crate::pieces::sign::State;
 use crate::{text, wording};
 
@@ -59,7 +62,7 @@ pub fn page(visit: &Visit, shown: &Shown, form: &Form) -> String {
             view! {
                 <section class="part">
                     <h2>"Signed in"</h2>
-                    {sessions::table(visit, list, None, &links.end_sessions_of(story.id))}
+                    {sessions::of_person(visit, list, None, &links.end_sessions_of(story.id))}
                 </section>
             }
         });
@@ -248,21 +251,8 @@ fn roles(visit: &Visit, shown: &Shown, form: &Form) -> impl IntoView + use<> {
     let table = if rows.is_empty() {
         view! { <p class="absent">"No role: they see themselves, their own agents and those agents' calls."</p> }.into_any()
     } else {
-        view! {
-            <table class="folding">
-                <caption class="visually-hidden">"Roles of this person"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Role"</th>
-                        <th scope="col">"Where"</th>
-                        <th scope="col">"Given"</th>
-                        <th scope="col"><span class="visually-hidden">"Take"</span></th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        }
-        .into_any()
+        folding(Unseen("Roles of this person"), &[Of("Role"), Of("Where"), Of("Given"), Unseen("Take")], rows)
+            .into_any()
     };
     let give = story.may_change.then(|| {
         view! {

@@ -13,6 +13,8 @@ use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
 use crate::pieces::field::ErrorSummary;
+use crate::pieces::folding::Head::{Number, Of};
+use crate::pieces::folding::folding;
 use crate::pieces::form::{Form, Radios, SelectField, TextField, hidden};
 use crate::pieces::head::PageHead;
 use crate::wording::Clock;
@@ -46,13 +48,29 @@ pub fn page(
         }
         .into_any();
         let actions = visit.may(Deed::ChangePeople).then(|| actions(&links, view.id));
+        let all =
+            |show| links.people_with(&Query { unit: Some(view.id), show, ..Query::default() }.to_query());
+        let people = first(
+            ("People", "person", "people"),
+            people,
+            all(Show::People),
+            "Nobody sits in this unit or below.",
+            |rows| people_table(&links, rows, "People in this unit and below, members too").into_any(),
+        );
+        let agents = first(
+            ("Agents", "agent", "agents"),
+            agents,
+            all(Show::Agents),
+            "No agent sits in this unit or below.",
+            |rows| agents_table(&links, rows, "Agents in this unit and below").into_any(),
+        );
         view! {
             <PageHead title=text::name(&view.name).into_any() lead=lead>
                 {actions}
             </PageHead>
             {below(visit, &story.children, view.id)}
-            {people_here(&links, people, view.id)}
-            {agents_here(&links, agents, view.id)}
+            {people}
+            {agents}
             {roles(visit, &story.roles, view.id)}
             {story.grants.as_deref().map(|grants| given(visit, grants, view.id))}
         }
@@ -100,20 +118,11 @@ fn below(visit: &Visit, children: &[Node], unit: UnitId) -> impl IntoView + use<
                 }
             })
             .collect::<Vec<_>>();
-        view! {
-            <table class="folding">
-                <caption>"With those in it and below"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Name"</th>
-                        <th scope="col">"Kind"</th>
-                        <th scope="col" class="number">"People"</th>
-                        <th scope="col" class="number">"Agents"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        }
+        folding(
+            Of("With those in it and below"),
+            &[Of("Name"), Of("Kind"), Number("People"), Number("Agents")],
+            rows,
+        )
         .into_any()
     };
     view! {
@@ -127,53 +136,34 @@ fn below(visit: &Visit, children: &[Node], unit: UnitId) -> impl IntoView + use<
 /// How many rows of people and agents the page shows before it leads to the whole list.
 pub const FIRST: usize = 10;
 
-fn people_here(links: &Links, people: &Listed<PersonLine>, unit: UnitId) -> impl IntoView + use<> {
-    let all = links.people_with(&Query { unit: Some(unit), ..Query::default() }.to_query());
-    let content = if people.rows.is_empty() {
-        view! { <p class="absent">"Nobody sits in this unit or below."</p> }.into_any()
+/// The first of the people or agents, and the way to all of them.
+fn first<T>(
+    (title, one, many): (&'static str, &str, &str),
+    here: &Listed<T>,
+    all: String,
+    none: &'static str,
+    table: impl Fn(&[T]) -> AnyView,
+) -> AnyView {
+    let content = if here.rows.is_empty() {
+        view! { <p class="absent">{none}</p> }.into_any()
     } else {
-        let shown = people.rows.get(..FIRST.min(people.rows.len())).unwrap_or_default();
-        let more = (people.total > FIRST as u64).then(|| {
-            let all = all.clone();
-            view! { <p><a href=all>"All " {said::counted(people.total, "person", "people")}</a></p> }
+        let shown = here.rows.get(..FIRST).unwrap_or(&here.rows);
+        let more = (here.total > FIRST as u64).then(|| {
+            view! { <p><a href=all.clone()>"All " {said::counted(here.total, one, many)}</a></p> }
         });
         view! {
-            {people_table(links, shown, "People in this unit and below, members too")}
+            {table(shown)}
             {more}
         }
         .into_any()
     };
     view! {
         <section class="part">
-            <h2><a href=all>"People"</a></h2>
+            <h2><a href=all>{title}</a></h2>
             {content}
         </section>
     }
-}
-
-fn agents_here(links: &Links, agents: &Listed<AgentLine>, unit: UnitId) -> impl IntoView + use<> {
-    let query = Query { unit: Some(unit), show: Show::Agents, ..Query::default() };
-    let all = links.people_with(&query.to_query());
-    let content = if agents.rows.is_empty() {
-        view! { <p class="absent">"No agent sits in this unit or below."</p> }.into_any()
-    } else {
-        let shown = agents.rows.get(..FIRST.min(agents.rows.len())).unwrap_or_default();
-        let more = (agents.total > FIRST as u64).then(|| {
-            let all = all.clone();
-            view! { <p><a href=all>"All " {said::counted(agents.total, "agent", "agents")}</a></p> }
-        });
-        view! {
-            {agents_table(links, shown, "Agents in this unit and below")}
-            {more}
-        }
-        .into_any()
-    };
-    view! {
-        <section class="part">
-            <h2><a href=all>"Agents"</a></h2>
-            {content}
-        </section>
-    }
+    .into_any()
 }
 
 fn roles(visit: &Visit, roles: &[RoleHere], unit: UnitId) -> impl IntoView + use<> {
@@ -200,20 +190,11 @@ fn roles(visit: &Visit, roles: &[RoleHere], unit: UnitId) -> impl IntoView + use
                 }
             })
             .collect::<Vec<_>>();
-        view! {
-            <table class="folding">
-                <caption>"Roles that hold on this unit"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Person"</th>
-                        <th scope="col">"Role"</th>
-                        <th scope="col">"Through"</th>
-                        <th scope="col">"Given"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        }
+        folding(
+            Of("Roles that hold on this unit"),
+            &[Of("Person"), Of("Role"), Of("Through"), Of("Given")],
+            rows,
+        )
         .into_any()
     };
     view! {
@@ -252,20 +233,11 @@ fn given(visit: &Visit, grants: &[GrantHere], unit: UnitId) -> impl IntoView + u
                 }
             })
             .collect::<Vec<_>>();
-        view! {
-            <table class="folding">
-                <caption>"Permission keys that hold for everybody and every agent in it"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Key"</th>
-                        <th scope="col">"Through"</th>
-                        <th scope="col">"Until"</th>
-                        <th scope="col">"Given"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        }
+        folding(
+            Of("Permission keys that hold for everybody and every agent in it"),
+            &[Of("Key"), Of("Through"), Of("Until"), Of("Given")],
+            rows,
+        )
         .into_any()
     };
     view! {

@@ -12,7 +12,7 @@ use crate::sign_in::Stamp;
 use crate::tx::TenantTx;
 use crate::{Actor, Control, Error, given, passwords, rows, sign_in, users};
 
-pub use sessions::{SessionLine, end_others, end_session, sessions};
+pub use sessions::{SessionLine, all_sessions, end_session, end_sessions, ending_sessions, sessions};
 
 /// What one can change about oneself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -113,7 +113,7 @@ pub async fn set_password(
     let hash = passwords::hash(control, Some(actor.tenant()), new).await?;
     let mut tx = actor.write(control).await?;
     let person = users::one(&mut tx, user).await?;
-    users::replace_password(control, &mut tx, &person, &hash, None).await?;
+    users::replace_password(control, &mut tx, &person, &hash).await?;
     tx.audit("user.change_password", "user", user, &person.name, json!({})).await?;
     tx.commit().await?;
     Ok(Stamp::of(Some(&hash)))

@@ -2,7 +2,6 @@
 
 mod danger;
 mod record;
-mod sessions;
 
 use chrono::TimeDelta;
 use model::people::Slug;
@@ -16,7 +15,6 @@ use crate::{Actor, Control, Error, given, passwords, rows};
 
 pub use danger::{Closing, Stop, close, closing, resume_agents, stop, stop_agents};
 pub use record::{Event, RecordFilter, actions, export, list};
-pub use sessions::{SessionLine, end, end_all_of, open_sessions, sessions_of};
 
 /// Everything on the settings' pages.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -168,23 +168,21 @@ pub async fn set_password(
     if roles::is_owner(&mut tx, user).await? {
         tx.authorize(Deed::ChangeOwners, &format!("owner “{}” that you may change", person.name))?;
     }
-    replace_password(control, &mut tx, &person, &hash, None).await?;
+    replace_password(control, &mut tx, &person, &hash).await?;
     tx.audit("user.set_password", "user", user, &person.name, json!({})).await?;
     tx.commit().await
 }
 
-/// Puts a new password in the place of the old one, ends the person's sessions but for `keep` (see [`sessions::hashed`]),
-/// and tells them by mail.
+/// Puts a new password in the place of the old one, ends the person's sessions, and tells them by mail.
 pub(crate) async fn replace_password(
     control: &Control,
     tx: &mut TenantTx,
     person: &UserView,
     hash: &str,
-    keep: Option<&[u8]>,
 ) -> Result<(), Error> {
     store::set_password(tx, person.id, hash).await?;
     let (tenant, at) = (tx.tenant(), tx.now());
-    sessions::end_all(tx.conn(), tenant, person.id, keep).await?;
+    sessions::end_all(tx.conn(), tenant, person.id, None).await?;
     if control.sends_mail() {
         let organization = store::organization(tx).await?;
         let letter = Letter::PasswordChanged { person: person.name.clone(), organization, at };

@@ -62,7 +62,7 @@ pub(super) async fn call(
     let (parts, body) = request.into_parts();
     let address = gateway::caller_address(&parts, &dashboard.gateway);
     let typed: Typed = Request::from_parts(parts, body).extract().await?;
-    make(&dashboard, &person, &one, typed, address).await.map_err(IntoResponse::into_response)
+    Ok(make(&dashboard, &person, &one, typed, address).await?)
 }
 
 async fn make(

@@ -7,10 +7,10 @@ use app::pages::people::me::Part;
 use app::pieces::field::FieldError;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use control::{account, sessions, users};
+use control::{account, users};
 use secrecy::SecretString;
 
-use super::users::fate;
+use super::users::{end, fate};
 use crate::dashboard::Dashboard;
 use crate::dashboard::form::{self, Typed, again};
 use crate::dashboard::refusal::Refusal;
@@ -27,13 +27,8 @@ pub(super) fn routes() -> Routes {
         .post("/t/{tenant}/me/leave", leave)
 }
 
-/// The session that the page is shown in, as the store names it.
-fn here(person: &Person) -> Option<Vec<u8>> {
-    person.session.id().map(|id| sessions::hashed(&id))
-}
-
 async fn page(dashboard: &Dashboard, person: &Person, part: Part) -> Result<String, Refusal> {
-    Ok(data::me(&dashboard.control, &person.actor, &person.visit, here(person), part).await?)
+    Ok(data::me(&dashboard.control, &person.actor, &person.visit, person.here(), part).await?)
 }
 
 async fn me(State(dashboard): State<Dashboard>, person: Person) -> Result<Html<String>, Refusal> {
@@ -87,17 +82,7 @@ async fn end_sessions(
     person: Person,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (control, user) = (&dashboard.control, person.visit.user);
-    match typed.text("session") {
-        "others" => {
-            account::end_others(control, &person.actor, user, here(&person).as_deref()).await?;
-        }
-        one => {
-            let session = hex::decode(one).map_err(|_| Refusal::NotFound)?;
-            account::end_session(control, &person.actor, user, &session).await?;
-        }
-    }
-    form::done(&person, Notice::new("The session has ended."), &person.links.me()).await
+    end(&dashboard, &person, &typed, person.visit.user, &person.links.me()).await
 }
 
 async fn leaving(

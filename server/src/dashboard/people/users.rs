@@ -1,5 +1,7 @@
 //! People: the page of one, where they sit, what they may do, suspending and removing them.
 
+use std::future::ready;
+
 use app::data::people as data;
 use app::document::Notice;
 use app::pieces::access;
@@ -11,14 +13,13 @@ use control::users::{self, Agents};
 use control::{Error, account};
 use model::people::Role;
 use model::{UnitId, UserId};
-use serde::Deserialize;
 
-use super::id;
+use super::OneUser;
 use crate::dashboard::Dashboard;
 use crate::dashboard::form::{self, Typed, again};
 use crate::dashboard::refusal::Refusal;
 use crate::dashboard::routes::Routes;
-use crate::dashboard::session::Person;
+use crate::dashboard::session::{self, Person};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -36,17 +37,12 @@ pub(super) fn routes() -> Routes {
         .post("/t/{tenant}/people/users/{user}/sessions", end_sessions)
 }
 
-#[derive(Deserialize)]
-struct OneUser {
-    user: String,
-}
-
 const UNIT: &str = "Choose a unit of the list.";
 
 async fn user(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let (control, form) = (&dashboard.control, typed.form());
@@ -55,7 +51,7 @@ async fn user(
             control,
             &person.actor,
             &person.visit,
-            id(&user)?,
+            one.id()?,
             &form,
             &access::wanted(|name| typed.text(name)),
         )
@@ -63,13 +59,14 @@ async fn user(
     ))
 }
 
-/// After a form of the page: on to it with a word on what was done, or the page with what is wrong.
+/// Does what a form of the page asks for, unless it was filled in wrongly: on to the page with a word on what was done, or
+/// with what is wrong.
 async fn then(
     dashboard: &Dashboard,
     person: &Person,
     user: UserId,
     typed: &Typed,
-    done: Result<Result<(), Error>, FieldError>,
+    done: Result<impl Future<Output = Result<(), Error>>, FieldError>,
     said: &str,
 ) -> Result<Response, Refusal> {
     // What is wrong with a form is told to nobody who could not send it.
@@ -77,9 +74,11 @@ async fn then(
         return Err(Refusal::NotFound);
     }
     let errors = match done {
-        Ok(Ok(())) => return form::done(person, Notice::new(said), &person.links.user(user)).await,
-        Ok(Err(error)) => form::errors(error)?,
         Err(wrong) => vec![wrong],
+        Ok(doing) => match doing.await {
+            Ok(()) => return form::done(person, Notice::new(said), &person.links.user(user)).await,
+            Err(error) => form::errors(error)?,
+        },
     };
     let wrong = typed.wrong(errors);
     Ok(again(
@@ -91,14 +90,12 @@ async fn then(
 async fn relocate(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
-    let done = match typed.chosen::<UnitId>("home", UNIT) {
-        Ok(unit) => Ok(users::move_to(&dashboard.control, &person.actor, user, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let user = one.id()?;
+    let done =
+        typed.chosen("home", UNIT).map(|unit| users::move_to(&dashboard.control, &person.actor, user, unit));
     then(
         &dashboard,
         &person,
@@ -113,28 +110,26 @@ async fn relocate(
 async fn join_unit(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
-    let done = match typed.chosen::<UnitId>("unit", UNIT) {
-        Ok(unit) => Ok(users::join_unit(&dashboard.control, &person.actor, user, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let user = one.id()?;
+    let done = typed
+        .chosen("unit", UNIT)
+        .map(|unit| users::join_unit(&dashboard.control, &person.actor, user, unit));
     then(&dashboard, &person, user, &typed, done, "They are a member of a further unit now.").await
 }
 
 async fn leave_unit(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
-    let done = match typed.chosen::<UnitId>("unit", UNIT) {
-        Ok(unit) => Ok(users::leave_unit(&dashboard.control, &person.actor, user, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let user = one.id()?;
+    let done = typed
+        .chosen("unit", UNIT)
+        .map(|unit| users::leave_unit(&dashboard.control, &person.actor, user, unit));
     then(
         &dashboard,
         &person,
@@ -155,24 +150,22 @@ fn held(typed: &Typed) -> Result<(Role, Option<UnitId>), FieldError> {
 async fn give_role(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
-    let done = match held(&typed) {
-        Ok((role, unit)) => Ok(users::give_role(&dashboard.control, &person.actor, user, role, unit).await),
-        Err(wrong) => Err(wrong),
-    };
+    let user = one.id()?;
+    let done = held(&typed)
+        .map(|(role, unit)| users::give_role(&dashboard.control, &person.actor, user, role, unit));
     then(&dashboard, &person, user, &typed, done, "The role was given; it holds from the next click.").await
 }
 
 async fn take_role(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
+    let user = one.id()?;
     let done = match held(&typed) {
         Ok((role, unit)) => Ok(users::take_role(&dashboard.control, &person.actor, user, role, unit).await),
         Err(wrong) => Err(wrong),
@@ -181,26 +174,26 @@ async fn take_role(
     if matches!(done, Ok(Ok(()))) && person.actor.user_id() == Some(user) {
         return form::done(&person, Notice::new("You have given the role up."), &person.links.me()).await;
     }
-    then(&dashboard, &person, user, &typed, done, "The role was taken.").await
+    then(&dashboard, &person, user, &typed, done.map(ready), "The role was taken.").await
 }
 
 async fn suspending(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let (control, form) = (&dashboard.control, typed.form());
-    Ok(Html(data::suspend_user(control, &person.actor, &person.visit, id(&user)?, &form).await?))
+    Ok(Html(data::suspend_user(control, &person.actor, &person.visit, one.id()?, &form).await?))
 }
 
 async fn suspend(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (control, user) = (&dashboard.control, id::<UserId>(&user)?);
+    let (control, user) = (&dashboard.control, one.id()?);
     match users::suspend(control, &person.actor, user).await {
         Ok(()) => {
             let notice = Notice::new("They are suspended: nothing of theirs is let through from now on.");
@@ -216,22 +209,22 @@ async fn suspend(
 async fn resume(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let user: UserId = id(&user)?;
-    let done = Ok(users::resume(&dashboard.control, &person.actor, user).await);
+    let user = one.id()?;
+    let done = Ok(users::resume(&dashboard.control, &person.actor, user));
     then(&dashboard, &person, user, &typed, done, "They may act again.").await
 }
 
 async fn removing(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Html<String>, Refusal> {
     let (control, form) = (&dashboard.control, typed.form());
-    Ok(Html(data::remove_user(control, &person.actor, &person.visit, id(&user)?, &form).await?))
+    Ok(Html(data::remove_user(control, &person.actor, &person.visit, one.id()?, &form).await?))
 }
 
 /// What becomes of the agents, as the form asks.
@@ -246,10 +239,10 @@ pub(super) fn fate(typed: &Typed) -> Result<Agents, FieldError> {
 async fn remove(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (control, user) = (&dashboard.control, id::<UserId>(&user)?);
+    let (control, user) = (&dashboard.control, one.id()?);
     let errors = match fate(&typed) {
         Err(wrong) => vec![wrong],
         Ok(agents) => match users::remove(control, &person.actor, user, agents).await {
@@ -266,18 +259,25 @@ async fn remove(
 async fn end_sessions(
     State(dashboard): State<Dashboard>,
     person: Person,
-    Path(OneUser { user }): Path<OneUser>,
+    Path(one): Path<OneUser>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (control, user) = (&dashboard.control, id::<UserId>(&user)?);
-    match typed.text("session") {
-        "others" => {
-            account::end_others(control, &person.actor, user, None).await?;
-        }
-        one => {
-            let session = hex::decode(one).map_err(|_| Refusal::NotFound)?;
-            account::end_session(control, &person.actor, user, &session).await?;
-        }
-    }
-    form::done(&person, Notice::new("The session has ended."), &person.links.user(user)).await
+    let user = one.id()?;
+    end(&dashboard, &person, &typed, user, &person.links.user(user)).await
+}
+
+/// Ends the session that was chosen, or all of a person's but for the one that asks; on to `back` with a word on it.
+pub(super) async fn end(
+    dashboard: &Dashboard,
+    person: &Person,
+    typed: &Typed,
+    user: UserId,
+    back: &str,
+) -> Result<Response, Refusal> {
+    let (control, actor) = (&dashboard.control, &person.actor);
+    let (number, name) = match typed.text("session") {
+        "others" => account::end_sessions(control, actor, user, person.here().as_deref()).await?,
+        one => (1, account::end_session(control, actor, one).await?),
+    };
+    form::done(person, session::ended(number, &name), back).await
 }
