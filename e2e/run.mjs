@@ -24,8 +24,7 @@ const isWanted = (name) =>
   (values.only === undefined || (values.only === 'browser') === name.startsWith('browser'));
 if (![undefined, 'protocol', 'browser'].includes(values.only)) leave(`--only is protocol or browser, not ${values.only}`);
 const suites = readdirSync(here)
-  // What has not passed as a whole yet is run when it is asked for by name.
-  .filter((name) => (name.endsWith('.test.mjs') || (positionals.length > 0 && name.endsWith('.pending.mjs'))) && isWanted(name))
+  .filter((name) => name.endsWith('.test.mjs') && isWanted(name))
   .sort();
 if (suites.length === 0) leave(`no suite is called ${positionals.join(' or ')}`);
 
