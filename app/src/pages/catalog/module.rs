@@ -325,7 +325,7 @@ fn keys(links: &Links, module: &ModulePage) -> AnyView {
         .collect::<Vec<_>>();
     let holders = (!module.holders.is_empty()).then(|| holders(links, &module.holders));
     let matrix = module.keys.iter().any(|(_, _, grants)| grants.is_some()).then(|| {
-        view! { <p><a href=links.grants()>"All grants in the matrix" <Icon name="arrow" /></a></p> }
+        view! { <p><a class="onward" href=links.grants()>"All grants in the matrix" <Icon name="arrow" /></a></p> }
     });
     view! {
         <ul class="cat-plain-list">{lines}</ul>

@@ -174,7 +174,7 @@ fn Filters(links: Links, records: Records, query: Query, errors: Vec<FieldError>
             {hidden("company", query.company.map(|id| id.to_string()))}
             {hidden("contact", query.contact.map(|id| id.to_string()))}
             <div class="filter-actions">
-                <button type="submit" class="button primary">"Apply"</button>
+                <button type="submit" class="button">"Apply"</button>
                 {clear}
             </div>
         </form>
