@@ -138,9 +138,9 @@ fn filters(action: String, query: &Query, what: &'static str, clear: Option<Stri
                 />
             </div>
             <div class="field">
-                <label for="standing">"Tools"</label>
+                <label for="standing">"Standing of tools"</label>
                 <select id="standing" name="standing">
-                    <option value="">"Of any standing"</option>
+                    <option value="">"Any standing"</option>
                     {options}
                 </select>
             </div>

@@ -164,10 +164,12 @@ fn calls(site: &Site) -> impl IntoView + use<> {
         .map(|call| view! { <Row call=call links=links.clone() clock=clock reader=reader /> })
         .collect_view();
     view! {
-        <table class="calls">
-            <caption class="visually-hidden">"Calls"</caption>
-            <tbody>{rows}</tbody>
-        </table>
+        <div class="calls-box">
+            <table class="calls">
+                <caption class="visually-hidden">"Calls"</caption>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
     }
     .into_any()
 }

@@ -320,12 +320,13 @@ fn keys(links: &Links, module: &ModulePage) -> AnyView {
                 0 => view! { <span class="absent">"given to nobody"</span> }.into_any(),
                 number => view! { <span class="note">{count(number, "grant")}</span> }.into_any(),
             });
-            view! { <li>{key(it)} " " <span class="note">{text::one_line(title, 120)}</span> " " {given}</li> }
+            let given = given.map(|given| view! { <span class="note">" · "</span> {given} });
+            view! { <li>{key(it)} " " <span class="note">{text::one_line(title, 120)}</span> {given}</li> }
         })
         .collect::<Vec<_>>();
     let holders = (!module.holders.is_empty()).then(|| holders(links, &module.holders));
     let matrix = module.keys.iter().any(|(_, _, grants)| grants.is_some()).then(|| {
-        view! { <p><a href=links.grants()>"All grants in the matrix" <Icon name="arrow" /></a></p> }
+        view! { <p><a class="onward" href=links.grants()>"All grants in the matrix" <Icon name="arrow" /></a></p> }
     });
     view! {
         <ul class="cat-plain-list">{lines}</ul>

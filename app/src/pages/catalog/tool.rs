@@ -214,7 +214,7 @@ fn facts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView 
             <dt>"Who may use it"</dt>
             <dd>
                 {by_name}
-                <p><a href=links.grants()>"All grants in the matrix" <Icon name="arrow" /></a></p>
+                <p><a class="onward" href=links.grants()>"All grants in the matrix" <Icon name="arrow" /></a></p>
             </dd>
         }
         .into_any()

@@ -67,7 +67,7 @@ pub fn upload(visit: &Visit, records: Records, form: Form) -> String {
             <form class="sheet" method="post" action=links.import_records(records) enctype="multipart/form-data">
                 <Field name="file" label="File" error=error>
                     <p class="hint" id="file-hint">
-                        "CSV in UTF-8, at most 5 MB and 10,000 rows. Its first line names the columns, in any order:"
+                        "CSV in UTF-8, at most 5 MB and 10,000 rows. Its first line names its columns: any of those below, in any order."
                     </p>
                     <input type="file" id="file" name="file" accept=".csv,text/csv" aria-describedby=described required />
                 </Field>
