@@ -248,19 +248,19 @@ async fn fill(database: &mut PgConnection, calls: u32) -> Result<(), sqlx::Error
 /// Who asks for which page: every kind there is, of things that are busy and of things that are not.
 async fn paths(database: &mut PgConnection) -> Result<Vec<(usize, String)>, sqlx::Error> {
     let row = sqlx::query(
-        "WITH org AS (SELECT tenant AS id FROM tenant_slugs WHERE slug = 'big'),
+        "WITH org AS (SELECT tenant FROM tenant_slugs WHERE slug = 'big'),
               busy AS (SELECT agent_id, owner_id, tool_id, module_id, unit_path, id FROM calls, org
-                       WHERE tenant_id = org.id AND tool_id IS NOT NULL ORDER BY id DESC LIMIT 1),
+                       WHERE tenant_id = org.tenant AND tool_id IS NOT NULL ORDER BY id DESC LIMIT 1),
               quiet AS (SELECT a.id, a.owner_id, a.home_unit_id FROM agents a JOIN users u ON u.id = a.owner_id, org
-                        WHERE a.tenant_id = org.id AND u.email = 'person-7200@big.example' LIMIT 1)
+                        WHERE a.tenant_id = org.tenant AND u.email = 'person-7200@big.example' LIMIT 1)
          SELECT replace(busy.agent_id::text, '-', ''), replace(quiet.id::text, '-', ''),
                 replace(quiet.home_unit_id::text, '-', ''), replace(busy.unit_path[1]::text, '-', ''),
                 replace(quiet.owner_id::text, '-', ''), replace(busy.module_id::text, '-', ''), replace(busy.id::text, '-', ''),
                 m.name, t.name,
-                replace((SELECT c.id::text FROM calls c, org WHERE c.tenant_id = org.id
+                replace((SELECT c.id::text FROM calls c, org WHERE c.tenant_id = org.tenant
                          AND c.id > uuid_floor(now() - interval '45 days') ORDER BY c.id LIMIT 1), '-', '')
          FROM busy, quiet, org, modules m, tools t
-         WHERE m.tenant_id = org.id AND m.id = busy.module_id AND t.tenant_id = org.id AND t.id = busy.tool_id",
+         WHERE m.tenant_id = org.tenant AND m.id = busy.module_id AND t.tenant_id = org.tenant AND t.id = busy.tool_id",
     )
     .fetch_one(database)
     .await?;
@@ -299,6 +299,9 @@ async fn paths(database: &mut PgConnection) -> Result<Vec<(usize, String)>, sqlx
         format!("/catalog/{module_name}"),
         format!("/catalog/{module_name}/{tool_name}"),
         "/grants".to_owned(),
+        "/grants?by=agents".to_owned(),
+        "/grants?by=people".to_owned(),
+        "/grants/list".to_owned(),
         "/money".to_owned(),
         "/money?span=90d&by=agent".to_owned(),
         "/money?span=90d&by=user".to_owned(),
