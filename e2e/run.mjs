@@ -36,7 +36,7 @@ if (!process.env.WORKINGAGENTS_READY) {
 
 // One suite at a time: they share the processors with a browser, a database and the product.
 const counts = { passed: 0, failed: 0, skipped: 0 };
-const tests = run({ files: suites.map((name) => join(here, name)), concurrency: 1, timeout: 600_000 });
+const tests = run({ files: suites.map((name) => join(here, name)), concurrency: 1, timeout: 1_200_000 });
 const isTest = (data) => data.details?.type !== 'suite' && !suites.some((name) => data.name.endsWith(name));
 tests.on('test:pass', (data) => isTest(data) && (counts[data.skip === undefined ? 'passed' : 'skipped'] += 1));
 // What fails outside of a test, such as a suite's beginning, counts too.
