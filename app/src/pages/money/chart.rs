@@ -166,12 +166,12 @@ pub fn Columns(
                     width=percent(width * 0.8 / count)
                     height=tall.to_string()
                 />
-                {value}
                 <title>{said.clone()}</title>
             }
             .into_any();
             view! {
                 {link(bar.href, Some(said), inside)}
+                {value}
                 {label}
             }
         })
