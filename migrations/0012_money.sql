@@ -52,7 +52,7 @@ CREATE TABLE money_marks (
 CALL protect('money_marks');
 GRANT SELECT, INSERT, UPDATE ON money_marks TO workingagents_app;
 
--- Reading calls. What each costs an admission is in bench/results.
+-- Reading calls. bench/results has the throughput without them (2026-11-22) and with them (2026-11-23).
 CREATE INDEX calls_of_agent ON calls (tenant_id, agent_id, id);
 CREATE INDEX calls_of_tool ON calls (tenant_id, tool_id, id);
 CREATE INDEX calls_not_permitted ON calls (tenant_id, verdict, id) WHERE verdict <> 'permit';
