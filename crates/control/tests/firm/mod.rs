@@ -49,7 +49,7 @@ impl Call {
         .bind(&self.path)
         .bind(self.tool)
         .bind(self.amount)
-        // What has no price has no currency, whatever was written down for it.
+        // What has no price has no currency, which ISO 4217 writes so.
         .bind(if self.tool.is_some() { self.currency } else { "XXX" })
         .execute(&mut *conn)
         .await
