@@ -41,6 +41,25 @@ CREATE INDEX money_sums_of_line ON money_sums (tenant_id, line, grain, since);
 CALL protect('money_sums');
 GRANT SELECT, INSERT, UPDATE, DELETE ON money_sums TO workingagents_app;
 
+-- The same by one thing at a time, so that what is asked most reads a row for each row it shows: all of it, or by department,
+-- team, person, agent, module or tool. A subject of zeros: what counts for none.
+CREATE TABLE money_totals (
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    dimension text NOT NULL CHECK (dimension IN ('all', 'department', 'team', 'user', 'agent', 'module', 'tool')),
+    currency  text NOT NULL,
+    grain     text NOT NULL CHECK (grain IN ('day', 'third', 'month')),
+    since     date NOT NULL,
+    subject   uuid NOT NULL,
+    calls     bigint NOT NULL,
+    permitted bigint NOT NULL,
+    denied    bigint NOT NULL,
+    failed    bigint NOT NULL,
+    amount    numeric(30, 10) NOT NULL,
+    PRIMARY KEY (tenant_id, dimension, currency, grain, since, subject)
+);
+CALL protect('money_totals');
+GRANT SELECT, INSERT, UPDATE, DELETE ON money_totals TO workingagents_app;
+
 -- How far the sums go: every call with an id below is in them, and none above is. `ahead` is where they may go next, once
 -- every transaction that might still bring a call below it has ended: all those before `ahead_xact`.
 CREATE TABLE money_marks (

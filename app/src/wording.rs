@@ -1,9 +1,13 @@
 //! How verdicts, outcomes, times, durations and amounts are said. One wording, used by every page.
 
+mod deeds;
+
 use chrono::Datelike;
 use model::call::{CallRow, Outcome, Reason, ReasonCode, Verdict};
 use model::people::Role;
 use model::{Timestamp, Zone};
+
+pub use deeds::deed;
 
 /// The tone that a piece of meaning is shown in. Never shown alone: a word and an icon stand beside it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

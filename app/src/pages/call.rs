@@ -121,13 +121,15 @@ fn Facts(story: CallStory, links: Links) -> impl IntoView {
             <dd>{story.module_title.as_deref().map(text::name).map_or_else(absent, IntoAny::into_any)}</dd>
             <dt>"Credential"</dt>
             <dd>{credential.map_or_else(absent, IntoAny::into_any)}</dd>
-            <dt>"Determining policies"</dt>
+            <dt>"Decided by"</dt>
             <dd>{if policies.is_empty() { absent() } else { policies.into_any() }}</dd>
-            <dt>"Policy version"</dt>
+            <dt>"Version of the policies"</dt>
             <dd>{digest(&story.policy_version)}</dd>
-            <dt>"Epoch"</dt>
-            <dd class="figure">{story.epoch}</dd>
-            <dt>"Digest of the arguments"</dt>
+            <dt>"State of the rights"</dt>
+            <dd class="figure" title="Counts every change of rights; what was decided in an earlier state is refused">
+                {story.epoch}
+            </dd>
+            <dt>"SHA-256 of the arguments"</dt>
             <dd>{digest(&story.arguments_digest)}</dd>
             <dt>"Call"</dt>
             <dd><code class="whole">{id}</code></dd>

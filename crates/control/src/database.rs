@@ -72,6 +72,8 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, DatabaseError> {
             ("tcp_keepalives_interval", "5"),
             ("tcp_keepalives_count", "3"),
             ("timezone", "UTC"),
+            // Compiling a statement takes longer than any of ours may run.
+            ("jit", "off"),
         ])
         .log_statements(log::LevelFilter::Trace)
         .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(5)))

@@ -190,8 +190,8 @@ pub fn revoked(visit: &Visit, done: &Revocation) -> String {
                 {agents}
                 <div><dt>"By"</dt><dd>{text::name(&done.by)}</dd></div>
                 <div>
-                    <dt>"Epoch"</dt>
-                    <dd title="What was decided under an earlier one is refused">{done.epoch}</dd>
+                    <dt>"State of the rights"</dt>
+                    <dd title="Counts every change of rights; what was decided in an earlier state is refused">{done.epoch}</dd>
                 </div>
             </dl>
             {rest}

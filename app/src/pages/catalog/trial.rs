@@ -184,12 +184,13 @@ fn identity(trial: &Trial) -> AnyView {
         .map(|it| {
             let value = it.credential.to_string();
             let selected = trial.form.has(name, &value);
-            let mine = if it.own { "" } else { " (of somebody else)" };
+            let owner =
+                if it.own { String::new() } else { format!(" (of {})", text::one_line(&it.owner, 60)) };
             let behalf =
                 it.on_behalf_of.as_deref().map(|whom| format!(", on behalf of {}", text::one_line(whom, 60)));
             let (key, prefix) = (&it.key.0, &it.key.1);
             let label = format!(
-                "{}{mine}{} · key {} ({}…)",
+                "{}{owner}{} · key {} ({}…)",
                 text::one_line(&it.agent, 80),
                 behalf.unwrap_or_default(),
                 text::one_line(key, 60),

@@ -189,11 +189,13 @@ fn filters(
             </Field>
         }
     };
-    let options = actions
-        .iter()
-        .map(|action| {
+    let mut acts: Vec<(String, &String)> = actions.iter().map(|action| (act(action), action)).collect();
+    acts.sort();
+    let options = acts
+        .into_iter()
+        .map(|(words, action)| {
             let selected = query.what.as_ref() == Some(action);
-            view! { <option value=action.clone() selected=selected>{text::one_line(action, 80)}</option> }
+            view! { <option value=action.clone() selected=selected>{words}</option> }
         })
         .collect::<Vec<_>>();
     let clear = query.narrows().then(|| view! { <a class="button plain" href=links.changes()>"Clear"</a> });
@@ -216,6 +218,11 @@ fn filters(
             </div>
         </form>
     }
+}
+
+/// An act as it is said, or as it is recorded where there are no words for it.
+fn act(action: &str) -> String {
+    wording::deed(action).unwrap_or_else(|| text::one_line(action, 80))
 }
 
 fn row(event: &Event, links: &Links, clock: Clock) -> impl IntoView + use<> {
@@ -244,7 +251,7 @@ fn row(event: &Event, links: &Links, clock: Clock) -> impl IntoView + use<> {
                 <time datetime=wording::instant(event.at) title=clock.exact(event.at)>{clock.minute(event.at)}</time>
             </th>
             <td data-label="Who">{who}</td>
-            <td data-label="What">{text::code(&event.action)}</td>
+            <td data-label="What"><span title=text::one_line(&event.action, 80)>{act(&event.action)}</span></td>
             <td data-label="To what">{subject(event, links)}</td>
             <td data-label="Detail">{detail}</td>
         </tr>

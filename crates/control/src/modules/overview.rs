@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{Datelike as _, TimeDelta};
+use chrono::{Datelike as _, NaiveTime};
 use model::access::PermissionKey;
 use model::catalog::{ModuleView, ToolStanding, ToolView};
 use model::{ModuleId, Money, Timestamp};
@@ -12,15 +12,16 @@ use uuid::Uuid;
 use super::discovery;
 use crate::authority::{self, Deed};
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error, rows};
+use crate::{Actor, Control, Error, money, rows};
 
 /// Modules on one page.
 pub const MODULES_A_PAGE: u32 = 50;
 /// Tools on one page.
 pub const TOOLS_A_PAGE: u32 = 100;
-/// How far back calls are counted, and at most how many: of a busy tenant the newest.
-const RECENT: TimeDelta = TimeDelta::days(7);
-const NEWEST: i64 = 5_000;
+/// How many days calls are counted, in UTC, today the last of them.
+const RECENT: u32 = 7;
+/// At most so many calls that failed at a server are counted: of a busy tenant the newest.
+const FAILURES: i64 = 10_000;
 
 /// What is looked for.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -52,7 +53,7 @@ pub struct Standings {
     pub withdrawn: u32,
 }
 
-/// Calls of the last seven days, at most the organization's newest five thousand.
+/// Calls of today and the six days before it, in UTC.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Recent {
     /// How many.
@@ -61,10 +62,8 @@ pub struct Recent {
     pub agents: u64,
     /// How many were refused.
     pub refused: u64,
-    /// How many came to nothing because of the module's server.
+    /// How many came to nothing because of the module's server, among the organization's newest ten thousand that did.
     pub failed: u64,
-    /// The newest of them.
-    pub last: Option<Timestamp>,
 }
 
 /// What is known of a module's health.
@@ -174,6 +173,8 @@ pub async fn modules_page(control: &Control, actor: &Actor, asked: &Asked) -> Re
     let total = found.first().map_or(0, |row| row.total.unsigned_abs());
     let (mut keys, mut tools) = (keys(&mut tx, &ids).await?, standings(&mut tx, &ids).await?);
     let (mut agents, mut recent) = (agents(&mut tx, &ids).await?, recent(&mut tx, &ids, None).await?);
+    let not_reached: Vec<Uuid> = found.iter().filter(|row| row.ask_failure.is_some()).map(|row| row.id).collect();
+    let newest = newest(&mut tx, &not_reached).await?;
     let sees_money = authority::may(actor, Deed::ReadMoney);
     let mut spent = if sees_money { spend(&mut tx, &ids).await? } else { HashMap::new() };
     let rows = found
@@ -190,7 +191,7 @@ pub async fn modules_page(control: &Control, actor: &Actor, asked: &Asked) -> Re
             };
             let recent = recent.remove(&row.id).unwrap_or_default();
             Ok(ModuleRow {
-                health: health(&view, row.ask_failure, row.asked_at, recent),
+                health: health(&view, row.ask_failure, row.asked_at, recent, newest.get(&row.id).copied()),
                 owner_name: row.owner_name,
                 keys: keys.remove(&row.id).unwrap_or_default(),
                 tools: tools.remove(&row.id).unwrap_or_default(),
@@ -209,9 +210,10 @@ pub(super) fn health(
     ask_failure: Option<String>,
     asked_at: Option<Timestamp>,
     recent: Recent,
+    newest: Option<Timestamp>,
 ) -> Health {
     use model::catalog::{ModuleKind, ModuleStanding};
-    let answered_since = recent.last.is_some_and(|last| asked_at.is_none_or(|asked| last > asked));
+    let answered_since = newest.is_some_and(|newest| asked_at.is_none_or(|asked| newest > asked));
     match (view.standing, ask_failure) {
         (ModuleStanding::Off, _) => Health::Off,
         // A call that went well later says more than an old question.
@@ -376,10 +378,9 @@ async fn spend(tx: &mut TenantTx, modules: &[Uuid]) -> Result<HashMap<Uuid, Vec<
     let (tenant, month) = (tx.tenant_uuid(), tx.now().date_naive().with_day(1));
     let mut spent: HashMap<Uuid, Vec<Money>> = HashMap::new();
     for row in sqlx::query!(
-        r#"SELECT l.module_id AS "module_id!", l.currency, sum(s.amount) AS "amount!"
-           FROM money_sums s JOIN money_lines l ON l.tenant_id = s.tenant_id AND l.id = s.line
-           WHERE s.tenant_id = $1 AND s.grain = 'month' AND s.since = $2 AND l.module_id = ANY ($3)
-           GROUP BY l.module_id, l.currency ORDER BY l.currency"#,
+        "SELECT subject, currency, amount FROM money_totals
+         WHERE tenant_id = $1 AND dimension = 'module' AND grain = 'month' AND since = $2 AND subject = ANY ($3)
+         ORDER BY currency",
         tenant,
         month,
         modules,
@@ -387,49 +388,95 @@ async fn spend(tx: &mut TenantTx, modules: &[Uuid]) -> Result<HashMap<Uuid, Vec<
     .fetch_all(tx.conn())
     .await?
     {
-        spent.entry(row.module_id).or_default().push(rows::money("spend", row.amount, &row.currency)?);
+        spent.entry(row.subject).or_default().push(rows::money("spend", row.amount, &row.currency)?);
     }
     Ok(spent)
 }
 
-/// What was called of modules, or of one tool, recently.
+/// What was called of modules, or of one tool, recently: by the sums of `control::money`, and above their mark by the ledger.
 pub(super) async fn recent(
     tx: &mut TenantTx,
     modules: &[Uuid],
     tool: Option<Uuid>,
 ) -> Result<HashMap<Uuid, Recent>, Error> {
-    let (tenant, since) = (tx.tenant_uuid(), rows::uuid_floor(tx.now() - RECENT));
-    let rows = sqlx::query!(
-        r#"SELECT c.module_id AS "module_id!", count(*) AS "calls!", count(DISTINCT c.agent_id) AS "agents!",
-                  count(*) FILTER (WHERE c.verdict <> 'permit') AS "refused!",
-                  count(*) FILTER (WHERE s.outcome IN ('upstream_error', 'timed_out', 'not_sent')) AS "failed!",
-                  max(c.received_at) AS "last!"
+    let days = money::Period::days_to(money::day(tx.now()), RECENT);
+    let (tenant, since) = (tx.tenant_uuid(), rows::uuid_floor(days.from.and_time(NaiveTime::MIN).and_utc()));
+    let called = sqlx::query!(
+        r#"SELECT module_id AS "module_id!", sum(calls)::bigint AS "calls!", count(DISTINCT agent_id) AS "agents!",
+                  (sum(calls) - sum(permitted))::bigint AS "refused!"
            FROM (
-               SELECT id, module_id, tool_id, agent_id, verdict, received_at FROM calls
-               WHERE tenant_id = $1 AND id >= $2 ORDER BY id DESC LIMIT $3
-           ) c
-           LEFT JOIN settlements s ON s.tenant_id = $1 AND s.call_id = c.id AND s.call_id >= $2
-           WHERE c.module_id = ANY ($4) AND ($5::uuid IS NULL OR c.tool_id = $5)
-           GROUP BY c.module_id"#,
+               SELECT l.module_id, l.agent_id, s.calls, s.permitted
+               FROM money_sums s JOIN money_lines l ON l.tenant_id = s.tenant_id AND l.id = s.line
+               WHERE s.tenant_id = $1 AND s.grain = 'day' AND s.since >= $2
+                 AND l.module_id = ANY ($4) AND ($5::uuid IS NULL OR l.tool_id = $5)
+               UNION ALL
+               SELECT c.module_id, c.agent_id, count(*), count(*) FILTER (WHERE c.verdict = 'permit')
+               FROM calls c
+               WHERE c.tenant_id = $1 AND c.id >= $3
+                 AND c.id >= coalesce((SELECT below FROM money_marks WHERE tenant_id = $1), '00000000-0000-0000-0000-000000000000')
+                 AND c.module_id = ANY ($4) AND ($5::uuid IS NULL OR c.tool_id = $5)
+               GROUP BY c.module_id, c.agent_id
+           ) AS called
+           GROUP BY module_id"#,
         tenant,
+        days.from,
         since,
-        NEWEST,
         modules,
         tool,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows
+    let mut recent: HashMap<Uuid, Recent> = called
         .into_iter()
         .map(|row| {
-            let recent = Recent {
-                calls: row.calls.unsigned_abs(),
-                agents: row.agents.unsigned_abs(),
-                refused: row.refused.unsigned_abs(),
-                failed: row.failed.unsigned_abs(),
-                last: Some(row.last),
-            };
-            (row.module_id, recent)
+            let (calls, agents) = (row.calls.unsigned_abs(), row.agents.unsigned_abs());
+            (row.module_id, Recent { calls, agents, refused: row.refused.unsigned_abs(), failed: 0 })
         })
-        .collect())
+        .collect();
+    let failed = sqlx::query!(
+        r#"SELECT c.module_id AS "module_id!", count(*) AS "failed!"
+           FROM (
+               SELECT call_id FROM settlements
+               WHERE tenant_id = $1 AND outcome IN ('upstream_error', 'timed_out', 'not_sent') AND call_id >= $2
+               ORDER BY call_id DESC LIMIT $3
+           ) s
+           JOIN calls c ON c.tenant_id = $1 AND c.id = s.call_id AND c.id >= $2
+           WHERE c.module_id = ANY ($4) AND ($5::uuid IS NULL OR c.tool_id = $5)
+           GROUP BY c.module_id"#,
+        tenant,
+        since,
+        FAILURES,
+        modules,
+        tool,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for row in failed {
+        recent.entry(row.module_id).or_default().failed = row.failed.unsigned_abs();
+    }
+    Ok(recent)
+}
+
+/// When modules were called last, of the last days.
+pub(super) async fn newest(
+    tx: &mut TenantTx,
+    modules: &[Uuid],
+) -> Result<HashMap<Uuid, Timestamp>, Error> {
+    let days = money::Period::days_to(money::day(tx.now()), RECENT);
+    let (tenant, since) = (tx.tenant_uuid(), rows::uuid_floor(days.from.and_time(NaiveTime::MIN).and_utc()));
+    let rows = sqlx::query!(
+        r#"SELECT t.module_id AS "module_id!", uuid_time(max(c.id::text)::uuid) AS "newest!"
+           FROM tools t
+           CROSS JOIN LATERAL (
+               SELECT id FROM calls WHERE tenant_id = $1 AND tool_id = t.id AND id >= $2 ORDER BY id DESC LIMIT 1
+           ) c
+           WHERE t.tenant_id = $1 AND t.module_id = ANY ($3)
+           GROUP BY t.module_id"#,
+        tenant,
+        since,
+        modules,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.module_id, row.newest)).collect())
 }

@@ -142,13 +142,14 @@ pub async fn module_page(
     let holders = if sees_grants { holders(&mut tx, &all).await? } else { Vec::new() };
     let standings = overview::standings(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
     let recent = overview::recent(&mut tx, &[id], None).await?.remove(&id).unwrap_or_default();
+    let newest = if more.ask_failure.is_some() { overview::newest(&mut tx, &[id]).await?.remove(&id) } else { None };
     let agents = overview::agents(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
     let tools = overview::tools(&mut tx, Some(view.id), asked).await?;
     let yours = yours(&mut tx, actor, &all).await?;
     Ok(ModulePage {
         owner: more.owner_name.zip(more.owner_email),
         connection: more.connection.map(Into::into).zip(more.since),
-        health: overview::health(&view, more.ask_failure, more.asked_at, recent),
+        health: overview::health(&view, more.ask_failure, more.asked_at, recent, newest),
         asked_at: more.asked_at,
         keys,
         holders,

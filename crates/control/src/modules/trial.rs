@@ -20,7 +20,9 @@ pub struct Identity {
     pub key: (String, String),
     /// The person the agent then acts for.
     pub on_behalf_of: Option<String>,
-    /// Whether it is the reader's own agent.
+    /// Name of the person who owns the agent.
+    pub owner: String,
+    /// Whether that is the reader.
     pub own: bool,
 }
 
@@ -46,9 +48,11 @@ pub async fn identities(control: &Control, actor: &Actor, text: &str) -> Result<
     let (tenant, all) = (tx.tenant_uuid(), authority::may(actor, Deed::ChangeAgents));
     let me = actor.user_id().map(|user| user.uuid());
     let rows = sqlx::query!(
-        r#"SELECT c.id, a.name AS agent, c.name, c.prefix, u.name AS "on_behalf_of?", (a.owner_id = $3) IS TRUE AS "own!"
+        r#"SELECT c.id, a.name AS agent, c.name, c.prefix, o.name AS owner, u.name AS "on_behalf_of?",
+                  (a.owner_id = $3) IS TRUE AS "own!"
            FROM credentials c
            JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id
+           JOIN users o ON o.tenant_id = a.tenant_id AND o.id = a.owner_id
            LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.on_behalf_of
            WHERE c.tenant_id = $1 AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > $5)
              AND ($2 OR (a.owner_id = $3 AND (c.on_behalf_of IS NULL OR c.on_behalf_of = $3)))
@@ -70,6 +74,7 @@ pub async fn identities(control: &Control, actor: &Actor, text: &str) -> Result<
             agent: row.agent,
             key: (row.name, row.prefix),
             on_behalf_of: row.on_behalf_of,
+            owner: row.owner,
             own: row.own,
         })
         .collect())

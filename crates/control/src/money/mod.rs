@@ -426,7 +426,8 @@ pub async fn currencies(control: &Control, actor: &Actor) -> Result<Vec<Currency
         .await?;
     let mut all: Vec<Currency> = vec![rows::word("tenant", &own)?];
     let used = sqlx::query_scalar!(
-        r#"SELECT currency AS "currency!" FROM money_lines WHERE tenant_id = $1
+        r#"SELECT currency AS "currency!" FROM money_totals
+           WHERE tenant_id = $1 AND dimension = 'all' AND grain = 'month'
            UNION
            SELECT currency FROM calls WHERE tenant_id = $1 AND id >= $2 AND tool_id IS NOT NULL
            ORDER BY 1"#,

@@ -70,6 +70,7 @@ pub(crate) async fn begin_anew(conn: &mut sqlx::PgConnection, tenant: Uuid) -> R
     .await?;
     sqlx::query!("DELETE FROM money_sums WHERE tenant_id = $1", tenant).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM money_lines WHERE tenant_id = $1", tenant).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM money_totals WHERE tenant_id = $1", tenant).execute(&mut *conn).await?;
     Ok(())
 }
 
@@ -186,7 +187,7 @@ async fn add(tx: &mut TenantTx, tenant: Uuid, from: Uuid, end: Uuid) -> Result<u
                WHERE c.tenant_id = $1 AND c.id >= $2 AND c.id < $3
                GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
            ), matched AS MATERIALIZED (
-               SELECT e.*, l.id AS line
+               SELECT e.*, l.id AS line, l.department_id
                FROM ended e
                LEFT JOIN money_lines l
                    ON l.tenant_id = $1 AND l.agent_id = e.agent_id AND l.owner_id = e.owner_id AND l.unit_path = e.unit_path
@@ -202,30 +203,45 @@ async fn add(tx: &mut TenantTx, tenant: Uuid, from: Uuid, end: Uuid) -> Result<u
                FROM (SELECT DISTINCT agent_id, owner_id, on_behalf_of, unit_path, module_id, tool_id, currency
                      FROM matched WHERE line IS NULL) n
                RETURNING *
-           ), placed AS (
-               SELECT m.line, m.day, m.calls, m.permitted, m.denied, m.failed, m.amount FROM matched m WHERE m.line IS NOT NULL
-               UNION ALL
-               SELECT l.id, m.day, m.calls, m.permitted, m.denied, m.failed, m.amount
+           ), placed AS MATERIALIZED (
+               SELECT coalesce(m.line, l.id) AS line, coalesce(m.department_id, l.department_id) AS department_id,
+                      m.agent_id, coalesce(m.on_behalf_of, m.owner_id) AS user_id, m.unit_path[cardinality(m.unit_path)] AS team_id,
+                      m.module_id, m.tool_id, m.currency, m.day, m.calls, m.permitted, m.denied, m.failed, m.amount
                FROM matched m
-               JOIN made l
-                   ON l.agent_id = m.agent_id AND l.owner_id = m.owner_id AND l.unit_path = m.unit_path
+               LEFT JOIN made l
+                   ON m.line IS NULL AND l.agent_id = m.agent_id AND l.owner_id = m.owner_id AND l.unit_path = m.unit_path
                   AND l.currency = m.currency AND l.on_behalf_of IS NOT DISTINCT FROM m.on_behalf_of
                   AND l.module_id IS NOT DISTINCT FROM m.module_id AND l.tool_id IS NOT DISTINCT FROM m.tool_id
-               WHERE m.line IS NULL
+           ), dated AS MATERIALIZED (
+               SELECT p.*, g.grain, g.since
+               FROM placed p
+               CROSS JOIN LATERAL (VALUES
+                   ('day', p.day),
+                   ('third', p.day - (CASE WHEN extract(day FROM p.day) > 30 THEN 10 ELSE (extract(day FROM p.day)::int - 1) % 10 END)),
+                   ('month', date_trunc('month', p.day::timestamp)::date)) AS g (grain, since)
            ), summed AS (
                INSERT INTO money_sums (tenant_id, grain, since, line, calls, permitted, denied, failed, amount)
-               SELECT $1, g.grain,
-                      CASE g.grain WHEN 'day' THEN p.day
-                                   WHEN 'third' THEN p.day - (CASE WHEN extract(day FROM p.day) > 20 THEN extract(day FROM p.day) - 21
-                                                                   ELSE (extract(day FROM p.day)::int - 1) % 10 END)::int
-                                   ELSE date_trunc('month', p.day::timestamp)::date END,
-                      p.line, sum(p.calls), sum(p.permitted), sum(p.denied), sum(p.failed), sum(p.amount)
-               FROM placed p CROSS JOIN (VALUES ('day'), ('third'), ('month')) AS g (grain)
+               SELECT $1, d.grain, d.since, d.line, sum(d.calls), sum(d.permitted), sum(d.denied), sum(d.failed), sum(d.amount)
+               FROM dated d
                GROUP BY 2, 3, 4
                ON CONFLICT (tenant_id, grain, since, line) DO UPDATE SET
                    calls = money_sums.calls + excluded.calls, permitted = money_sums.permitted + excluded.permitted,
                    denied = money_sums.denied + excluded.denied, failed = money_sums.failed + excluded.failed,
                    amount = money_sums.amount + excluded.amount
+           ), totalled AS (
+               INSERT INTO money_totals (
+                   tenant_id, dimension, currency, grain, since, subject, calls, permitted, denied, failed, amount)
+               SELECT $1, a.dimension, d.currency, d.grain, d.since, coalesce(a.subject, '00000000-0000-0000-0000-000000000000'),
+                      sum(d.calls), sum(d.permitted), sum(d.denied), sum(d.failed), sum(d.amount)
+               FROM dated d
+               CROSS JOIN LATERAL (VALUES
+                   ('all', NULL), ('department', d.department_id), ('team', d.team_id), ('user', d.user_id),
+                   ('agent', d.agent_id), ('module', d.module_id), ('tool', d.tool_id)) AS a (dimension, subject)
+               GROUP BY 2, 3, 4, 5, 6
+               ON CONFLICT (tenant_id, dimension, currency, grain, since, subject) DO UPDATE SET
+                   calls = money_totals.calls + excluded.calls, permitted = money_totals.permitted + excluded.permitted,
+                   denied = money_totals.denied + excluded.denied, failed = money_totals.failed + excluded.failed,
+                   amount = money_totals.amount + excluded.amount
            )
            SELECT coalesce(sum(calls), 0)::bigint AS "calls!" FROM placed"#,
         tenant,

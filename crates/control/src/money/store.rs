@@ -77,7 +77,7 @@ pub(super) async fn answer(
     let by = |it: Dimension| question.by.contains(&it);
     let time = question.by.iter().copied().find(|it| matches!(it, Dimension::Day | Dimension::Month));
     let latest = sqlx::query_scalar!(
-        "SELECT max(since) FROM money_sums WHERE tenant_id = $1 AND grain = 'day'",
+        "SELECT max(since) FROM money_totals WHERE tenant_id = $1 AND dimension = 'all' AND grain = 'day'",
         tenant
     )
     .fetch_one(tx.conn())
@@ -87,7 +87,8 @@ pub(super) async fn answer(
     if let Some(before) = question.before {
         kept.add(before, by(Dimension::Day));
     }
-    let few = few_lines(tx, sight, &question.filter).await?;
+    let alone = alone(sight, question);
+    let few = if alone.is_some() { None } else { few_lines(tx, sight, question).await? };
     let (from, until) = (floor(question.period.from), floor(question.period.until));
     // An empty range where nothing is compared.
     let (before_from, before_until) =
@@ -95,14 +96,28 @@ pub(super) async fn answer(
     let filter = &question.filter;
     let rows = sqlx::query!(
         r#"WITH kept AS (
-               SELECT line, since, calls, permitted, denied, failed, amount FROM money_sums
-               WHERE tenant_id = $1 AND grain = 'day' AND since = ANY ($2::date[]) AND ($30::bigint[] IS NULL OR line = ANY ($30))
+               SELECT l.agent_id, l.owner_id, l.on_behalf_of, l.unit_path, l.department_id,
+                      l.unit_path[cardinality(l.unit_path)] AS team_id, coalesce(l.on_behalf_of, l.owner_id) AS user_id,
+                      l.module_id, l.tool_id, l.currency, s.since, s.calls, s.permitted, s.denied, s.failed, s.amount
+               FROM (
+                   SELECT * FROM money_sums WHERE tenant_id = $1 AND grain = 'day' AND since = ANY ($2::date[])
+                   UNION ALL
+                   SELECT * FROM money_sums WHERE tenant_id = $1 AND grain = 'third' AND since = ANY ($3::date[])
+                   UNION ALL
+                   SELECT * FROM money_sums WHERE tenant_id = $1 AND grain = 'month' AND since = ANY ($4::date[])
+               ) s
+               JOIN money_lines l ON l.tenant_id = $1 AND l.id = s.line
+               WHERE $31 = '' AND ($30::bigint[] IS NULL OR s.line = ANY ($30))
                UNION ALL
-               SELECT line, since, calls, permitted, denied, failed, amount FROM money_sums
-               WHERE tenant_id = $1 AND grain = 'third' AND since = ANY ($3::date[]) AND ($30::bigint[] IS NULL OR line = ANY ($30))
-               UNION ALL
-               SELECT line, since, calls, permitted, denied, failed, amount FROM money_sums
-               WHERE tenant_id = $1 AND grain = 'month' AND since = ANY ($4::date[]) AND ($30::bigint[] IS NULL OR line = ANY ($30))
+               SELECT CASE $31 WHEN 'agent' THEN x.id END, NULL, NULL, NULL, CASE $31 WHEN 'department' THEN x.id END,
+                      CASE $31 WHEN 'team' THEN x.id END, CASE $31 WHEN 'user' THEN x.id END,
+                      CASE $31 WHEN 'module' THEN x.id END, CASE $31 WHEN 'tool' THEN x.id END,
+                      t.currency, t.since, t.calls, t.permitted, t.denied, t.failed, t.amount
+               FROM money_totals t
+               CROSS JOIN LATERAL (SELECT nullif(t.subject, '00000000-0000-0000-0000-000000000000') AS id) x
+               WHERE t.tenant_id = $1 AND t.dimension = $31 AND t.currency = $15
+                 AND (t.grain = 'day' AND t.since = ANY ($2::date[]) OR t.grain = 'third' AND t.since = ANY ($3::date[])
+                      OR t.grain = 'month' AND t.since = ANY ($4::date[]))
            ), fresh AS (
                SELECT c.agent_id, c.owner_id, c.on_behalf_of, c.unit_path, c.module_id, c.tool_id,
                       coalesce(h.currency, CASE WHEN c.tool_id IS NULL THEN (SELECT t.currency FROM tenants t WHERE t.tenant_id = $1)
@@ -118,32 +133,32 @@ pub(super) async fn answer(
                WHERE c.tenant_id = $1 AND c.id >= $11 AND (c.id >= $7 AND c.id < $8 OR c.id >= $9 AND c.id < $10)
                GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
            ), both_parts AS (
-               SELECT l.agent_id, l.owner_id, l.on_behalf_of, l.unit_path, l.department_id, l.module_id, l.tool_id, l.currency,
-                      k.since < $5 AS before,
+               SELECT k.agent_id, k.owner_id, k.on_behalf_of, k.unit_path, k.department_id, k.team_id, k.user_id, k.module_id,
+                      k.tool_id, k.currency, k.since < $5 AS before,
                       CASE $6 WHEN 'day' THEN k.since WHEN 'month' THEN date_trunc('month', k.since::timestamp)::date END AS time,
                       k.calls, k.permitted, k.denied, k.failed, k.amount
-               FROM kept k JOIN money_lines l ON l.tenant_id = $1 AND l.id = k.line
+               FROM kept k
                UNION ALL
                SELECT f.agent_id, f.owner_id, f.on_behalf_of, f.unit_path,
                       (SELECT u.id FROM unnest(f.unit_path) WITH ORDINALITY AS p (id, depth)
                        JOIN units u ON u.tenant_id = $1 AND u.id = p.id AND u.kind = 'department' ORDER BY p.depth LIMIT 1),
-                      f.module_id, f.tool_id, f.currency,
+                      f.unit_path[cardinality(f.unit_path)], coalesce(f.on_behalf_of, f.owner_id), f.module_id, f.tool_id, f.currency,
                       f.before, f.time, f.calls, f.permitted, f.denied, f.failed, f.amount
                FROM fresh f
            ), keyed AS (
                SELECT CASE $12
                           WHEN 'department' THEN b.department_id
                           WHEN 'unit' THEN coalesce(b.unit_path[coalesce(array_position(b.unit_path, $14), 0) + 1], $14)
-                          WHEN 'team' THEN b.unit_path[cardinality(b.unit_path)]
-                          WHEN 'user' THEN coalesce(b.on_behalf_of, b.owner_id)
+                          WHEN 'team' THEN b.team_id
+                          WHEN 'user' THEN b.user_id
                           WHEN 'agent' THEN b.agent_id
                           WHEN 'module' THEN b.module_id
                           WHEN 'tool' THEN b.tool_id END AS one,
                       CASE $13
                           WHEN 'department' THEN b.department_id
                           WHEN 'unit' THEN coalesce(b.unit_path[coalesce(array_position(b.unit_path, $14), 0) + 1], $14)
-                          WHEN 'team' THEN b.unit_path[cardinality(b.unit_path)]
-                          WHEN 'user' THEN coalesce(b.on_behalf_of, b.owner_id)
+                          WHEN 'team' THEN b.team_id
+                          WHEN 'user' THEN b.user_id
                           WHEN 'agent' THEN b.agent_id
                           WHEN 'module' THEN b.module_id
                           WHEN 'tool' THEN b.tool_id END AS two,
@@ -152,9 +167,9 @@ pub(super) async fn answer(
                WHERE b.currency = $15
                  AND ($16 OR b.owner_id = $17 OR b.on_behalf_of = $17 OR b.unit_path && $18::uuid[])
                  AND ($14::uuid IS NULL OR b.unit_path @> ARRAY[$14])
-                 AND ($19::uuid IS NULL OR b.unit_path[cardinality(b.unit_path)] = $19)
+                 AND ($19::uuid IS NULL OR b.team_id = $19)
                  AND ($20::uuid IS NULL OR b.department_id = $20)
-                 AND ($21::uuid IS NULL OR coalesce(b.on_behalf_of, b.owner_id) = $21)
+                 AND ($21::uuid IS NULL OR b.user_id = $21)
                  AND ($22::uuid IS NULL OR b.agent_id = $22)
                  AND ($23::uuid IS NULL OR b.module_id = $23)
                  AND ($24::uuid IS NULL OR b.tool_id = $24)
@@ -227,6 +242,7 @@ pub(super) async fn answer(
         i64::from(question.offset),
         i64::from(question.limit.clamp(1, LONGEST)),
         few.as_deref(),
+        alone.unwrap_or(""),
     )
     .fetch_all(tx.conn())
     .await
@@ -295,11 +311,37 @@ pub(super) async fn answer(
     Ok(answer)
 }
 
-/// The lines of whom little is asked about, so that only their sums are read: an agent's, a person's. None: too many.
-async fn few_lines(tx: &mut TenantTx, sight: &Sight, filter: &Filter) -> Result<Option<Vec<i64>>, Error> {
+/// The one dimension that a question is about, in words of `money_totals`: all that is told apart or filtered by, but for
+/// time. None: it is about more, or about what not everybody may see, and lines are read.
+fn alone(sight: &Sight, question: &Question) -> Option<&'static str> {
+    let filter = &question.filter;
+    let filtered = [
+        (Dimension::Unit, filter.unit.is_some()),
+        (Dimension::Team, filter.team.is_some()),
+        (Dimension::Department, filter.department.is_some()),
+        (Dimension::User, filter.user.is_some()),
+        (Dimension::Agent, filter.agent.is_some()),
+        (Dimension::Module, filter.module.is_some()),
+        (Dimension::Tool, filter.tool.is_some()),
+    ];
+    let filtered = filtered.into_iter().filter_map(|(dimension, is)| is.then_some(dimension));
+    let told = question.by.iter().copied().filter(|it| !matches!(it, Dimension::Day | Dimension::Month));
+    let mut about = filtered.chain(told);
+    let first = about.next();
+    let alone = sight.all && first != Some(Dimension::Unit) && about.all(|next| Some(next) == first);
+    alone.then(|| first.map_or("all", |dimension| dimension.word()))
+}
+
+/// The lines of what little is asked about, so that only their sums are read: an agent's, a person's, those of the rows that
+/// were picked. None: too many.
+async fn few_lines(
+    tx: &mut TenantTx,
+    sight: &Sight,
+    question: &Question,
+) -> Result<Option<Vec<i64>>, Error> {
     const FEW: usize = 1_000;
-    let (team, user, agent) = (filter.team, filter.user, filter.agent);
-    if sight.all && team.is_none() && user.is_none() && agent.is_none() {
+    let Filter { team, user, agent, .. } = question.filter;
+    if sight.all && team.is_none() && user.is_none() && agent.is_none() && question.only.is_empty() {
         return Ok(None);
     }
     let tenant = tx.tenant_uuid();
@@ -309,7 +351,12 @@ async fn few_lines(tx: &mut TenantTx, sight: &Sight, filter: &Filter) -> Result<
            AND ($5::uuid IS NULL OR unit_path[cardinality(unit_path)] = $5)
            AND ($6::uuid IS NULL OR coalesce(on_behalf_of, owner_id) = $6)
            AND ($7::uuid IS NULL OR agent_id = $7)
-         LIMIT $8",
+           AND (cardinality($9::uuid[]) = 0 OR $8 NOT IN ('department', 'team', 'user', 'agent', 'module', 'tool')
+                OR coalesce(CASE $8 WHEN 'department' THEN department_id WHEN 'team' THEN unit_path[cardinality(unit_path)]
+                                    WHEN 'user' THEN coalesce(on_behalf_of, owner_id) WHEN 'agent' THEN agent_id
+                                    WHEN 'module' THEN module_id WHEN 'tool' THEN tool_id END,
+                            '00000000-0000-0000-0000-000000000000') = ANY ($9::uuid[]))
+         LIMIT $10",
         tenant,
         sight.all,
         sight.person,
@@ -317,6 +364,8 @@ async fn few_lines(tx: &mut TenantTx, sight: &Sight, filter: &Filter) -> Result<
         team.map(|unit| unit.uuid()),
         user.map(|user| user.uuid()),
         agent.map(|agent| agent.uuid()),
+        question.by.first().map_or("", |dimension| dimension.word()),
+        &question.only,
         i64::try_from(FEW).unwrap_or(0) + 1,
     )
     .fetch_all(tx.conn())
