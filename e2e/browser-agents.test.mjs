@@ -1,5 +1,5 @@
 // Agents in the browser: one is made, gets a key, connects by what its page says, calls, and is stopped; the same without
-// JavaScript; and its pages for everybody.
+// JavaScript.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,11 +7,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { AxeBuilder } from '@axe-core/playwright';
-
 import { give } from './admin.mjs';
 import { python, typescriptV2 } from './agents.mjs';
-import { PHONE, PICTURES, WIDE, launch, visit as visitIn } from './chromium.mjs';
+import { launch, visit as visitIn } from './chromium.mjs';
+import { faults } from './fit.mjs';
 import { beside, fresh, ready } from './world.mjs';
 
 const run = promisify(execFile);
@@ -216,48 +215,15 @@ describe('an agent', () => {
   });
 });
 
-describe("an agent's pages for everybody", () => {
-  for (const colorScheme of ['light', 'dark']) {
-    test(`axe finds nothing serious in ${colorScheme}, and nothing is wider than a phone`, async () => {
-      const page = await visit({ colorScheme });
-      const name = `Pages ${fresh('agent')} ${'with a long name '.repeat(4)}`.trim();
-      const agent = await makeAgent(page, name);
-      await give('crm', name);
-      const key = await issueKey(page, agent);
-      await callAs(key, 'crm.list_companies');
-      const wrong = [];
-      const look = async (what) => {
-        for (const [size, suffix] of [[WIDE, ''], [PHONE, '-phone']]) {
-          await page.setViewportSize(size);
-          const { violations } = await new AxeBuilder({ page }).analyze();
-          for (const { id, impact, help, nodes } of violations) {
-            if (impact === 'serious' || impact === 'critical') wrong.push(`${what}${suffix}: ${id}: ${help}: ${nodes[0].html.slice(0, 200)}`);
-          }
-          const [scroll, client, culprit] = await page.evaluate(() => {
-            const { scrollWidth, clientWidth } = document.documentElement;
-            const wide = [...document.querySelectorAll('main *')].filter((node) => node.getBoundingClientRect().right > clientWidth + 0.5);
-            return [scrollWidth, clientWidth, wide.at(-1)?.outerHTML.slice(0, 300)];
-          });
-          if (scroll > client) wrong.push(`${what}${suffix}: ${scroll} px wide, the window ${client}: ${culprit}`);
-          await page.screenshot({ path: `${PICTURES}${what}-${colorScheme}${suffix}.png`, fullPage: true });
-        }
-        await page.setViewportSize(WIDE);
-      };
-      await look('agent-key');
-      for (const [what, path] of [
-        ['agent-new', `${PEOPLE}/agents/new`], ['agent-connect', agent], ['agent-connect-python', `${agent}?tab=connect&way=python`],
-        ['agent-keys', `${agent}?tab=keys`], ['agent-access', `${agent}?tab=access`], ['agent-activity', `${agent}?tab=activity`],
-        ['agent-settings', `${agent}?tab=settings`], ['agent-new-key', `${agent}/keys/new`], ['agent-suspend', `${agent}/suspend`],
-        ['agent-retire', `${agent}/retire`], ['agent-revoke', `${agent}/revoke`],
-      ]) {
-        await page.goto(path);
-        await look(what);
-      }
-      await page.getByRole('button', { name: 'Revoke now' }).click();
-      await page.getByText('no call is admitted any more').waitFor();
-      await look('agent-revoked');
-      assert.deepEqual(wrong, []);
-      await page.context().close();
-    });
-  }
+test('a key just made and a revocation just done are fit for everybody', async () => {
+  const page = await visit();
+  const agent = await makeAgent(page, `Pages ${fresh('agent')} ${'with a long name '.repeat(4)}`.trim());
+  await issueKey(page, agent);
+  const wrong = await faults(page, 'agent-key');
+  await page.goto(`${agent}/revoke`);
+  await page.getByRole('button', { name: 'Revoke now' }).click();
+  await page.getByText('no call is admitted any more').waitFor();
+  wrong.push(...(await faults(page, 'agent-revoked')));
+  assert.deepEqual(wrong, []);
+  await done(page);
 });

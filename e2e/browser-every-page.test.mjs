@@ -5,10 +5,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
-import { AxeBuilder } from '@axe-core/playwright';
-
 import { PHONE, PICTURES, WIDE, launch, stranger, visit } from './chromium.mjs';
 import { everyPage } from './every-page.mjs';
+import { serious, tooWide } from './fit.mjs';
 import { ready } from './world.mjs';
 
 const takesPictures = process.env.WORKINGAGENTS_PICTURES === '1';
@@ -23,24 +22,13 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** What axe calls serious or worse; on a phone, of what can differ there. */
-async function serious(page, name, size) {
-  const axe = new AxeBuilder({ page });
-  const { violations } = await (size === PHONE ? axe.withRules(['scrollable-region-focusable']) : axe).analyze();
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, impact, help, nodes }) => `${name}: ${id} (${impact}): ${help}: ${nodes[0].html.slice(0, 200)}`);
-}
+/** On a phone, axe looks for what can differ there. */
+const inPart = (axe) => axe.withRules(['scrollable-region-focusable']);
 
-/** What is wrong with the page as it stands in the window. */
+/** What else is wrong with the page as it stands in the window. */
 const faults = (page) =>
   page.evaluate(async () => {
     const wrong = [];
-    const { scrollWidth, clientWidth } = document.documentElement;
-    if (scrollWidth > clientWidth) {
-      const wide = [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > clientWidth + 0.5);
-      wrong.push(`${scrollWidth} px wide in a window of ${clientWidth}: ${wide.at(-1)?.outerHTML.slice(0, 300)}`);
-    }
     const headings = document.querySelectorAll('h1').length;
     if (headings !== 1) wrong.push(`${headings} first headings`);
     if (document.title.trim() === '') wrong.push('no title');
@@ -85,7 +73,8 @@ describe('every page', () => {
           waits.push([await firstByte(page), name]);
           // Pieces beside each other are no page of the product: each has a first heading, for one.
           if (!isShown) wrong.push(...(await faults(page)).map((fault) => `${name}${suffix}: ${fault}`));
-          wrong.push(...(await serious(page, `${name}${suffix}`, size)));
+          wrong.push(...(await tooWide(page, `${name}${suffix}`)));
+          wrong.push(...(await serious(page, `${name}${suffix}`, size === PHONE ? inPart : undefined)));
           if (takesPictures) await page.screenshot({ path: `${PICTURES}${name}-${colorScheme}${suffix}.png`, fullPage: true });
         }
       }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { PHONE, WIDE, launch, stranger } from './chromium.mjs';
+import { tooWide } from './fit.mjs';
 import { everyPage } from './every-page.mjs';
 import { installation } from './mail.mjs';
 
@@ -48,8 +49,7 @@ async function faults(what) {
   const wrong = [];
   for (const size of [PHONE, WIDE]) {
     await page.setViewportSize(size);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (wide > 0) wrong.push(`${what}: ${wide} px wider than a window of ${size.width}`);
+    wrong.push(...(await tooWide(page, what)));
   }
   if (await page.evaluate(() => window.ran)) wrong.push(`${what}: a script ran`);
   const hidden = (await page.locator('body').innerText()).match(HIDDEN);

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { AxeBuilder } from '@axe-core/playwright';
-
-import { PHONE, PICTURES, WIDE, launch, stranger } from './chromium.mjs';
+import { PHONE, PICTURES, launch, stranger } from './chromium.mjs';
+import { faults } from './fit.mjs';
 import { installation, mailServer } from './mail.mjs';
 import { fresh, ready as shared } from './world.mjs';
 
@@ -34,22 +33,7 @@ const done = async (page) => {
   await page.context().close();
 };
 
-/** Nothing serious for people who cannot see or hear well, in either scheme; nothing that sticks out on a phone. */
-async function looks(page, name) {
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme });
-    const found = (await new AxeBuilder({ page }).analyze()).violations.filter((one) => ['serious', 'critical'].includes(one.impact));
-    assert.deepEqual(found.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`), [], `${name} ${colorScheme}`);
-    for (const viewport of [WIDE, PHONE]) {
-      await page.setViewportSize(viewport);
-      const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(wider, 0, `${name} scrolls sideways at ${viewport.width}`);
-      await page.screenshot({ path: `${PICTURES}joining-${name}-${colorScheme}-${viewport.width}.png`, fullPage: true });
-    }
-  }
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize(WIDE);
-}
+const looks = async (page, name) => assert.deepEqual(await faults(page, `joining-${name}`), []);
 
 async function signIn(page, email, password) {
   await page.goto(`${url}/sign-in`);

@@ -3,9 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { AxeBuilder } from '@axe-core/playwright';
-
-import { PHONE, PICTURES, WIDE, launch, stranger, visit } from './chromium.mjs';
+import { launch, stranger, visit } from './chromium.mjs';
 import { eventually, fresh, ready } from './world.mjs';
 
 const HERE = `${ready.url}/t/${ready.tenant}`;
@@ -205,35 +203,4 @@ describe('for everybody', () => {
     await page.waitForURL(/unit=unit_/);
     await done(page);
   });
-
-  for (const colorScheme of ['light', 'dark']) {
-    test(`forms and confirmations have nothing serious in ${colorScheme} and fit a phone`, async () => {
-      const page = await visit(browser, { colorScheme });
-      await page.goto(PEOPLE);
-      const unit = await page.locator('.tree li a').first().evaluate((it) => new URL(it.href).searchParams.get('unit'));
-      const other = await page.locator('.folding .who a').nth(2).evaluate((it) => it.href);
-      const wrong = [];
-      for (const [name, url] of [
-        ['people', PEOPLE], ['people-agents', `${PEOPLE}?show=agents`], ['people-nobody', `${PEOPLE}?text=${fresh('x')}`],
-        ['unit', `${PEOPLE}/units/${unit}`], ['unit-new', `${PEOPLE}/units/new`], ['unit-move', `${PEOPLE}/units/${unit}/move`],
-        ['unit-archive', `${PEOPLE}/units/${unit}/archive`], ['person', other], ['person-suspend', `${other}/suspend`],
-        ['person-remove', `${other}/remove`], ['invite', `${PEOPLE}/invitations/new`], ['invitations', `${PEOPLE}/invitations`],
-        ['me', `${HERE}/me`], ['leave', `${HERE}/me/leave`],
-      ]) {
-        for (const [size, viewport] of [['', WIDE], ['-phone', PHONE]]) {
-          await page.setViewportSize(viewport);
-          await page.goto(url);
-          const { violations } = await new AxeBuilder({ page }).analyze();
-          for (const { id, impact, help, nodes } of violations) {
-            if (['serious', 'critical'].includes(impact)) wrong.push(`${name}${size}: ${id}: ${help}: ${nodes[0].html.slice(0, 200)}`);
-          }
-          const [scroll, client] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-          if (scroll > client) wrong.push(`${name}${size}: ${scroll} px wide in a window of ${client}`);
-          await page.screenshot({ path: `${PICTURES}${name}-${colorScheme}${size}.png`, fullPage: true });
-        }
-      }
-      assert.deepEqual(wrong, []);
-      await done(page);
-    });
-  }
 });

@@ -1,52 +1,21 @@
 // What people see, in a real browser: sign in, watch calls arrive, open one, filter; the same without JavaScript;
-// readable for everybody, in both colour schemes, on a phone.
+// fit for everybody.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
-import { AxeBuilder } from '@axe-core/playwright';
-import { chromium } from 'playwright-core';
-
 import { typescriptV2 } from './agents.mjs';
-import { beside, fresh, manager, outsider, reader, ready } from './world.mjs';
+import { PICTURES, launch, visit as visitIn } from './chromium.mjs';
+import { faults } from './fit.mjs';
+import { fresh, manager, outsider, reader, ready } from './world.mjs';
 
-const PICTURES = beside('../target/screenshots/');
-const WIDE = { width: 1280, height: 900 };
-const PHONE = { width: 390, height: 844 };
 const ACTIVITY = `${ready.url}/t/${ready.tenant}/activity`;
 
 let browser;
 
-before(async () => {
-  mkdirSync(PICTURES, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.WORKINGAGENTS_CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
-    ],
-  });
-});
+before(async () => (browser = await launch()));
 after(() => browser?.close());
 
-/** A signed-in page of its own, which remembers everything the browser complained about. */
-async function visit(options = {}) {
-  const context = await browser.newContext({ viewport: WIDE, ...options });
-  const page = await context.newPage();
-  page.complaints = [];
-  page.on('console', (message) => message.type() === 'error' && page.complaints.push(message.text()));
-  page.on('pageerror', (error) => page.complaints.push(String(error)));
-  await signIn(page);
-  return page;
-}
-
-async function signIn(page) {
-  await page.goto(`${ready.url}/sign-in`);
-  await page.getByLabel('Mail address').fill(ready.owner.email);
-  await page.getByLabel('Password').fill(ready.owner.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.waitForURL(`${ready.url}/t/${ready.tenant}**`);
-}
+const visit = (options) => visitIn(browser, options);
 
 const done = async (page) => {
   assert.deepEqual(page.complaints, [], 'the browser complained');
@@ -287,61 +256,19 @@ describe('without JavaScript', () => {
 });
 
 describe('for everybody', () => {
-  /** The pages there are, by name. */
-  async function pages() {
-    await callAs(manager().key, 'crm.list_companies', {});
+  test('what filters find, nothing, and filters that cannot be are fit for everybody', async () => {
     await callAs(outsider().key, 'crm.list_companies', {});
     const page = await visit();
-    const firstCall = async (verdict) => {
-      await page.goto(`${ACTIVITY}?verdict=${verdict}`);
-      return page.locator('#calls .call-tool a').first().evaluate((link) => link.href);
-    };
-    const found = [
-      ['activity', ACTIVITY],
-      ['activity-filtered', `${ACTIVITY}?verdict=deny&span=week`],
-      ['activity-nothing', `${ACTIVITY}?tool=${fresh('none')}`],
-      ['activity-wrong-filter', `${ACTIVITY}?from=yesterday`],
-      ['call-permitted', await firstCall('permit')],
-      ['call-denied', await firstCall('deny')],
-      ['rejected', `${ACTIVITY}/rejected`],
-      ['not-found', `${ready.url}/t/${ready.tenant}/nowhere`],
-    ];
+    const wrong = [];
+    for (const [name, query] of [['filtered', 'verdict=deny&span=7d'], ['nothing', `tool=${fresh('none')}`], ['wrong-filter', 'from=yesterday']]) {
+      await page.goto(`${ACTIVITY}?${query}`);
+      wrong.push(...(await faults(page, `activity-${name}`)));
+    }
+    await page.goto(`${ready.url}/t/${ready.tenant}/nowhere`);
+    wrong.push(...(await faults(page, 'not-found')));
+    assert.deepEqual(wrong, []);
     await page.context().close();
-    return found;
-  }
-
-  for (const colorScheme of ['light', 'dark']) {
-    test(`axe finds nothing serious in ${colorScheme}, and nothing is wider than a phone`, async () => {
-      const all = await pages();
-      const page = await visit({ colorScheme });
-      const stranger = await (await browser.newContext({ viewport: WIDE, colorScheme })).newPage();
-      const wrong = [];
-      for (const [name, url, who] of [...all.map(([name, url]) => [name, url, page]), ['sign-in', `${ready.url}/sign-in`, stranger]]) {
-        await who.setViewportSize(WIDE);
-        await who.goto(url);
-        const { violations } = await new AxeBuilder({ page: who }).analyze();
-        for (const { id, impact, help, nodes } of violations) {
-          if (impact === 'serious' || impact === 'critical') wrong.push(`${name}: ${id} (${impact}): ${help}: ${nodes[0].html.slice(0, 200)}`);
-        }
-        await who.screenshot({ path: `${PICTURES}${name}-${colorScheme}.png`, fullPage: true });
-        await who.setViewportSize(PHONE);
-        const [scroll, client, culprit] = await who.evaluate(() => {
-          const { scrollWidth, clientWidth } = document.documentElement;
-          const wide = [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > clientWidth + 0.5);
-          return [scrollWidth, clientWidth, wide.at(-1)?.outerHTML.slice(0, 300)];
-        });
-        if (scroll > client) wrong.push(`${name}: ${scroll} px wide on a phone of ${client}: ${culprit}`);
-        const { violations: small } = await new AxeBuilder({ page: who }).analyze();
-        for (const { id, impact, help, nodes } of small) {
-          if (impact === 'serious' || impact === 'critical') wrong.push(`${name} on a phone: ${id} (${impact}): ${help}: ${nodes[0].html.slice(0, 200)}`);
-        }
-        await who.screenshot({ path: `${PICTURES}${name}-${colorScheme}-phone.png`, fullPage: true });
-      }
-      assert.deepEqual(wrong, []);
-      await page.context().close();
-      await stranger.context().close();
-    });
-  }
+  });
 
   test('everything is reached by keyboard: the skip link, the filters, a call', async () => {
     const page = await visit();

@@ -20,7 +20,7 @@ export function kindOf(url) {
   const query = [...new Set(searchParams.keys())].sort();
   if (query.length > 1) return null;
   const [name] = query;
-  const view = ['tab', 'by', 'kind', 'columns'].includes(name) ? `${name}=${searchParams.get(name)}` : name;
+  const view = ['tab', 'by', 'kind', 'columns', 'view', 'way', 'show'].includes(name) ? `${name}=${searchParams.get(name)}` : name;
   return (path || '/') + (view ? `?${view}` : '');
 }
 

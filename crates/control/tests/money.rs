@@ -169,16 +169,38 @@ fn at(time: Timestamp) -> Uuid {
     Uuid::from_u128(u128::try_from(time.timestamp_millis()).unwrap() << 80)
 }
 
-/// The sums with what their lines say, as text.
+/// The sums with what their lines say, and the totals, as text; these must be what the lines come to.
 async fn dump(firm: &Firm) -> Vec<String> {
-    sqlx::query_scalar(
+    let mut owner = firm.world.database.owner().await;
+    let lines = sqlx::query_scalar(
         "SELECT concat_ws(' ', s.grain, s.since, l.agent_id, l.owner_id, l.on_behalf_of, l.unit_path, l.department_id, l.module_id,
                           l.tool_id, l.currency, s.calls, s.permitted, s.denied, s.failed, s.amount)
          FROM money_sums s JOIN money_lines l ON l.tenant_id = s.tenant_id AND l.id = s.line ORDER BY 1",
     )
-    .fetch_all(&mut firm.world.database.owner().await)
+    .fetch_all(&mut owner)
     .await
-    .unwrap()
+    .unwrap();
+    let totals: Vec<String> = sqlx::query_scalar(
+        "SELECT concat_ws(' ', dimension, currency, grain, since, subject, calls, permitted, denied, failed, amount)
+         FROM money_totals ORDER BY 1",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    let of_lines: Vec<String> = sqlx::query_scalar(
+        "SELECT concat_ws(' ', dimension, currency, grain, since, coalesce(subject, '00000000-0000-0000-0000-000000000000'),
+                          sum(calls), sum(permitted), sum(denied), sum(failed), sum(amount))
+         FROM money_sums s JOIN money_lines l ON l.tenant_id = s.tenant_id AND l.id = s.line
+         CROSS JOIN LATERAL (VALUES ('all', NULL), ('department', department_id), ('team', unit_path[cardinality(unit_path)]),
+             ('user', coalesce(on_behalf_of, owner_id)), ('agent', agent_id), ('module', module_id), ('tool', tool_id))
+             AS about (dimension, subject)
+         GROUP BY dimension, currency, grain, since, subject ORDER BY 1",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(totals, of_lines);
+    [lines, totals].concat()
 }
 
 #[tokio::test]

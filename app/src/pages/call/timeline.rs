@@ -92,7 +92,7 @@ fn decision(story: &CallStory) -> AnyView {
     view! {
         {reason}
         <p class="note">
-            <a href="#change">"Why"</a> ": " {by} ", on the rights as they stood at epoch " <span class="figure">{story.epoch}</span> "."
+            <a href="#change">"Why"</a> ": " {by} ", in state " <span class="figure">{story.epoch}</span> " of the rights."
         </p>
     }
     .into_any()

@@ -1,0 +1,41 @@
+// Whether a page is fit for everybody: nothing that axe calls serious, in either colour scheme, and nothing wider than a phone.
+import { AxeBuilder } from '@axe-core/playwright';
+
+import { PHONE, PICTURES, WIDE } from './chromium.mjs';
+
+/** What axe calls serious or worse, a sentence each. `narrow`: takes and returns the builder. */
+export async function serious(page, name, narrow = (axe) => axe) {
+  const { violations } = await narrow(new AxeBuilder({ page })).analyze();
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, impact, help, nodes }) => `${name}: ${id} (${impact}): ${help}: ${nodes[0].html.slice(0, 200)}`);
+}
+
+/** What is wider than the window, as a list of one sentence or none. */
+export async function tooWide(page, name) {
+  const [wide, window, culprit] = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const nodes = [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > clientWidth + 0.5);
+    return [scrollWidth, clientWidth, nodes.at(-1)?.outerHTML.slice(0, 300)];
+  });
+  return wide > window ? [`${name}: ${wide} px wide in a window of ${window}: ${culprit}`] : [];
+}
+
+/**
+ * Everything that is wrong with the page as it stands, wide and on a phone, light and dark; with a picture of each. For what no
+ * link leads to, such as what a form answers: `browser-every-page` looks at all the rest.
+ */
+export async function faults(page, name) {
+  const found = [];
+  for (const [size, suffix] of [[PHONE, '-phone'], [WIDE, '']]) {
+    await page.setViewportSize(size);
+    found.push(...(await tooWide(page, `${name}${suffix}`)));
+    for (const colorScheme of ['dark', 'light']) {
+      await page.emulateMedia({ colorScheme });
+      const what = `${name}-${colorScheme}${suffix}`;
+      found.push(...(await serious(page, what)));
+      await page.screenshot({ path: `${PICTURES}${what}.png`, fullPage: true });
+    }
+  }
+  return found;
+}
