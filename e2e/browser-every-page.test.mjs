@@ -50,7 +50,8 @@ const firstByte = (page) =>
     return navigation.responseStart - navigation.requestStart;
   });
 
-describe('every page', () => {
+// Both schemes at a time: a browser waits for a server half of its time.
+describe('every page', { concurrency: 2 }, () => {
   test('there are pages, and each that is linked to is there', () => {
     assert.ok(pages.length > 5, `${pages.length} pages`);
     assert.deepEqual(pages.filter(({ status }) => status !== 200).map(({ url, status }) => `${url}: ${status}`), []);

@@ -1,7 +1,8 @@
-//! Which agents and tools a question about calls can be about. A person's calls, or a small unit's, lie far apart among those
+//! Which agents, tools and calls a question about calls can be about. A person's calls, or a small unit's, lie far apart among those
 //! of everybody; those of an agent or a tool are together in an index. What agents have called what, as whom, is known from
 //! the lines that Money keeps, of all calls but the newest.
 
+use model::call::Outcome;
 use uuid::Uuid;
 
 use super::{Filter, Range, Sight};
@@ -10,6 +11,8 @@ use crate::{Error, money};
 
 /// With more agents than this the calls of one are never far.
 const MANY: usize = 400;
+/// With more calls that ended so than this the next one is never far.
+const RARE: usize = 1_000;
 
 /// What is known before the calls are looked through. None: nothing that would help.
 #[derive(Default)]
@@ -18,6 +21,8 @@ pub(super) struct Narrow {
     pub(super) agents: Option<Vec<Uuid>>,
     /// No call of another tool fits, except of tools that do not exist.
     pub(super) tools: Option<Vec<Uuid>>,
+    /// No other call fits.
+    pub(super) calls: Option<Vec<Uuid>>,
 }
 
 impl Narrow {
@@ -46,6 +51,9 @@ impl Narrow {
         }
         if (filter.tool.is_some() || filter.module.is_some()) && filter.tool_id.is_none() {
             narrow.tools = Some(tools(tx, filter).await?);
+        }
+        if let Some(outcome) = filter.outcome.filter(|outcome| *outcome != Outcome::Succeeded) {
+            narrow.calls = calls(tx, outcome, range).await?;
         }
         Ok(narrow)
     }
@@ -102,4 +110,22 @@ async fn tools(tx: &mut TenantTx, filter: &Filter) -> Result<Vec<Uuid>, Error> {
     .fetch_all(tx.conn())
     .await?;
     Ok(tools)
+}
+
+/// Calls in a range that ended in a way that few do.
+async fn calls(tx: &mut TenantTx, outcome: Outcome, range: Range) -> Result<Option<Vec<Uuid>>, Error> {
+    let tenant = tx.tenant_uuid();
+    let calls = sqlx::query_scalar!(
+        "SELECT call_id FROM settlements
+         WHERE tenant_id = $1 AND outcome = $2 AND outcome <> 'succeeded' AND call_id >= $3 AND call_id < $4
+         LIMIT $5",
+        tenant,
+        outcome.word(),
+        range.from,
+        range.to,
+        i64::try_from(RARE).unwrap_or(0) + 1,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok((calls.len() <= RARE).then_some(calls))
 }

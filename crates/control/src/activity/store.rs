@@ -51,8 +51,8 @@ async fn ids(
     limit: i64,
 ) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant_uuid();
-    let Narrow { agents, tools } = Narrow::of(tx, sight, filter, range).await?;
-    if agents.as_ref().is_some_and(Vec::is_empty) {
+    let Narrow { agents, tools, calls } = Narrow::of(tx, sight, filter, range).await?;
+    if [&agents, &calls].into_iter().flatten().any(Vec::is_empty) {
         return Ok(Vec::new());
     }
     sqlx::query_scalar!(
@@ -78,8 +78,9 @@ async fn ids(
                 OR strpos(lower(c.client_name), lower($19)) > 0 OR strpos(lower(c.reason ->> 'sentence'), lower($19)) > 0)
            AND ($20::uuid[] IS NULL OR c.agent_id = ANY ($20))
            AND ($21::uuid[] IS NULL OR c.tool_id = ANY ($21) OR c.tool_id IS NULL)
-         ORDER BY CASE WHEN $22 THEN c.id END DESC, CASE WHEN NOT $22 THEN c.id END
-         LIMIT $23",
+           AND ($22::uuid[] IS NULL OR c.id = ANY ($22))
+         ORDER BY CASE WHEN $23 THEN c.id END DESC, CASE WHEN NOT $23 THEN c.id END
+         LIMIT $24",
         tenant,
         range.from,
         range.to,
@@ -101,6 +102,7 @@ async fn ids(
         filter.text.as_deref(),
         agents.as_deref(),
         tools.as_deref(),
+        calls.as_deref(),
         end == End::Newest,
         limit,
     )

@@ -173,7 +173,8 @@ pub async fn modules_page(control: &Control, actor: &Actor, asked: &Asked) -> Re
     let total = found.first().map_or(0, |row| row.total.unsigned_abs());
     let (mut keys, mut tools) = (keys(&mut tx, &ids).await?, standings(&mut tx, &ids).await?);
     let (mut agents, mut recent) = (agents(&mut tx, &ids).await?, recent(&mut tx, &ids, None).await?);
-    let not_reached: Vec<Uuid> = found.iter().filter(|row| row.ask_failure.is_some()).map(|row| row.id).collect();
+    let not_reached: Vec<Uuid> =
+        found.iter().filter(|row| row.ask_failure.is_some()).map(|row| row.id).collect();
     let newest = newest(&mut tx, &not_reached).await?;
     let sees_money = authority::may(actor, Deed::ReadMoney);
     let mut spent = if sees_money { spend(&mut tx, &ids).await? } else { HashMap::new() };
@@ -458,10 +459,7 @@ pub(super) async fn recent(
 }
 
 /// When modules were called last, of the last days.
-pub(super) async fn newest(
-    tx: &mut TenantTx,
-    modules: &[Uuid],
-) -> Result<HashMap<Uuid, Timestamp>, Error> {
+pub(super) async fn newest(tx: &mut TenantTx, modules: &[Uuid]) -> Result<HashMap<Uuid, Timestamp>, Error> {
     let days = money::Period::days_to(money::day(tx.now()), RECENT);
     let (tenant, since) = (tx.tenant_uuid(), rows::uuid_floor(days.from.and_time(NaiveTime::MIN).and_utc()));
     let rows = sqlx::query!(

@@ -142,7 +142,8 @@ pub async fn module_page(
     let holders = if sees_grants { holders(&mut tx, &all).await? } else { Vec::new() };
     let standings = overview::standings(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
     let recent = overview::recent(&mut tx, &[id], None).await?.remove(&id).unwrap_or_default();
-    let newest = if more.ask_failure.is_some() { overview::newest(&mut tx, &[id]).await?.remove(&id) } else { None };
+    let newest =
+        if more.ask_failure.is_some() { overview::newest(&mut tx, &[id]).await?.remove(&id) } else { None };
     let agents = overview::agents(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
     let tools = overview::tools(&mut tx, Some(view.id), asked).await?;
     let yours = yours(&mut tx, actor, &all).await?;

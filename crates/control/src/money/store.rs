@@ -334,11 +334,7 @@ fn alone(sight: &Sight, question: &Question) -> Option<&'static str> {
 
 /// The lines of what little is asked about, so that only their sums are read: an agent's, a person's, those of the rows that
 /// were picked. None: too many.
-async fn few_lines(
-    tx: &mut TenantTx,
-    sight: &Sight,
-    question: &Question,
-) -> Result<Option<Vec<i64>>, Error> {
+async fn few_lines(tx: &mut TenantTx, sight: &Sight, question: &Question) -> Result<Option<Vec<i64>>, Error> {
     const FEW: usize = 1_000;
     let Filter { team, user, agent, .. } = question.filter;
     if sight.all && team.is_none() && user.is_none() && agent.is_none() && question.only.is_empty() {
