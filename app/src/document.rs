@@ -154,7 +154,39 @@ pub fn fragment<V: IntoView>(view: impl FnOnce() -> V) -> String {
     let owner = Owner::new_root(Some(Arc::new(SsrSharedContext::new_islands())));
     let html = owner.with(|| view().to_html());
     owner.cleanup();
-    html
+    unmarked(&html)
+}
+
+/// HTML without the marks by which a browser finds the places that change, except in islands: only those wake up. What people
+/// wrote cannot look like one: in text and attributes `<` is escaped.
+fn unmarked(html: &str) -> String {
+    const MARK: &str = "<!>";
+    const ISLAND: &str = "<leptos-island";
+    const END: &str = "</leptos-island>";
+    let mut out = String::with_capacity(html.len());
+    let (mut rest, mut depth) = (html, 0_usize);
+    while let Some(at) = rest.find('<') {
+        let (before, tag) = rest.split_at(at);
+        out.push_str(before);
+        let taken = if tag.starts_with(MARK) {
+            MARK.len()
+        } else if tag.starts_with(ISLAND) {
+            depth += 1;
+            ISLAND.len()
+        } else if tag.starts_with(END) {
+            depth = depth.saturating_sub(1);
+            END.len()
+        } else {
+            1
+        };
+        let (taken, after) = tag.split_at(taken);
+        if taken != MARK || depth > 0 {
+            out.push_str(taken);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A page inside the frame, at one of the rail's places.
@@ -368,5 +400,26 @@ fn PersonMenu(visit: Visit) -> impl IntoView {
                 </form>
             </div>
         </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unmarked;
+
+    #[test]
+    fn marks_stay_in_islands_alone() {
+        for (html, expected) in [
+            ("<p>a<!>b</p><!>", "<p>ab</p>"),
+            ("<leptos-island x><i><!></i></leptos-island><!>", "<leptos-island x><i><!></i></leptos-island>"),
+            (
+                "<leptos-island><leptos-island></leptos-island><!></leptos-island><!>é",
+                "<leptos-island><leptos-island></leptos-island><!></leptos-island>é",
+            ),
+            ("a < b <", "a < b <"),
+            ("", ""),
+        ] {
+            assert_eq!(unmarked(html), expected, "{html}");
+        }
     }
 }

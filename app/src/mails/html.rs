@@ -57,8 +57,7 @@ pub(super) fn document(words: &Words, origin: &str) -> String {
             </html>
         }
     });
-    // What marks places for the browser's part of the pages has no meaning in a mail.
-    format!("<!DOCTYPE html>{}", html.replace("<!>", ""))
+    format!("<!DOCTYPE html>{html}")
 }
 
 fn content(words: &Words, subject: String) -> impl IntoView + use<> {

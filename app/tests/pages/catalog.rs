@@ -98,7 +98,7 @@ fn yours() -> Yours {
 }
 
 fn recent() -> Recent {
-    Recent { calls: 12, agents: 2, refused: 3, failed: 1, last: Some(sample::now()) }
+    Recent { calls: 12, agents: 2, refused: 3, failed: 1 }
 }
 
 fn tool_page(definition: &str, standing: ToolStanding) -> ToolPage {
@@ -310,6 +310,7 @@ fn trying_a_tool_with_any_definition() {
             agent: HOSTILE.into(),
             key: (HOSTILE.into(), "wa_3fK9aQ".into()),
             on_behalf_of: Some(HOSTILE.into()),
+            owner: HOSTILE.into(),
             own: false,
         };
         let mut story = sample::hostile();

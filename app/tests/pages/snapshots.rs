@@ -46,7 +46,12 @@ fn the_page_and_the_stream_have_the_same_row() {
     let shown = Shown { rows: sample::rows(), ..Shown::default() };
     let page = activity::page(&visit, filter::read("", Zone::UTC), shown);
     for row in sample::rows() {
-        assert!(page.contains(&call_row::html(row, &links(), sample::clock(), sample::visit().reader())));
+        assert!(page.replace("<!>", "").contains(&call_row::html(
+            row,
+            &links(),
+            sample::clock(),
+            sample::visit().reader()
+        )));
     }
 }
 
