@@ -33,6 +33,7 @@ use self::exchange::Peer;
 pub(crate) use self::exchange::SESSION_HEADER;
 pub(crate) use self::sending::Sending;
 use self::session::Session;
+pub(crate) use self::session::Wanted;
 pub use self::trouble::Trouble;
 use crate::settings::Settings;
 
@@ -78,8 +79,7 @@ enum Standing {
 
 /// What a call needs to be sent.
 pub(crate) struct Outbound<'a> {
-    pub(crate) tool: &'a str,
-    pub(crate) arguments: &'a [u8],
+    pub(crate) wanted: &'a Wanted<'a>,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) sending: &'a Sending,
     pub(crate) deadline: Instant,
@@ -225,7 +225,7 @@ async fn send(
     outbound: &Outbound<'_>,
 ) -> Result<Bytes, Trouble> {
     let id = upstream.next_id();
-    let message = session::tool_call(id, outbound.tool, outbound.arguments);
+    let message = outbound.wanted.request(id);
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };
     let answered = peer.ask(Some(session), message, id, Some(outbound.sending), outbound.deadline).await;
     if !matches!(answered, Err(Trouble::TimedOut { .. })) {

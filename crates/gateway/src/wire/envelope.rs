@@ -192,6 +192,14 @@ pub(crate) struct Params<'b> {
     pub(crate) meta: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) cursor: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) uri: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "ref")]
+    pub(crate) reference: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) argument: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) context: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "protocolVersion")]
     pub(crate) protocol_version: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "clientInfo")]
@@ -217,6 +225,17 @@ pub(crate) struct Meta<'b> {
     pub(crate) client_capabilities: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "io.modelcontextprotocol/clientInfo")]
     pub(crate) client_info: Option<&'b RawValue>,
+}
+
+/// What an argument is completed for (schema `PromptReference`, `ResourceTemplateReference`).
+#[derive(Default, Deserialize)]
+pub(crate) struct Reference<'b> {
+    #[serde(borrow, default, deserialize_with = "present", rename = "type")]
+    pub(crate) kind: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) name: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) uri: Option<&'b RawValue>,
 }
 
 /// How a client names itself (schema `Implementation`); what is no string is passed over.
