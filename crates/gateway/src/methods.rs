@@ -273,7 +273,8 @@ async fn complete(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
         Some("ref/prompt") => (Ask::CompletePrompt, reference.name),
         Some("ref/resource") => (Ask::CompleteTemplate, reference.uri),
         _ => {
-            return visit.malformed("malformed_params", "`params.ref` must be a ref/prompt or a ref/resource");
+            return visit
+                .malformed("malformed_params", "`params.ref` must be a ref/prompt or a ref/resource");
         }
     };
     let Some(name) = name.and_then(wire::text_of).filter(|name| name.chars().count() <= LONGEST_URI) else {
