@@ -80,8 +80,15 @@ impl Gateway {
             Err(NotSeen::Unknown { .. }) => return Err(NotMade::Revoked),
             Err(NotSeen::Failed(answer)) => return Err(not_recorded(answer)),
         };
-        let told =
-            Told { presented, client: entrusted.client, started, deadline, revision: None, mirrored: None };
+        let told = Told {
+            presented,
+            client: entrusted.client,
+            started,
+            deadline,
+            revision: None,
+            conduit: None,
+            mirrored: None,
+        };
         let received =
             Received::known(entrusted.call, entrusted.at, told, Ask::Call, &entrusted.tool, Some(arguments));
         let answer = Box::pin(life::live(house, received, caller)).await;

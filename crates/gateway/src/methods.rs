@@ -14,6 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::conduit::{Conduit, Line};
 use crate::edge::{Reply, turn_away_refused};
 use crate::gateway::House;
 use crate::life::{self, Ask, Caller, Presented, Received, Told};
@@ -42,6 +43,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) presented: Presented,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
+    /// None: the client takes no streams.
+    pub(crate) line: Option<Line>,
 }
 
 /// Serves a request's body: a message, or a batch of them.
@@ -59,6 +62,8 @@ pub(crate) async fn serve(visit: Visit<'_>, text: Bytes) -> Reply {
     }
     match wire::read_batch(&text, BATCH) {
         Some(messages) => {
+            // What is told of one of several requests has nowhere to go: their answers come together.
+            let visit = Visit { line: None, ..visit };
             let served = messages.into_iter().map(|message| {
                 let message = text.slice_ref(message.get().as_bytes());
                 let visit = &visit;
@@ -86,7 +91,7 @@ async fn one(visit: &Visit<'_>, text: &Bytes) -> Reply {
             };
             Reply::to(Some(id), answer, stateless)
         }
-        Ok(Message::Notification { method }) => match wire::from_header(&visit.head.headers) {
+        Ok(Message::Notification { method, .. }) => match wire::from_header(&visit.head.headers) {
             Ok(_) => {
                 tracing::debug!(method = &*method, "a notification");
                 Reply::accepted()
@@ -112,6 +117,7 @@ struct Asked<'b> {
     revision: Revision,
     params: Params<'b>,
     client: Client,
+    conduit: Option<Conduit>,
 }
 
 fn understand<'b>(
@@ -142,9 +148,11 @@ fn understand<'b>(
         };
         wire::mirrored(headers, method, name.as_deref()).map_err(|error| ("header_mismatch", error))?;
     }
+    let token = meta.as_ref().and_then(|meta| meta.progress_token);
+    let conduit = visit.line.as_ref().zip(token).and_then(|(line, token)| Conduit::new(line, token));
     let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
     let client = visit.client(revision, info.and_then(wire::object));
-    Ok(Asked { revision, params, client })
+    Ok(Asked { revision, params, client, conduit })
 }
 
 async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>) -> Answer {
@@ -251,7 +259,7 @@ async fn call(visit: &Visit<'_>, text: &Bytes, asked: Asked<'_>, ask: Ask) -> An
         return answer;
     }
     let arguments = asked.params.arguments.map(|arguments| text.slice_ref(arguments.get().as_bytes()));
-    visit.live(asked.revision, asked.client, ask, &name, arguments).await
+    visit.live(asked, ask, &name, arguments).await
 }
 
 /// Reading a resource. What is on record of it as its arguments is the URI that was asked for.
@@ -262,7 +270,7 @@ async fn read(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
             .malformed("malformed_params", "`params.uri` must be a string of at most 2,048 characters");
     };
     let arguments = Bytes::from(json!({ "uri": uri }).to_string());
-    visit.live(asked.revision, asked.client, Ask::Read, &uri, Some(arguments)).await
+    visit.live(asked, Ask::Read, &uri, Some(arguments)).await
 }
 
 /// Completing an argument of a prompt or a variable of a template. On record is what was typed, and with which others.
@@ -296,21 +304,16 @@ async fn complete(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
         arguments.extend_from_slice(value.get().as_bytes());
     }
     arguments.push(b'}');
-    visit.live(asked.revision, asked.client, ask, &name, Some(arguments.into())).await
+    visit.live(asked, ask, &name, Some(arguments.into())).await
 }
 
 impl Visit<'_> {
-    async fn live(
-        &self,
-        revision: Revision,
-        client: Client,
-        ask: Ask,
-        name: &str,
-        arguments: Option<Bytes>,
-    ) -> Answer {
+    async fn live(&self, asked: Asked<'_>, ask: Ask, name: &str, arguments: Option<Bytes>) -> Answer {
+        let Asked { revision, client, conduit, .. } = asked;
         let told = Told {
             presented: self.presented.clone(),
             client,
+            conduit,
             started: self.started,
             deadline: self.deadline,
             revision: Some(revision),

@@ -18,6 +18,7 @@ use super::decide::{Decided, Ruling};
 use super::ending::Ending;
 use super::receive::Received;
 use super::settle::Unsettled;
+use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::refusals;
 use crate::upstream::Sending;
@@ -56,6 +57,7 @@ pub struct Admitted {
     ask: Ask,
     name: Arc<str>,
     arguments: Bytes,
+    conduit: Option<Conduit>,
     deadline: Instant,
     unsettled: Unsettled,
     sending: Sending,
@@ -68,6 +70,7 @@ pub(super) struct Parts {
     /// As the agent gave it.
     pub(super) name: Arc<str>,
     pub(super) arguments: Bytes,
+    pub(super) conduit: Option<Conduit>,
     pub(super) deadline: Instant,
     pub(super) unsettled: Unsettled,
     pub(super) sending: Sending,
@@ -99,13 +102,14 @@ impl Admitted {
         unsettled.watch(sending.clone());
         let (arguments, deadline) = (received.arguments().clone(), received.deadline());
         let (ask, name) = (received.ask(), received.name().clone());
-        Some(Self { permit, ask, name, arguments, deadline, unsettled, sending })
+        let conduit = received.conduit().cloned();
+        Some(Self { permit, ask, name, arguments, conduit, deadline, unsettled, sending })
     }
 
     /// Takes it apart to be executed.
     pub(super) fn into_parts(self) -> Parts {
-        let Self { permit, ask, name, arguments, deadline, unsettled, sending } = self;
-        Parts { permit, ask, name, arguments, deadline, unsettled, sending }
+        let Self { permit, ask, name, arguments, conduit, deadline, unsettled, sending } = self;
+        Parts { permit, ask, name, arguments, conduit, deadline, unsettled, sending }
     }
 }
 

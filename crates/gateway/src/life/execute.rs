@@ -12,6 +12,7 @@ use super::admit::{Admitted, Parts};
 use super::ask::Ask;
 use super::ending::Failed;
 use super::settle::Unsettled;
+use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
 use crate::upstream::{Key, Outbound, Sending, Trouble, Wanted, presented};
@@ -26,13 +27,15 @@ pub(super) struct Executed {
 
 /// Executes an admitted call.
 pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
-    let Parts { permit, ask, name, arguments, deadline, mut unsettled, sending } = admitted.into_parts();
+    let Parts { permit, ask, name, arguments, conduit, deadline, mut unsettled, sending } =
+        admitted.into_parts();
     let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
     unsettled.sent_from(Instant::now());
     let result = match permit.tool().kind {
         ModuleKind::Native => native(house, &permit, unsettled.call(), arguments, &sending, deadline).await,
         ModuleKind::Mcp => {
-            remote(house, &permit, &wanted(ask, permit.tool(), &name, &arguments), &sending, deadline).await
+            let wanted = wanted(ask, permit.tool(), &name, &arguments);
+            remote(house, &permit, &wanted, conduit.as_ref(), &sending, deadline).await
         }
     };
     Executed { unsettled, result }
@@ -63,6 +66,7 @@ async fn remote(
     house: &House,
     permit: &Permit,
     wanted: &Wanted<'_>,
+    conduit: Option<&Conduit>,
     sending: &Sending,
     deadline: Instant,
 ) -> Result<Bytes, Failed> {
@@ -81,7 +85,7 @@ async fn remote(
     };
     let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
     let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
-    let outbound = Outbound { wanted, authorization, sending, deadline };
+    let outbound = Outbound { wanted, conduit, authorization, sending, deadline };
     // On the heap: the futures of an HTTP exchange are large.
     let called = Box::pin(house.upstreams.call(&key, outbound)).await;
     called.map_err(|trouble| Failed::of(&trouble, tool, sending))

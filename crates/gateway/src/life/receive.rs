@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::authenticate::Presented;
+use crate::conduit::Conduit;
 use crate::wire::Revision;
 
 /// Arguments that were left out are an empty object.
@@ -30,6 +31,7 @@ pub(crate) struct Received {
     digest: Digest,
     client: Client,
     revision: Option<Revision>,
+    conduit: Option<Conduit>,
     /// The headers, where the era wants them compared with the arguments.
     mirrored: Option<HeaderMap>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Told {
     pub(crate) deadline: Instant,
     /// None: it did not come over the wire.
     pub(crate) revision: Option<Revision>,
+    /// None: the client does not want to know how it goes.
+    pub(crate) conduit: Option<Conduit>,
     pub(crate) mirrored: Option<HeaderMap>,
 }
 
@@ -78,6 +82,7 @@ impl Received {
             presented: told.presented,
             ask,
             revision: told.revision,
+            conduit: told.conduit,
             name: name.into(),
             digest: Sha256::digest(&arguments).into(),
             arguments,
@@ -139,6 +144,11 @@ impl Received {
     /// What the request told about the client.
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The way to tell how it goes.
+    pub(crate) fn conduit(&self) -> Option<&Conduit> {
+        self.conduit.as_ref()
     }
 
     /// The headers to compare with the arguments.

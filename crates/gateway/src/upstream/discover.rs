@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::exchange::Peer;
+use super::exchange::{Listening, Peer};
 use super::session::{Session, request};
 use super::{Trouble, Upstreams, presented, read_url};
 use crate::wire;
@@ -210,15 +210,17 @@ impl Shelf<'_> {
             let id = self.next_id;
             self.next_id += 1;
             let asked = request(id, method, params.as_bytes());
-            let reply = match self.peer.ask(Some(self.session), asked, id, None, self.deadline).await {
-                // Some that have resources know no templates.
-                Err(Trouble::Refused { code, .. })
-                    if feature == Feature::Template && code == i64::from(METHOD_NOT_FOUND) =>
+            let reply =
+                match self.peer.ask(Some(self.session), asked, id, Listening::default(), self.deadline).await
                 {
-                    return Ok(());
-                }
-                reply => reply?,
-            };
+                    // Some that have resources know no templates.
+                    Err(Trouble::Refused { code, .. })
+                        if feature == Feature::Template && code == i64::from(METHOD_NOT_FOUND) =>
+                    {
+                        return Ok(());
+                    }
+                    reply => reply?,
+                };
             self.bytes += reply.result.len();
             if self.bytes > MOST_BYTES {
                 return Err(DiscoveryError::TooMany { what: "definitions of more than 16 MiB" });

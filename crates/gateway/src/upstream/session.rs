@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::exchange::{Peer, Reply};
+use super::exchange::{Listening, Peer, Reply};
 use super::trouble::Trouble;
 use crate::wire::{self, Revision};
 
@@ -66,7 +66,9 @@ impl Session {
             Revision::NEWEST_OPENED.word(),
             env!("CARGO_PKG_VERSION"),
         );
-        let reply = peer.ask(None, request(id, "initialize", params.as_bytes()), id, None, deadline).await?;
+        let reply = peer
+            .ask(None, request(id, "initialize", params.as_bytes()), id, Listening::default(), deadline)
+            .await?;
         let session = Self::of(peer, reply)?;
         // A server that minds will say so when it is asked something.
         let told = Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
@@ -141,8 +143,8 @@ pub(crate) enum Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Writes the request.
-    pub(crate) fn request(&self, id: u64) -> Bytes {
+    /// Writes the request; with a progress token, which is its id, where progress is wanted.
+    pub(crate) fn request(&self, id: u64, progress: bool) -> Bytes {
         let (method, before, name, between, rest) = match self {
             Self::Call { tool, arguments } => {
                 ("tools/call", "{\"name\":", *tool, ",\"arguments\":", *arguments)
@@ -176,6 +178,11 @@ impl Wanted<'_> {
         wire::write_string(&mut out, name);
         out.extend_from_slice(between.as_bytes());
         out.extend_from_slice(rest);
+        if progress {
+            out.extend_from_slice(b",\"_meta\":{\"progressToken\":");
+            out.extend_from_slice(id.to_string().as_bytes());
+            out.push(b'}');
+        }
         out.extend_from_slice(b"}}");
         out.into()
     }
@@ -208,9 +215,11 @@ mod tests {
                 r#""ref":{"type":"ref/resource","uri":"t://{x}"},"argument":{}"#,
             ),
         ] {
-            let text = String::from_utf8(wanted.request(7).to_vec()).unwrap();
+            let text = String::from_utf8(wanted.request(7, false).to_vec()).unwrap();
             assert!(text.ends_with(&format!("\"params\":{{{params}}}}}")), "{text}");
             assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
+            let text = String::from_utf8(wanted.request(7, true).to_vec()).unwrap();
+            assert!(text.ends_with(&format!("{params},\"_meta\":{{\"progressToken\":7}}}}}}")), "{text}");
         }
     }
 }

@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-pub const TOOLS: [&str; 25] = [
+pub const TOOLS: [&str; 26] = [
     "ask_back",
     "bad_result",
     "breaks",
@@ -36,6 +36,7 @@ pub const TOOLS: [&str; 25] = [
     "mirrored",
     "other_id",
     "pretty",
+    "progress",
     "redirect",
     "rpc_error",
     "slow",
@@ -302,6 +303,14 @@ async fn call(message: &Value) -> Response {
             ],
             Some(Duration::from_millis(100)),
         ),
+        "progress" => {
+            let token = &message["params"]["_meta"]["progressToken"];
+            let told = |n: u32| {
+                event(&json!({"jsonrpc": "2.0", "method": "notifications/progress",
+                    "params": {"progressToken": token, "progress": n, "total": 3}}))
+            };
+            stream(vec![told(1), told(2), told(3), event(&reply)], None)
+        }
         "cut_stream" => stream(vec![event(&progress), "data: {\"jsonrpc\":".to_owned()], None),
         "hang_stream" => stream(vec![event(&progress)], Some(Duration::from_secs(30))),
         _ => axum::Json(reply).into_response(),
