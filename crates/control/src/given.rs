@@ -15,7 +15,7 @@ pub(crate) fn name(field: &'static str, text: &str, most: usize) -> Result<Strin
         return Err(Error::invalid(field, format!("give the {what}")));
     }
     if text.chars().count() > most {
-        return Err(Error::invalid(field, format!("give a {what} of at most {most} characters")));
+        return Err(Error::invalid(field, format!("give at most {most} characters for the {what}")));
     }
     match text.chars().find(|c| misleads(*c)) {
         None => Ok(text.to_owned()),
