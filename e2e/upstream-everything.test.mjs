@@ -63,13 +63,60 @@ test('a tool that takes its time is waited for', async () => {
   assert.match(result.content[0].text, /Long running operation completed. Duration: 3 seconds, Steps: 3/);
 });
 
-test('a tool that reports progress over its event stream comes to its result', async () => {
+test('its progress is told while one waits', async () => {
+  const told = [];
   const result = await governed.client.callTool(
     { name: `${name}.trigger-long-running-operation`, arguments: { duration: 2, steps: 4 } },
     undefined,
-    { onprogress: () => {}, resetTimeoutOnProgress: true, timeout: 20_000 },
+    { onprogress: (progress) => told.push(progress), resetTimeoutOnProgress: true, timeout: 20_000 },
   );
   assert.match(result.content[0].text, /completed/);
+  assert.deepEqual(told.map(({ progress, total }) => [progress, total]), [[1, 4], [2, 4], [3, 4], [4, 4]]);
+});
+
+test('its prompts are listed and got under the name of the module', async () => {
+  const own = (await direct.client.listPrompts()).prompts;
+  const shown = (await governed.client.listPrompts()).prompts.filter((prompt) => prompt.name.startsWith(`${name}.`));
+  assert.ok(own.length > 1);
+  const byName = (a, b) => a.name.localeCompare(b.name);
+  assert.deepEqual(shown.sort(byName), own.map((prompt) => ({ ...prompt, name: `${name}.${prompt.name}` })).sort(byName));
+  const args = Object.fromEntries((own.find((prompt) => prompt.arguments?.length)?.arguments ?? []).map((one) => [one.name, '1']));
+  for (const prompt of own) {
+    const given = prompt.arguments?.length ? args : {};
+    const outcome = async (client, asked) => {
+      try {
+        return await client.getPrompt({ name: asked, arguments: given });
+      } catch (error) {
+        return { code: error.code };
+      }
+    };
+    const [one, other] = [await outcome(direct.client, prompt.name), await outcome(governed.client, `${name}.${prompt.name}`)];
+    const untimed = (result) => JSON.parse(JSON.stringify(result).replace(/\d{1,2}:\d\d:\d\d( [AP]M)?/g, 'TIME'));
+    assert.deepEqual(untimed(other), untimed(one), prompt.name);
+  }
+});
+
+test('its resources are listed and read under the name of the module, by clients of both eras', async () => {
+  const own = (await direct.client.listResources()).resources;
+  const mine = (uri) => `${name}+${uri}`;
+  const shown = (await governed.client.listResources()).resources.filter((resource) => resource.uri.startsWith(`${name}+`));
+  assert.ok(own.length > 0);
+  assert.deepEqual(shown.map(({ uri }) => uri).sort(), own.map(({ uri }) => mine(uri)).sort());
+  const stateless = await typescriptV2(ready.mcp_url, reader().key, { pin: '2026-07-28' });
+  for (const { uri } of own.slice(0, 3)) {
+    const { contents } = await direct.client.readResource({ uri });
+    assert.deepEqual((await governed.client.readResource({ uri: mine(uri) })).contents, contents);
+    assert.deepEqual((await stateless.client.readResource({ uri: mine(uri) })).contents, contents);
+  }
+  const templates = (await direct.client.listResourceTemplates()).resourceTemplates;
+  const governedTemplates = (await governed.client.listResourceTemplates()).resourceTemplates;
+  assert.deepEqual(
+    governedTemplates.map(({ uriTemplate }) => uriTemplate).filter((template) => template.startsWith(`${name}+`)).sort(),
+    templates.map(({ uriTemplate }) => mine(uriTemplate)).sort(),
+  );
+  await stateless.close();
+  const recorded = await calls({ tool: `${name}.resource:${own[0].uri}` });
+  assert.ok(recorded.length >= 2, 'reading is on record');
 });
 
 test('arguments that the tool refuses come back as its own error', async () => {

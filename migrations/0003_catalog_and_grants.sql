@@ -52,7 +52,8 @@ CREATE TABLE tools (
     tenant_id       uuid NOT NULL REFERENCES tenants,
     id              uuid NOT NULL,
     module_id       uuid NOT NULL,
-    name            text NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
+    -- Of a prompt, a resource or a template with what it is before it: `prompt:summarize`.
+    name            text NOT NULL CHECK (length(name) BETWEEN 1 AND 1024),
     definition      text NOT NULL,
     definition_hash bytea NOT NULL CHECK (length(definition_hash) = 32),
     seen_definition text,

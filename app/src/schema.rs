@@ -56,7 +56,7 @@ impl Definition {
         Self {
             title: string(&whole, "title").or_else(|| string(&annotations, "title")),
             description: string(&whole, "description").filter(|text| !text.trim().is_empty()),
-            input: whole.get("inputSchema").cloned().unwrap_or(Tree::Null),
+            input: whole.get("inputSchema").cloned().unwrap_or_else(|| prompted(&whole)),
             output: whole.get("outputSchema").cloned(),
             hints: Hints {
                 read_only: hint("readOnlyHint"),
@@ -72,6 +72,33 @@ impl Definition {
     pub fn takes(&self) -> Outline {
         outline::outline(&self.input)
     }
+}
+
+/// The arguments of a prompt (MCP, `PromptArgument`) as a schema: all of them are text.
+fn prompted(prompt: &Tree) -> Tree {
+    let Some(Tree::List(arguments)) = prompt.get("arguments") else { return Tree::Null };
+    let text = |text: &str| Tree::Text(text.to_owned());
+    let object = |members: Vec<(&str, Tree)>| {
+        Tree::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    };
+    let (mut properties, mut required) = (Vec::new(), Vec::new());
+    for argument in arguments {
+        let Some(name) = argument.get("name").and_then(Tree::text) else { continue };
+        let described = argument.get("description").cloned();
+        let described = described.map(|description| ("description", description));
+        properties.push((
+            name.to_owned(),
+            object([("type", text("string"))].into_iter().chain(described).collect()),
+        ));
+        if matches!(argument.get("required"), Some(Tree::Bool(true))) {
+            required.push(text(name));
+        }
+    }
+    object(vec![
+        ("type", text("object")),
+        ("properties", Tree::Object(properties)),
+        ("required", Tree::List(required)),
+    ])
 }
 
 impl Hints {

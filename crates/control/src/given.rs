@@ -9,8 +9,13 @@ use crate::Error;
 /// name.
 pub(crate) fn name(field: &'static str, text: &str, most: usize) -> Result<String, Error> {
     let text = text.trim();
-    if !(1..=most).contains(&text.chars().count()) {
-        return Err(Error::invalid(field, format!("give 1 to {most} characters")));
+    // Said in a list of all that is wrong as well, where nothing else tells which field it is about.
+    let what = field.replace('_', " ");
+    if text.is_empty() {
+        return Err(Error::invalid(field, format!("give the {what}")));
+    }
+    if text.chars().count() > most {
+        return Err(Error::invalid(field, format!("give at most {most} characters for the {what}")));
     }
     match text.chars().find(|c| misleads(*c)) {
         None => Ok(text.to_owned()),

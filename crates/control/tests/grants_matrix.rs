@@ -16,6 +16,7 @@ use control::units::{self, NewUnit};
 use control::users;
 use control::users::NewUser;
 use model::access::{Grantee, PermissionKey};
+use model::catalog::Feature;
 use model::people::{Role, UnitKind};
 use model::{UnitId, UserId};
 use outside::{not_there, with_role};
@@ -154,7 +155,7 @@ async fn a_cell_is_held_when_a_call_is_permitted() {
                         "drive:read" => "drive.open",
                         _ => "drive.save",
                     };
-                    let tool = directory.resolve(&principal, name).unwrap();
+                    let tool = directory.resolve(&principal, Feature::Tool, name).unwrap();
                     let decision = directory.decide(&principal, &tool, [0; 32], now);
                     let permitted = matches!(decision, Decision::Permit(_));
                     let cell = &row.cells[at];

@@ -8,7 +8,7 @@ use model::{CallId, CredentialId, McpId, Timestamp};
 use tokio::time::Instant;
 
 use crate::gateway::Gateway;
-use crate::life::{self, NotSeen, Presented, Proof, Received, Told};
+use crate::life::{self, Ask, NotSeen, Presented, Proof, Received, Told};
 use crate::wire::{self, Answer, Flaw};
 
 /// Such a call. Whoever makes one has checked that the person may act as the credential's agent.
@@ -80,8 +80,17 @@ impl Gateway {
             Err(NotSeen::Unknown { .. }) => return Err(NotMade::Revoked),
             Err(NotSeen::Failed(answer)) => return Err(not_recorded(answer)),
         };
-        let told = Told { presented, client: entrusted.client, started, deadline, mirrored: None };
-        let received = Received::known(entrusted.call, entrusted.at, told, &entrusted.tool, Some(arguments));
+        let told = Told {
+            presented,
+            client: entrusted.client,
+            started,
+            deadline,
+            revision: None,
+            conduit: None,
+            mirrored: None,
+        };
+        let received =
+            Received::known(entrusted.call, entrusted.at, told, Ask::Call, &entrusted.tool, Some(arguments));
         let answer = Box::pin(life::live(house, received, caller)).await;
         // Whatever is answered about a call on record names it.
         match &answer.said {

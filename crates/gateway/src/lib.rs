@@ -4,6 +4,7 @@
 //! origin. A request comes in at `edge`, is understood by `methods` with the words of `wire`, and, if it is a call,
 //! lives the life in `life`, which reaches an `upstream` server or a native module.
 
+mod conduit;
 mod edge;
 mod entrusted;
 mod gateway;

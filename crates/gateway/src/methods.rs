@@ -1,5 +1,6 @@
 //! What a message asks for, once it is known who sent it: the methods of both eras, and the way to a call's life.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,23 +9,28 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use model::call::Client;
+use model::catalog::Feature;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::conduit::{Conduit, Line};
 use crate::edge::{Reply, turn_away_refused};
 use crate::gateway::House;
-use crate::life::{self, Caller, Presented, Received, Told};
+use crate::life::{self, Ask, Caller, Presented, Received, Told};
 use crate::reject;
 use crate::upstream::SESSION_HEADER;
 use crate::wire::{
-    self, Answer, Implementation, Malformed, Message, Meta, Params, ResultText, Revision, RpcError, code,
+    self, Answer, Implementation, Malformed, Message, Meta, Params, Reference, ResultText, Revision,
+    RpcError, code,
 };
 
 /// Messages that a batch may have (2025-03-26).
 const BATCH: usize = 20;
 const CLIENT_NAME: usize = 80;
 const CLIENT_VERSION: usize = 40;
+/// Characters of a URI that is read.
+const LONGEST_URI: usize = 2048;
 /// Ours have 32 characters; a client that brings another is believed up to here.
 const SESSION_ID: usize = 64;
 
@@ -37,6 +43,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) presented: Presented,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
+    /// None: the client takes no streams.
+    pub(crate) line: Option<Line>,
 }
 
 /// Serves a request's body: a message, or a batch of them.
@@ -54,6 +62,8 @@ pub(crate) async fn serve(visit: Visit<'_>, text: Bytes) -> Reply {
     }
     match wire::read_batch(&text, BATCH) {
         Some(messages) => {
+            // What is told of one of several requests has nowhere to go: their answers come together.
+            let visit = Visit { line: None, ..visit };
             let served = messages.into_iter().map(|message| {
                 let message = text.slice_ref(message.get().as_bytes());
                 let visit = &visit;
@@ -81,7 +91,7 @@ async fn one(visit: &Visit<'_>, text: &Bytes) -> Reply {
             };
             Reply::to(Some(id), answer, stateless)
         }
-        Ok(Message::Notification { method }) => match wire::from_header(&visit.head.headers) {
+        Ok(Message::Notification { method, .. }) => match wire::from_header(&visit.head.headers) {
             Ok(_) => {
                 tracing::debug!(method = &*method, "a notification");
                 Reply::accepted()
@@ -107,6 +117,7 @@ struct Asked<'b> {
     revision: Revision,
     params: Params<'b>,
     client: Client,
+    conduit: Option<Conduit>,
 }
 
 fn understand<'b>(
@@ -131,19 +142,26 @@ fn understand<'b>(
     let revision = wire::revision(headers, method, meta.as_ref()).map_err(|error| ("bad_version", error))?;
     if revision.is_stateless() {
         let name = match method {
-            "tools/call" => params.name.and_then(wire::text_of),
+            "tools/call" | "prompts/get" => params.name.and_then(wire::text_of),
+            "resources/read" => params.uri.and_then(wire::text_of),
             _ => None,
         };
         wire::mirrored(headers, method, name.as_deref()).map_err(|error| ("header_mismatch", error))?;
     }
+    let token = meta.as_ref().and_then(|meta| meta.progress_token);
+    let conduit = visit.line.as_ref().zip(token).and_then(|(line, token)| Conduit::new(line, token));
     let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
     let client = visit.client(revision, info.and_then(wire::object));
-    Ok(Asked { revision, params, client })
+    Ok(Asked { revision, params, client, conduit })
 }
 
 async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>) -> Answer {
-    if method == "tools/call" {
-        return call(visit, text, asked).await;
+    match method {
+        "tools/call" => return call(visit, text, asked, Ask::Call).await,
+        "prompts/get" => return call(visit, text, asked, Ask::Get).await,
+        "resources/read" => return read(visit, asked).await,
+        "completion/complete" => return complete(visit, asked).await,
+        _ => (),
     }
     if let Some(answer) = turn_away_refused(visit.house, visit.caller, &visit.presented) {
         return answer;
@@ -152,7 +170,10 @@ async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>)
         ("initialize", false) => initialize(visit, &asked),
         ("ping", false) => Answer::result(ResultText::own(Bytes::from_static(b"{}"))),
         ("server/discover", true) => discover(visit),
-        ("tools/list", _) => list(visit, &asked),
+        ("tools/list", _) => list(visit, &asked, Feature::Tool),
+        ("prompts/list", _) => list(visit, &asked, Feature::Prompt),
+        ("resources/list", _) => list(visit, &asked, Feature::Resource),
+        ("resources/templates/list", _) => list(visit, &asked, Feature::Template),
         (_, stateless) => {
             let status = if stateless { StatusCode::NOT_FOUND } else { StatusCode::OK };
             visit.record("unknown_method", status);
@@ -176,7 +197,7 @@ fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
     let session = HeaderValue::from_str(&visit.house.ambient.random_uuid().simple().to_string()).ok();
     let answer = own_result(&json!({
         "protocolVersion": revision.word(),
-        "capabilities": { "tools": {} },
+        "capabilities": capabilities(),
         "serverInfo": server_info(),
         "instructions": instructions(visit),
     }));
@@ -187,7 +208,7 @@ fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
 fn discover(visit: &Visit<'_>) -> Answer {
     own_result(&json!({
         "supportedVersions": Revision::ALL.map(Revision::word),
-        "capabilities": { "tools": {} },
+        "capabilities": capabilities(),
         "instructions": instructions(visit),
         "ttlMs": 60_000,
         "cacheScope": "private",
@@ -195,21 +216,27 @@ fn discover(visit: &Visit<'_>) -> Answer {
     }))
 }
 
-/// The tools that this agent may see.
-fn list(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
+/// What of one kind this agent may see.
+fn list(visit: &Visit<'_>, asked: &Asked<'_>, feature: Feature) -> Answer {
     let Caller { directory, principal, .. } = visit.caller;
     let attribution = &principal.attribution;
     // A cursor belongs to an agent, whichever of its keys it presents.
     let reader =
         [visit.presented.endpoint.uuid().into_bytes(), attribution.agent.uuid().into_bytes()].concat();
+    let member = match feature {
+        Feature::Tool => "tools",
+        Feature::Prompt => "prompts",
+        Feature::Resource => "resources",
+        Feature::Template => "resourceTemplates",
+    };
     let Ok(after) = wire::after(asked.params.cursor, &reader) else {
         visit.record("bad_cursor", StatusCode::OK);
         let message = "`params.cursor` is not one that was handed out here: begin without a cursor";
         return Answer::error(RpcError::new(code::INVALID_PARAMS, message));
     };
-    let tools = directory.visible(principal);
+    let tools = directory.offered(principal, feature);
     let mut out = Vec::from(b"{");
-    out.extend(wire::page(&tools, after.as_deref(), visit.house.settings.list_page, &reader));
+    out.extend(wire::page(member, &tools, after.as_deref(), visit.house.settings.list_page, &reader));
     if asked.revision.is_stateless() {
         let ttl = visit.house.settings.list_ttl.as_millis();
         out.extend(format!(r#","ttlMs":{ttl},"cacheScope":"private""#).into_bytes());
@@ -221,41 +248,98 @@ fn list(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
     Answer::result(ResultText::own(out))
 }
 
-/// A call: read strictly, since its arguments are forwarded byte for byte; then lived through.
-async fn call(visit: &Visit<'_>, text: &Bytes, asked: Asked<'_>) -> Answer {
-    let house = visit.house;
-    let refuse = |code: &'static str, message: String| {
-        let error = RpcError::new(code::INVALID_PARAMS, message).with(json!({ "code": code }));
-        // Somebody who may not come in learns nothing about their arguments.
-        turn_away_refused(house, visit.caller, &visit.presented).unwrap_or_else(|| {
-            visit.record(code, StatusCode::OK);
-            Answer::error(error)
-        })
-    };
+/// A tool's call, or getting a prompt: read strictly, since its arguments are forwarded byte for byte; then lived through.
+async fn call(visit: &Visit<'_>, text: &Bytes, asked: Asked<'_>, ask: Ask) -> Answer {
     let Some(name) = asked.params.name.and_then(wire::text_of) else {
-        return refuse("malformed_params", "`params.name` must be a string".to_owned());
+        return visit.malformed("malformed_params", "`params.name` must be a string");
     };
-    if let Some(arguments) = asked.params.arguments {
-        if !arguments.get().starts_with('{') {
-            return refuse("malformed_arguments", "`params.arguments` must be an object".to_owned());
-        }
-        if let Err(flaw) = wire::check_strictly(arguments.get().as_bytes(), house.settings.max_depth) {
-            return refuse("malformed_arguments", format!("`params.arguments`: {flaw}"));
-        }
+    if let Some(arguments) = asked.params.arguments
+        && let Err(answer) = visit.object("params.arguments", arguments)
+    {
+        return answer;
     }
-    let told = Told {
-        presented: visit.presented.clone(),
-        client: asked.client,
-        started: visit.started,
-        deadline: visit.deadline,
-        mirrored: asked.revision.is_stateless().then(|| visit.mirrored_arguments()),
-    };
     let arguments = asked.params.arguments.map(|arguments| text.slice_ref(arguments.get().as_bytes()));
-    let received = Received::new(&house.ambient, told, &name, arguments);
-    Box::pin(life::live(house, received, visit.caller.clone())).await
+    visit.live(asked, ask, &name, arguments).await
+}
+
+/// Reading a resource. What is on record of it as its arguments is the URI that was asked for.
+async fn read(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
+    let uri = asked.params.uri.and_then(wire::text_of).filter(|uri| uri.chars().count() <= LONGEST_URI);
+    let Some(uri) = uri else {
+        return visit
+            .malformed("malformed_params", "`params.uri` must be a string of at most 2,048 characters");
+    };
+    let arguments = Bytes::from(json!({ "uri": uri }).to_string());
+    visit.live(asked, Ask::Read, &uri, Some(arguments)).await
+}
+
+/// Completing an argument of a prompt or a variable of a template. On record is what was typed, and with which others.
+async fn complete(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
+    let reference: Option<Reference<'_>> = asked.params.reference.and_then(wire::object);
+    let reference = reference.unwrap_or_default();
+    let (ask, name) = match reference.kind.and_then(wire::text_of).as_deref() {
+        Some("ref/prompt") => (Ask::CompletePrompt, reference.name),
+        Some("ref/resource") => (Ask::CompleteTemplate, reference.uri),
+        _ => {
+            return visit
+                .malformed("malformed_params", "`params.ref` must be a ref/prompt or a ref/resource");
+        }
+    };
+    let Some(name) = name.and_then(wire::text_of).filter(|name| name.chars().count() <= LONGEST_URI) else {
+        return visit
+            .malformed("malformed_params", "`params.ref` must name a prompt, or have a template's URI");
+    };
+    let Some(argument) = asked.params.argument else {
+        return visit.malformed("malformed_params", "`params.argument` is missing");
+    };
+    let mut arguments = Vec::from(b"{\"argument\":");
+    for (member, value) in [("params.argument", Some(argument)), ("params.context", asked.params.context)] {
+        let Some(value) = value else { continue };
+        if let Err(answer) = visit.object(member, value) {
+            return answer;
+        }
+        if member == "params.context" {
+            arguments.extend_from_slice(b",\"context\":");
+        }
+        arguments.extend_from_slice(value.get().as_bytes());
+    }
+    arguments.push(b'}');
+    visit.live(asked, ask, &name, Some(arguments.into())).await
 }
 
 impl Visit<'_> {
+    async fn live(&self, asked: Asked<'_>, ask: Ask, name: &str, arguments: Option<Bytes>) -> Answer {
+        let Asked { revision, client, conduit, .. } = asked;
+        let told = Told {
+            presented: self.presented.clone(),
+            client,
+            conduit,
+            started: self.started,
+            deadline: self.deadline,
+            revision: Some(revision),
+            mirrored: revision.is_stateless().then(|| self.mirrored_arguments()),
+        };
+        let received = Received::new(&self.house.ambient, told, ask, name, arguments);
+        Box::pin(life::live(self.house, received, self.caller.clone())).await
+    }
+
+    /// Checks a value that is forwarded byte for byte.
+    fn object(&self, member: &str, value: &RawValue) -> Result<(), Answer> {
+        if !value.get().starts_with('{') {
+            return Err(self.malformed("malformed_arguments", format!("`{member}` must be an object")));
+        }
+        wire::check_strictly(value.get().as_bytes(), self.house.settings.max_depth)
+            .map_err(|flaw| self.malformed("malformed_arguments", format!("`{member}`: {flaw}")))
+    }
+
+    /// Answers a call that cannot be read. Somebody who may not come in learns nothing about their arguments.
+    fn malformed(&self, code: &'static str, message: impl Into<Cow<'static, str>>) -> Answer {
+        turn_away_refused(self.house, self.caller, &self.presented).unwrap_or_else(|| {
+            self.record(code, StatusCode::OK);
+            Answer::error(RpcError::new(code::INVALID_PARAMS, message).with(json!({ "code": code })))
+        })
+    }
+
     fn record(&self, code: &'static str, status: StatusCode) {
         let credential = Some(self.caller.principal.attribution.credential);
         let tenant = self.caller.directory.tenant().id;
@@ -303,6 +387,11 @@ impl Visit<'_> {
             address: self.presented.address,
         }
     }
+}
+
+/// What is offered. An organization without prompts has an empty list of them.
+fn capabilities() -> serde_json::Value {
+    json!({ "tools": {}, "prompts": {}, "resources": {}, "completions": {} })
 }
 
 fn server_info() -> serde_json::Value {

@@ -39,6 +39,42 @@ words! {
     }
 }
 
+words! {
+    /// What of a server a tool is: MCP calls them server features. All are governed alike; the name of one that is not a tool
+    /// in MCP's narrower sense begins with what it is: `prompt:summarize`, `resource:file:///notes.txt`,
+    /// `template:file:///{path}`.
+    Feature {
+        /// Called with arguments (`tools/call`).
+        Tool = "tool",
+        /// Got, filled with arguments (`prompts/get`).
+        Prompt = "prompt",
+        /// Read (`resources/read`).
+        Resource = "resource",
+        /// Read, at any address that fits it (`resources/read`).
+        Template = "template",
+    }
+}
+
+impl Feature {
+    /// What a name inside a module names, and how the module's server calls it.
+    pub fn of(name: &str) -> (Self, &str) {
+        for feature in [Self::Prompt, Self::Resource, Self::Template] {
+            if let Some(theirs) = name.strip_prefix(feature.word()).and_then(|rest| rest.strip_prefix(':')) {
+                return (feature, theirs);
+            }
+        }
+        (Self::Tool, name)
+    }
+
+    /// The name inside its module of what the server calls `theirs`.
+    pub fn name(self, theirs: &str) -> String {
+        match self {
+            Self::Tool => theirs.to_owned(),
+            feature => format!("{}:{theirs}", feature.word()),
+        }
+    }
+}
+
 /// A module as lists show it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ModuleView {
@@ -73,4 +109,18 @@ pub struct ToolView {
     pub standing: ToolStanding,
     /// What a call costs.
     pub price: Money,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_it_names() {
+        for feature in Feature::ALL {
+            assert_eq!(Feature::of(&feature.name("file:///a:b")), (*feature, "file:///a:b"));
+        }
+        assert_eq!(Feature::of("prompts"), (Feature::Tool, "prompts"));
+        assert_eq!(Feature::of("prompt"), (Feature::Tool, "prompt"));
+    }
 }

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use model::access::Grantee;
 use model::call::Digest;
+use model::catalog::Feature;
 use model::people::Role;
 use policy::{Decision, Directory, GrantFact, Principal, Tool, consequence};
 
@@ -106,7 +107,7 @@ fn pairs(directory: &Directory, on_behalf: bool, permitted: bool) -> Vec<(Arc<Pr
             let principal = directory.authenticate(&hash(n, on_behalf), None, at(0)).unwrap();
             let mut names = all.iter().cycle().skip(n * 7).take(all.len());
             names.find_map(|name| {
-                let tool = directory.resolve(&principal, name).unwrap();
+                let tool = directory.resolve(&principal, Feature::Tool, name).unwrap();
                 let decision = directory.decide(&principal, &tool, [0; 32], at(0));
                 (matches!(decision, Decision::Permit(_)) == permitted).then(|| (Arc::clone(&principal), tool))
             })
@@ -177,9 +178,9 @@ fn main() {
         black_box(fresh.visible(&principals[n % AGENTS]));
     });
     measure("resolve", 100_000, |n| {
-        black_box(fresh.resolve(&principals[n % AGENTS], "module7.tool_11").unwrap());
+        black_box(fresh.resolve(&principals[n % AGENTS], Feature::Tool, "module7.tool_11").unwrap());
     });
     measure("resolve a name that is not there", 1_000, |n| {
-        black_box(fresh.resolve(&principals[n % AGENTS], "modul7.tool_11").unwrap_err());
+        black_box(fresh.resolve(&principals[n % AGENTS], Feature::Tool, "modul7.tool_11").unwrap_err());
     });
 }

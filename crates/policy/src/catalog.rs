@@ -1,12 +1,13 @@
 //! What there is in a directory: modules and tools, who is shown which, and finding one by its name.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use cedar_policy::EntityUid;
 use model::ModuleId;
 use model::access::PermissionKey;
-use model::catalog::{ModuleStanding, ToolStanding};
+use model::catalog::{Feature, ModuleStanding, ToolStanding};
 use serde_json::value::RawValue;
 
 use crate::decision::Refusal;
@@ -15,6 +16,7 @@ use crate::entities::Gathering;
 use crate::facts::{ModuleFact, ToolFact};
 use crate::people::Person;
 use crate::schema::Action;
+use crate::template;
 
 /// Names longer than this are not compared: comparing takes time with the product of their lengths.
 const LONGEST_COMPARED: usize = 64;
@@ -126,6 +128,35 @@ impl Catalog {
         Some((&shelved.tool, self.samples.get(shelved.kind)?))
     }
 
+    /// What agents mean by a name or URI of this kind.
+    fn find(&self, feature: Feature, shown: &str) -> Option<&Arc<Tool>> {
+        let of_kind = |full_name: &str, feature| {
+            self.tools.get(full_name).map(|shelved| &shelved.tool).filter(|tool| tool.feature == feature)
+        };
+        match feature {
+            Feature::Tool => of_kind(shown, feature),
+            Feature::Prompt => {
+                let (module, name) = shown.split_once('.')?;
+                of_kind(&format!("{module}.{}", feature.name(name)), feature)
+            }
+            Feature::Resource | Feature::Template => {
+                let (scheme, theirs) = shown.split_once('+')?;
+                let module = scheme.replace('.', "_");
+                let exact = of_kind(&format!("{module}.{}", feature.name(theirs)), feature);
+                if exact.is_some() || feature == Feature::Template {
+                    return exact;
+                }
+                let first = format!("{module}.{}", Feature::Template.name(""));
+                let templates =
+                    self.tools.range::<str, _>((Bound::Included(first.as_str()), Bound::Unbounded));
+                let mut templates = templates.take_while(|(name, _)| name.starts_with(&first));
+                templates
+                    .find(|(_, shelved)| template::fits(&shelved.tool.name, theirs))
+                    .map(|(_, shelved)| &shelved.tool)
+            }
+        }
+    }
+
     /// One tool of each kind.
     pub(crate) fn samples(&self) -> &[EntityUid] {
         &self.samples
@@ -144,11 +175,18 @@ fn tool(
     gathering: &mut Gathering,
 ) -> Result<Tool, BuildError> {
     let full_name: Arc<str> = format!("{}.{}", module.fact.name, fact.name).into();
+    let (feature, theirs) = Feature::of(&fact.name);
+    let shown: Arc<str> = match feature {
+        Feature::Tool => Arc::clone(&full_name),
+        Feature::Prompt => format!("{}.{theirs}", module.fact.name).into(),
+        Feature::Resource | Feature::Template => format!("{}+{theirs}", scheme(&module.fact.name)).into(),
+    };
     // What cannot be shown to agents cannot be what was approved: frozen, like anything else that is not.
-    let (listing, standing) = match listing(&fact.definition, &full_name) {
+    let (listing, standing) = match listing(&fact.definition, feature, &shown) {
         Some(listing) => (listing, fact.standing),
         None => (full_name.to_string(), ToolStanding::Drifted),
     };
+    let name = theirs.into();
     // A key's first part is always a key; were it not, the key itself is the narrowest reading.
     let module_key: PermissionKey = fact.key.module().parse().unwrap_or_else(|_| fact.key.clone());
     let uid = gathering.tool(fact.id, module, (&fact.key, &module_key), standing)?;
@@ -160,8 +198,10 @@ fn tool(
         kind: module.fact.kind,
         url: module.fact.url.as_deref().map(Arc::from),
         connection: module.fact.connection,
-        name: fact.name.into(),
+        feature,
+        name,
         full_name,
+        shown,
         key: fact.key,
         listing: listing.into(),
         definition_hash: fact.definition_hash,
@@ -174,11 +214,21 @@ fn tool(
     })
 }
 
-/// The definition with `name` replaced by the full name; every other member byte for byte. None if it is no
-/// object.
-fn listing(definition: &str, full_name: &str) -> Option<String> {
+/// A module's name as the beginning of a URI's scheme, which has no underscore (RFC 3986 section 3.1): modules have no dot.
+fn scheme(module: &str) -> String {
+    module.replace('_', ".")
+}
+
+/// The definition with `name`, `uri` or `uriTemplate` replaced by what agents see; every other member byte for byte. None if
+/// it is no object.
+fn listing(definition: &str, feature: Feature, shown: &str) -> Option<String> {
     let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(definition).ok()?;
-    members.insert("name".to_owned(), serde_json::value::to_raw_value(full_name).ok()?);
+    let member = match feature {
+        Feature::Tool | Feature::Prompt => "name",
+        Feature::Resource => "uri",
+        Feature::Template => "uriTemplate",
+    };
+    members.insert(member.to_owned(), serde_json::value::to_raw_value(shown).ok()?);
     serde_json::to_string(&members).ok()
 }
 
@@ -219,8 +269,16 @@ impl Directory {
             .collect()
     }
 
+    /// What of one kind the principal may see, in the order of [`Directory::visible`].
+    pub fn offered(&self, principal: &Principal, feature: Feature) -> Vec<Arc<Tool>> {
+        let mut tools = self.visible(principal);
+        tools.retain(|tool| tool.feature == feature);
+        tools
+    }
+
     /// Resolves a tool by the name agents use. A tool that the principal may not call resolves all the same:
-    /// [`decide`] then says which key is missing and whom to ask.
+    /// [`decide`] then says which key is missing and whom to ask. Of [`Feature::Resource`], `shown` is a URI, which a template
+    /// may stand for as well.
     ///
     /// # Errors
     /// A refusal when there is no tool of that name (suggesting such as the principal may see), when the tool
@@ -228,13 +286,18 @@ impl Directory {
     ///
     /// [`decide`]: Directory::decide
     #[expect(clippy::result_large_err, reason = "a refusal is read at once and goes no further up")]
-    pub fn resolve(&self, principal: &Principal, full_name: &str) -> Result<Arc<Tool>, Refusal> {
+    pub fn resolve(
+        &self,
+        principal: &Principal,
+        feature: Feature,
+        shown: &str,
+    ) -> Result<Arc<Tool>, Refusal> {
         if principal.origin != self.origin {
             return Err(self.refusal(self.foreign(), &[]));
         }
-        let Some(Shelved { tool, .. }) = self.catalog.tools.get(full_name) else {
-            let near = self.near(principal, full_name);
-            return Err(self.refusal(self.unknown_tool(principal, full_name, &near), &[]));
+        let Some(tool) = self.catalog.find(feature, shown) else {
+            let near = self.near(principal, feature, shown);
+            return Err(self.refusal(self.unknown_tool(principal, feature, shown, &near), &[]));
         };
         let module_live =
             self.catalog.module_of(tool).is_some_and(|module| module.fact.standing == ModuleStanding::Live);
@@ -247,15 +310,15 @@ impl Directory {
     }
 
     /// Names of visible tools that resemble one that is not there, the nearest first.
-    fn near(&self, principal: &Principal, wanted: &str) -> Vec<Arc<str>> {
+    fn near(&self, principal: &Principal, feature: Feature, wanted: &str) -> Vec<Arc<str>> {
         if wanted.is_empty() || wanted.len() > LONGEST_COMPARED {
             return Vec::new();
         }
         let wanted = folded(wanted);
         let mut near: Vec<(usize, Arc<str>)> = self
-            .visible(principal)
+            .offered(principal, feature)
             .iter()
-            .filter_map(|tool| Some((distance(&wanted, tool)?, Arc::clone(&tool.full_name))))
+            .filter_map(|tool| Some((distance(&wanted, tool)?, Arc::clone(&tool.shown))))
             .collect();
         near.sort();
         // Beside a name that was clearly meant, one that merely resembles it would mislead.
@@ -269,7 +332,7 @@ impl Directory {
 /// How far a tool's name is from what was wanted; none: too far to be meant. A forgotten module and a name
 /// cut short are near, and so is what differs in a quarter of its characters or less.
 fn distance(wanted: &str, tool: &Tool) -> Option<usize> {
-    let (full, own) = (folded(&tool.full_name), folded(&tool.name));
+    let (full, own) = (folded(&tool.shown), folded(&tool.name));
     if full == wanted {
         return Some(0);
     }
@@ -296,10 +359,15 @@ mod tests {
     fn a_listing_has_the_full_name_and_every_other_byte_of_the_definition() {
         let definition = r#"{"name":"send","inputSchema":{"b":1.0,"a":12345678901234567890123},"_x":[ 1 ]}"#;
         assert_eq!(
-            listing(definition, "gmail.send").unwrap(),
+            listing(definition, Feature::Tool, "gmail.send").unwrap(),
             r#"{"_x":[ 1 ],"inputSchema":{"b":1.0,"a":12345678901234567890123},"name":"gmail.send"}"#
         );
-        assert_eq!(listing("[1]", "x.y"), None);
-        assert_eq!(listing("{\"name\":", "x.y"), None);
+        let resource = r#"{"uri":"file:///a","name":"a"}"#;
+        assert_eq!(
+            listing(resource, Feature::Resource, "notes+file:///a").unwrap(),
+            r#"{"name":"a","uri":"notes+file:///a"}"#
+        );
+        assert_eq!(listing("[1]", Feature::Tool, "x.y"), None);
+        assert_eq!(listing("{\"name\":", Feature::Tool, "x.y"), None);
     }
 }

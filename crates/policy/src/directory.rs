@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use cedar_policy::{Entities, EntityUid};
 use model::access::{Grantee, PermissionKey};
 use model::call::{Attribution, Digest, Epoch, ReasonCode};
-use model::catalog::{ModuleKind, ToolStanding};
+use model::catalog::{Feature, ModuleKind, ToolStanding};
 use model::people::Standing;
 use model::{AgentId, ConnectionId, ModuleId, Money, RateId, TenantId, Timestamp, ToolId, UserId};
 
@@ -121,14 +121,18 @@ pub struct Tool {
     pub url: Option<Arc<str>>,
     /// What we present there.
     pub connection: Option<ConnectionId>,
-    /// Its name inside its module, as the upstream knows it.
+    /// What of its server it is.
+    pub feature: Feature,
+    /// Its name, URI or URI template, as the upstream knows it.
     pub name: Arc<str>,
-    /// `module.tool`, as agents see it.
+    /// `module.tool`, as the record has it: `crm.find`, `crm.prompt:summary`, `crm.resource:file:///notes.txt`.
     pub full_name: Arc<str>,
+    /// As agents see it: `crm.find`, `crm.summary`, `crm+file:///notes.txt`.
+    pub shown: Arc<str>,
     /// The key one needs.
     pub key: PermissionKey,
-    /// The approved definition as agents see it: a complete MCP `Tool` object as JSON text whose `name` is
-    /// `full_name`.
+    /// The approved definition as agents see it: a complete MCP object as JSON text whose `name`, `uri` or `uriTemplate` is
+    /// `shown`.
     pub listing: Arc<str>,
     /// SHA-256 of the canonical definition.
     pub definition_hash: Digest,

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use model::Timestamp;
 use model::call::{Reason, ReasonCode, Verdict};
-use model::catalog::ToolStanding;
+use model::catalog::{Feature, ToolStanding};
 use model::people::Standing;
 
 use crate::decide::Side;
@@ -35,21 +35,27 @@ impl Directory {
     pub(crate) fn unknown_tool(
         &self,
         principal: &Principal,
+        feature: Feature,
         wanted: &str,
         near: &[impl AsRef<str>],
     ) -> Reason {
         let wanted = shown(wanted);
         let who = agent(principal);
+        let (what, list) = match feature {
+            Feature::Tool => ("tool", "tools/list"),
+            Feature::Prompt => ("prompt", "prompts/list"),
+            Feature::Resource | Feature::Template => ("resource", "resources/list"),
+        };
         let mut sentence = if wanted.is_empty() {
-            format!("Denied: {who} named no tool.")
+            format!("Denied: {who} named no {what}.")
         } else {
-            format!("Denied: there is no tool `{wanted}` for {who}.")
+            format!("Denied: there is no {what} `{wanted}` for {who}.")
         };
         let near: Vec<String> = near.iter().map(|name| format!("`{}`", shown(name.as_ref()))).collect();
         if !near.is_empty() {
             let _ = write!(sentence, " Did you mean {}?", any_of(&near));
         }
-        sentence.push_str(" `tools/list` names those it may use.");
+        let _ = write!(sentence, " `{list}` names those it may use.");
         self.reason(ReasonCode::UnknownTool, sentence)
     }
 

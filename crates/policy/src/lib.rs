@@ -57,6 +57,7 @@ mod people;
 mod schema;
 mod standing;
 mod state;
+mod template;
 mod tree;
 
 #[cfg(test)]

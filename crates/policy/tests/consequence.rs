@@ -9,6 +9,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use model::access::{Grantee, PermissionKey};
+use model::catalog::Feature;
 use model::people::Role;
 use model::{AgentId, GrantId, UserId};
 use policy::{Consequence, Decision, Directory, Facts, GrantFact, Way, consequence};
@@ -28,7 +29,7 @@ fn decided(
         (Directory::build(before.clone(), at(0)).unwrap(), Directory::build(after, at(0)).unwrap());
     let may = |directory: &Directory, n: usize, name: &str| {
         let principal = whoever(directory, n);
-        directory.resolve(&principal, name).is_ok_and(|tool| {
+        directory.resolve(&principal, Feature::Tool, name).is_ok_and(|tool| {
             matches!(directory.decide(&principal, &tool, [0; 32], at(0)), Decision::Permit(_))
         })
     };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use model::access::Grantee;
 use model::call::Verdict;
-use model::catalog::{ModuleStanding, ToolStanding};
+use model::catalog::{Feature, ModuleStanding, ToolStanding};
 use model::people::Standing;
 use model::{GrantId, Timestamp, UnitId, UserId};
 use policy::{AgentFact, CredentialFact, Decision, Directory, Facts, GrantFact, Holder, Subject, ToolFact};
@@ -103,7 +103,7 @@ fn permitted(facts: &Facts, now: Timestamp) -> BTreeSet<(usize, String, Option<T
     for n in 0..facts.credentials.len() {
         let principal = whoever(&directory, n);
         for name in names(facts) {
-            let Ok(tool) = directory.resolve(&principal, &name) else { continue };
+            let Ok(tool) = directory.resolve(&principal, Feature::Tool, &name) else { continue };
             if let Decision::Permit(permit) = directory.decide(&principal, &tool, [0; 32], now) {
                 permitted.insert((n, name, permit.valid_until()));
             }
@@ -154,7 +154,7 @@ proptest! {
         for n in 0..facts.credentials.len() {
             let (before, after) = (whoever(&old, n), whoever(&new, n));
             for name in names(&facts) {
-                let Ok(tool) = new.resolve(&after, &name) else { continue };
+                let Ok(tool) = new.resolve(&after, Feature::Tool, &name) else { continue };
                 let was = matches!(old.decide(&before, &tool, [0; 32], at(later)), Decision::Permit(_));
                 let is = matches!(new.decide(&after, &tool, [0; 32], at(later)), Decision::Permit(_));
                 prop_assert_eq!(was, is, "{} calls {}", n, name);
@@ -233,7 +233,7 @@ proptest! {
                 let fact = facts.tools.iter().find(|tool| full_name(&facts, tool) == name).unwrap();
                 let said = access.said_of(&name).unwrap();
                 prop_assert_eq!(said.verdict, verdict, "{} in the list", name);
-                match directory.resolve(&principal, &name) {
+                match directory.resolve(&principal, Feature::Tool, &name) {
                     Ok(tool) => match directory.decide(&principal, &tool, [0; 32], now) {
                         Decision::Permit(permit) => {
                             prop_assert_eq!((said.verdict, said.until), (Verdict::Permit, permit.valid_until()));
@@ -341,7 +341,7 @@ proptest! {
         for n in 0..facts.credentials.len() {
             let principal = whoever(&directory, n);
             for name in [&name, &more] {
-                if let Err(refusal) = directory.resolve(&principal, name) {
+                if let Err(refusal) = directory.resolve(&principal, Feature::Tool, name) {
                     prop_assert!(refusal.reason.sentence.starts_with("Denied: "));
                     prop_assert!(!refusal.reason.sentence.contains(char::is_control));
                     prop_assert!(refusal.reason.sentence.len() < 1_000);

@@ -7,7 +7,7 @@ mod world;
 
 use model::access::Grantee;
 use model::call::{Digest, Reason, ReasonCode};
-use model::catalog::{ModuleStanding, ToolStanding};
+use model::catalog::{Feature, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing};
 use policy::{Decision, Directory, Unauthenticated};
 use world::{Acme, at, call, hash, key, principal, tool};
@@ -22,7 +22,7 @@ fn denied(decision: Decision) -> Reason {
 
 /// The reason a tool could not be resolved for.
 fn unresolved(directory: &Directory, n: u8, name: &str) -> Reason {
-    directory.resolve(&principal(directory, n), name).unwrap_err().reason
+    directory.resolve(&principal(directory, n), Feature::Tool, name).unwrap_err().reason
 }
 
 /// Code and sentence with which a credential is refused.
@@ -200,7 +200,7 @@ fn tools_that_take_no_calls_say_why() {
         let mut acme = Acme::new();
         acme.world.tool_mut(acme.send).standing = standing;
         let directory = acme.world.directory();
-        let refusal = directory.resolve(&principal(&directory, 3), "gmail.send").unwrap_err();
+        let refusal = directory.resolve(&principal(&directory, 3), Feature::Tool, "gmail.send").unwrap_err();
         assert_eq!((refusal.reason.code, refusal.reason.sentence.as_str()), (code, sentence));
         assert_eq!(refusal.reason.ask.as_deref(), Some("Dana Roth"));
         assert_eq!(refusal.policies.iter().map(|name| &**name).collect::<Vec<_>>(), ["unavailable"]);
@@ -394,6 +394,9 @@ fn what_was_looked_up_under_other_rights_is_not_decided_on() {
         let theirs = tool(other, &there, "gmail.send");
         assert_eq!(denied(other.decide(&here, &theirs, [9; 32], at(0))).code, ReasonCode::PolicyError);
         assert!(other.visible(&here).is_empty());
-        assert_eq!(other.resolve(&here, "gmail.send").unwrap_err().reason.code, ReasonCode::PolicyError);
+        assert_eq!(
+            other.resolve(&here, Feature::Tool, "gmail.send").unwrap_err().reason.code,
+            ReasonCode::PolicyError
+        );
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use model::Ambient;
 use model::call::{Client, Entry, Verdict, Wanted};
+use model::catalog::Feature;
 use policy::{Decision, Directory};
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +13,7 @@ pub fn entry(ambient: &Ambient, directory: &Directory, key: [u8; 32], tool: &str
     let principal = directory.authenticate(&key, None, at).ok()?;
     let arguments = Bytes::from_static(b"{}");
     let arguments_digest = Sha256::digest(&arguments).into();
-    let tool = directory.resolve(&principal, tool).ok()?;
+    let tool = directory.resolve(&principal, Feature::Tool, tool).ok()?;
     let (verdict, reason, valid_until, policies, policy_version) =
         match directory.decide(&principal, &tool, arguments_digest, at) {
             Decision::Permit(permit) => (

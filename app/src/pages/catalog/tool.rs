@@ -3,7 +3,7 @@
 use control::authority::Deed;
 use control::modules::ToolPage;
 use leptos::prelude::*;
-use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+use model::catalog::{Feature, ModuleKind, ModuleStanding, ToolStanding};
 
 use super::module::{hex, holders};
 use super::{count, definition, key, standing, yours};
@@ -37,6 +37,22 @@ pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
             }
         });
         let actions = actions(visit, &links, &tool);
+        let (feature, theirs) = Feature::of(&tool.detail.view.name);
+        let takes = match feature {
+            Feature::Tool | Feature::Prompt => Some(view! {
+                <section aria-labelledby="takes">
+                    <h2 id="takes">"What it takes"</h2>
+                    {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                </section>
+            }),
+            Feature::Resource | Feature::Template => None,
+        };
+        let what = match feature {
+            Feature::Tool => definition::hints(read.hints),
+            Feature::Prompt => view! { <p class="note">"A prompt: agents get it as text for their model, filled with what they give."</p> }.into_any(),
+            Feature::Resource => view! { <p class="note">"A resource: agents read it at " {text::code(theirs)} "."</p> }.into_any(),
+            Feature::Template => view! { <p class="note">"A template: agents read whatever address fits " {text::code(theirs)} "."</p> }.into_any(),
+        };
         view! {
             <ErrorSummary errors=errors />
             <PageHead
@@ -51,12 +67,9 @@ pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
                     <section aria-labelledby="does">
                         <h2 id="does">"What it does"</h2>
                         {definition::description(&read)}
-                        {definition::hints(read.hints)}
+                        {what}
                     </section>
-                    <section aria-labelledby="takes">
-                        <h2 id="takes">"What it takes"</h2>
-                        {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
-                    </section>
+                    {takes}
                     {answers}
                     <section aria-labelledby="whole">
                         <h2 id="whole">"Whole definition"</h2>
@@ -103,8 +116,10 @@ fn actions(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
     let approve = (may && back).then(|| approval(links, tool, "Approve it again"));
     let primary =
         if tool.detail.view.standing == ToolStanding::Approved { "button primary" } else { "button" };
+    // Only tools are called from here.
+    let is_tool = Feature::of(&tool.detail.view.name).0 == Feature::Tool;
     view! {
-        <a class=primary href=to("try")>"Try it"</a>
+        {is_tool.then(|| view! { <a class=primary href=to("try")>"Try it"</a> })}
         {approve}
         {withdraw}
     }

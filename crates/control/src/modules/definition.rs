@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use model::call::Digest;
+use model::catalog::Feature;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 
 /// Largest definition that is taken, in bytes: agents read all of it.
 const LARGEST: usize = 64 * 1024;
+/// Longest URI or template, in characters.
+const LONGEST_URI: usize = 1_000;
 
-/// An MCP `Tool` object that can be shown, compared and approved.
+/// An MCP `Tool`, `Prompt`, `Resource` or `ResourceTemplate` object that can be shown, compared and approved. Which it is shows:
+/// a template alone has a `uriTemplate`, a resource a `uri`, a tool an `inputSchema`.
 #[derive(Clone, Debug)]
 pub(crate) struct Definition {
     /// Its name inside its module.
@@ -32,31 +36,55 @@ pub(crate) fn read(text: &str) -> Result<Definition, String> {
     let canon: Canon =
         serde_json::from_str(text).map_err(|error| format!("its definition is not taken: {error}"))?;
     let Canon::Object(members) = &canon else { return Err("its definition is no object".to_owned()) };
-    let Some(Canon::String(name)) = members.get("name") else { return Err("it has no `name`".to_owned()) };
-    if !(1..=128).contains(&name.chars().count()) || !name.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("its name is not 1 to 128 printable ASCII characters without spaces".to_owned());
+    let (feature, named) = ["uriTemplate", "uri", "name"]
+        .into_iter()
+        .zip([Feature::Template, Feature::Resource, Feature::Tool])
+        .find_map(|(member, feature)| Some((feature, members.get(member)?)))
+        .ok_or("it has no `name`")?;
+    let Canon::String(name) = named else { return Err("its name is no text".to_owned()) };
+    // A prompt has a name and neither a schema nor a URI.
+    let is_prompt = feature == Feature::Tool && !members.contains_key("inputSchema");
+    let feature = if is_prompt { Feature::Prompt } else { feature };
+    let longest = match feature {
+        Feature::Tool | Feature::Prompt => 128,
+        Feature::Resource | Feature::Template => LONGEST_URI,
+    };
+    if !(1..=longest).contains(&name.chars().count()) || !name.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(format!("its name is not 1 to {longest} printable ASCII characters without spaces"));
     }
-    if !matches!(members.get("inputSchema"), Some(Canon::Object(_))) {
-        return Err("it has no `inputSchema` object".to_owned());
+    if feature == Feature::Tool {
+        if !matches!(members.get("inputSchema"), Some(Canon::Object(_))) {
+            return Err("its `inputSchema` is no object".to_owned());
+        }
+        if Feature::of(name).0 != Feature::Tool {
+            return Err("its name begins as that of a prompt or resource".to_owned());
+        }
     }
-    let read_only = matches!(
-        members.get("annotations"),
-        Some(Canon::Object(hints)) if matches!(hints.get("readOnlyHint"), Some(Canon::Bool(true)))
-    );
+    let read_only = feature != Feature::Tool
+        || matches!(
+            members.get("annotations"),
+            Some(Canon::Object(hints)) if matches!(hints.get("readOnlyHint"), Some(Canon::Bool(true)))
+        );
+    let name = feature.name(name);
     let mut canonical = String::with_capacity(text.len());
     canon.write(&mut canonical);
     let hash = Sha256::digest(canonical.as_bytes()).into();
-    Ok(Definition { name: name.clone(), text: text.trim().to_owned(), hash, read_only })
+    Ok(Definition { name, text: text.trim().to_owned(), hash, read_only })
 }
 
 /// What a definition is called, for saying which one was not taken.
 pub(crate) fn name_of(text: &str) -> String {
     #[derive(Deserialize)]
     struct Named {
-        name: String,
+        name: Option<String>,
+        uri: Option<String>,
+        #[serde(rename = "uriTemplate")]
+        template: Option<String>,
     }
     serde_json::from_str::<Named>(text)
-        .map_or_else(|_| "(without a name)".to_owned(), |named| named.name.chars().take(128).collect())
+        .ok()
+        .and_then(|named| named.template.or(named.uri).or(named.name))
+        .map_or_else(|| "(without a name)".to_owned(), |name| name.chars().take(128).collect())
 }
 
 /// JSON with its keys in order, none of them twice: two readers of one text cannot see two different things.
@@ -188,7 +216,9 @@ mod tests {
             ("[]", "no object"),
             ("{}", "no `name`"),
             (r#"{"name":"a b","inputSchema":{}}"#, "printable"),
-            (r#"{"name":"a"}"#, "inputSchema"),
+            (r#"{"name":"a","inputSchema":7}"#, "inputSchema"),
+            (r#"{"name":"prompt:a","inputSchema":{}}"#, "begins as"),
+            (r#"{"uri":"a b"}"#, "printable"),
             (r#"{"name":"a","name":"b","inputSchema":{}}"#, "twice"),
             (r#"{"name":"a","inputSchema":{"x":{"y":1,"y":2}}}"#, "twice"),
             (r#"{"name":"\ud800","inputSchema":{}}"#, "not taken"),
@@ -200,6 +230,18 @@ mod tests {
         ] {
             let said = read(text).unwrap_err();
             assert!(said.contains(why), "{said}");
+        }
+    }
+
+    #[test]
+    fn prompts_resources_and_templates_are_told_apart_and_only_read() {
+        for (text, name) in [
+            (r#"{"name":"summarize","arguments":[{"name":"text"}]}"#, "prompt:summarize"),
+            (r#"{"name":"Notes","uri":"file:///notes.txt"}"#, "resource:file:///notes.txt"),
+            (r#"{"name":"Any","uriTemplate":"file:///{path}"}"#, "template:file:///{path}"),
+        ] {
+            let read = read(text).unwrap();
+            assert_eq!((read.name.as_str(), read.read_only), (name, true));
         }
     }
 

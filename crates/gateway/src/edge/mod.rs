@@ -3,6 +3,7 @@
 
 mod body;
 mod reply;
+mod stream;
 mod visitor;
 
 pub use self::visitor::address as caller_address;
@@ -25,6 +26,7 @@ use self::body::NotRead;
 use self::reply::Form;
 pub(crate) use self::reply::Reply;
 use self::visitor::NoKey;
+use crate::conduit::Line;
 use crate::gateway::House;
 use crate::life::{self, Caller, NotSeen, Presented, Proof};
 use crate::methods::{self, Visit};
@@ -55,16 +57,34 @@ async fn receive(
     request: Request,
 ) -> axum::response::Response {
     let form = Form::wanted(request.headers());
-    let served = AssertUnwindSafe(Box::pin(serve(house, &endpoint, request, form))).catch_unwind().await;
-    let reply = served.unwrap_or_else(|_| {
-        // What was admitted was settled while the stack came down.
-        tracing::error!("a request was given up after a panic");
-        Reply::one(refusals::internal())
+    let (line, told) = if reply::takes_events(request.headers()) {
+        let (line, told) = Line::new();
+        (Some(line), Some(told))
+    } else {
+        (None, None)
+    };
+    let served = AssertUnwindSafe(serve(house, endpoint, request, form, line)).catch_unwind();
+    let served = served.map(|served| {
+        served.unwrap_or_else(|_| {
+            // What was admitted was settled while the stack came down.
+            tracing::error!("a request was given up after a panic");
+            Reply::one(refusals::internal())
+        })
     });
-    reply.into_response(form.unwrap_or(Form::Json))
+    let form = form.unwrap_or(Form::Json);
+    match told {
+        None => served.boxed().await.into_response(form),
+        Some(told) => stream::answer(served.boxed(), told, form).await,
+    }
 }
 
-async fn serve(house: Arc<House>, endpoint: &str, request: Request, form: Option<Form>) -> Reply {
+async fn serve(
+    house: Arc<House>,
+    endpoint: String,
+    request: Request,
+    form: Option<Form>,
+    line: Option<Line>,
+) -> Reply {
     let started = Instant::now();
     let deadline = started + house.settings.request_timeout;
     let (head, body) = request.into_parts();
@@ -110,8 +130,8 @@ async fn serve(house: Arc<House>, endpoint: &str, request: Request, form: Option
             return door.turn_away(tenant, credential, code, answer);
         }
     };
-    methods::serve(Visit { house: &house, head: &head, caller: &caller, presented, started, deadline }, text)
-        .await
+    let visit = Visit { house: &house, head: &head, caller: &caller, presented, started, deadline, line };
+    methods::serve(visit, text).await
 }
 
 /// What is needed to turn somebody away.

@@ -40,6 +40,15 @@ impl Form {
     }
 }
 
+/// Whether the client takes a stream of events as well.
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
+        let range = range.split(';').next().unwrap_or("").trim();
+        ["text/event-stream", "text/*"].iter().any(|events| range.eq_ignore_ascii_case(events))
+    })
+}
+
 /// What goes back over HTTP.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -87,6 +96,11 @@ impl Reply {
         }
         message.push(b']');
         Self { status: StatusCode::OK, challenge: None, session: None, message: Some(message) }
+    }
+
+    /// The message as the last event of a stream that has begun. What else there is to a reply cannot be said any more.
+    pub(super) fn into_event(self) -> Bytes {
+        self.message.map_or_else(Bytes::new, |message| wire::as_event(&message).into())
     }
 
     pub(super) fn into_response(self, form: Form) -> Response {

@@ -13,10 +13,12 @@ use model::call::{Entry, NotAdmitted, Receipt, Verdict};
 use policy::{Directory, Permit, Principal};
 use tokio::time::Instant;
 
+use super::ask::Ask;
 use super::decide::{Decided, Ruling};
 use super::ending::Ending;
 use super::receive::Received;
 use super::settle::Unsettled;
+use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::refusals;
 use crate::upstream::Sending;
@@ -52,10 +54,26 @@ use crate::wire::Answer;
 #[derive(Debug)]
 pub struct Admitted {
     permit: Permit,
+    ask: Ask,
+    name: Arc<str>,
     arguments: Bytes,
+    conduit: Option<Conduit>,
     deadline: Instant,
     unsettled: Unsettled,
     sending: Sending,
+}
+
+/// What there is to execute.
+pub(super) struct Parts {
+    pub(super) permit: Permit,
+    pub(super) ask: Ask,
+    /// As the agent gave it.
+    pub(super) name: Arc<str>,
+    pub(super) arguments: Bytes,
+    pub(super) conduit: Option<Conduit>,
+    pub(super) deadline: Instant,
+    pub(super) unsettled: Unsettled,
+    pub(super) sending: Sending,
 }
 
 impl Admitted {
@@ -83,12 +101,15 @@ impl Admitted {
         let sending = Sending::new(receipt.send_before, house.plugs.boot.clone());
         unsettled.watch(sending.clone());
         let (arguments, deadline) = (received.arguments().clone(), received.deadline());
-        Some(Self { permit, arguments, deadline, unsettled, sending })
+        let (ask, name) = (received.ask(), received.name().clone());
+        let conduit = received.conduit().cloned();
+        Some(Self { permit, ask, name, arguments, conduit, deadline, unsettled, sending })
     }
 
     /// Takes it apart to be executed.
-    pub(super) fn into_parts(self) -> (Permit, Bytes, Instant, Unsettled, Sending) {
-        (self.permit, self.arguments, self.deadline, self.unsettled, self.sending)
+    pub(super) fn into_parts(self) -> Parts {
+        let Self { permit, ask, name, arguments, conduit, deadline, unsettled, sending } = self;
+        Parts { permit, ask, name, arguments, conduit, deadline, unsettled, sending }
     }
 }
 
@@ -140,7 +161,7 @@ pub(super) async fn admit(house: &Arc<House>, decided: Decided) -> Admission {
             },
             Ruling::Refused { refusal, voice, .. } => {
                 unsettled.log_refusal(&refusal.reason);
-                Admission::Recorded(voice.tell(received.id(), received.name(), &refusal.reason))
+                Admission::Recorded(voice.tell(&received, &refusal.reason))
             }
         },
         Ok((Err(NotAdmitted::Stale { .. }), _)) => again(received, Why::Stale),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use model::call::{Reason, ReasonCode, Verdict, Wanted};
-use model::{CallId, Currency, Money, Timestamp};
+use model::catalog::Feature;
+use model::{Currency, Money, Timestamp};
 use policy::{Decision, Directory, Permit, Principal, Refusal, Tool};
 use serde_json::json;
 
+use super::ask::Ask;
 use super::authenticate::Authenticated;
 use super::receive::Received;
 use super::resolve::Resolved;
@@ -40,8 +42,10 @@ pub(super) enum Ruling {
 pub(super) enum Voice {
     /// As a tool result, which a model reads.
     ToolResult,
-    /// As JSON-RPC's "invalid params", which the protocol wants for a tool that is not there.
-    UnknownTool,
+    /// As a JSON-RPC error, for what has no result that could say it.
+    Error,
+    /// As JSON-RPC's "invalid params", which the protocol wants for what is not there.
+    Unknown,
     /// As HTTP's 401, for a credential that may not be used.
     Unauthorized,
 }
@@ -51,17 +55,18 @@ pub(super) fn decide(resolved: Resolved, now: Timestamp) -> Decided {
     let Resolved { received, directory, principal, tool } = resolved;
     let ruling = match directory.decide(&principal, &tool, received.digest(), now) {
         Decision::Permit(permit) => Ruling::Permitted(permit),
-        Decision::Hold(refusal) => Ruling::refused(Verdict::Hold, refusal),
-        Decision::Deny(refusal) => Ruling::refused(Verdict::Deny, refusal),
+        Decision::Hold(refusal) => Ruling::refused(Verdict::Hold, refusal, received.ask()),
+        Decision::Deny(refusal) => Ruling::refused(Verdict::Deny, refusal, received.ask()),
     };
     Decided { received, directory, principal, tool: Some(tool), ruling }
 }
 
 impl Ruling {
-    fn refused(verdict: Verdict, refusal: Refusal) -> Self {
+    fn refused(verdict: Verdict, refusal: Refusal, ask: Ask) -> Self {
         let voice = match refusal.reason.code {
-            ReasonCode::UnknownTool => Voice::UnknownTool,
-            _ => Voice::ToolResult,
+            ReasonCode::UnknownTool => Voice::Unknown,
+            _ if ask.is_tool_call() => Voice::ToolResult,
+            _ => Voice::Error,
         };
         Self::Refused { verdict, refusal, voice }
     }
@@ -71,7 +76,7 @@ impl Decided {
     /// The name stands for nothing that can be decided.
     pub(super) fn unresolved(authenticated: Authenticated, refusal: Refusal) -> Box<Self> {
         let Authenticated { received, directory, principal } = authenticated;
-        let ruling = Ruling::refused(Verdict::Deny, refusal);
+        let ruling = Ruling::refused(Verdict::Deny, refusal, received.ask());
         Box::new(Self { received, directory, principal, tool: None, ruling })
     }
 
@@ -86,7 +91,8 @@ impl Decided {
 
     /// What was asked for, as it is recorded.
     pub(super) fn wanted(&self, currency: Currency) -> Wanted {
-        let name = self.received.name();
+        // What was resolved by the name that the catalog has.
+        let name = self.tool.as_ref().map_or(self.received.name(), |tool| &tool.full_name);
         let name = match name.char_indices().nth(NAME) {
             None => name.clone(),
             Some((end, _)) => Arc::from(name.split_at(end).0),
@@ -100,28 +106,48 @@ impl Decided {
                 rate: None,
                 price: Money::zero(currency),
             },
-            Some(tool) => Wanted {
-                name,
-                module: Some(tool.module),
-                tool: Some(tool.id),
-                definition: Some(tool.definition_hash),
-                rate: tool.rate,
-                price: tool.price,
-            },
+            Some(tool) => {
+                let free = self.received.ask().is_free();
+                Wanted {
+                    name,
+                    module: Some(tool.module),
+                    tool: Some(tool.id),
+                    definition: Some(tool.definition_hash),
+                    rate: tool.rate.filter(|_| !free),
+                    price: if free { Money::zero(tool.price.currency) } else { tool.price },
+                }
+            }
         }
     }
 }
 
 impl Voice {
     /// Tells the agent that its call was refused, and why.
-    pub(super) fn tell(self, call: CallId, name: &str, reason: &Reason) -> Answer {
+    pub(super) fn tell(self, received: &Received, reason: &Reason) -> Answer {
+        let call = received.id();
         match self {
             Self::ToolResult => Answer::result(wire::refused(call, reason)),
-            Self::UnknownTool => {
-                let name: String = name.chars().take(NAME).collect();
-                let message = format!("Unknown tool: {name}. {}", reason.sentence);
-                let error = RpcError::new(code::INVALID_PARAMS, message);
-                Answer::error(error.with(json!({"code": ReasonCode::UnknownTool.word(), "call_id": call})))
+            Self::Error => {
+                let error = RpcError::new(code::REFUSED, reason.sentence.clone());
+                Answer::error(error.with(json!({
+                    "code": reason.code.word(), "missing_key": reason.missing_key, "ask": reason.ask, "call_id": call,
+                })))
+            }
+            Self::Unknown => {
+                let name: String = received.name().chars().take(NAME).collect();
+                let (what, code) = match received.ask().feature() {
+                    Feature::Tool => ("tool", code::INVALID_PARAMS),
+                    Feature::Prompt => ("prompt", code::INVALID_PARAMS),
+                    // 2026-07-28 has no code of its own for it (Resources, Error Handling).
+                    _ if received.is_stateless() => ("resource", code::INVALID_PARAMS),
+                    _ => ("resource", code::RESOURCE_NOT_FOUND),
+                };
+                let error = RpcError::new(code, format!("Unknown {what}: {name}. {}", reason.sentence));
+                let mut data = json!({"code": ReasonCode::UnknownTool.word(), "call_id": call});
+                if let (Ask::Read, Some(data)) = (received.ask(), data.as_object_mut()) {
+                    data.insert("uri".to_owned(), name.into());
+                }
+                Answer::error(error.with(data))
             }
             Self::Unauthorized => {
                 let error = RpcError::new(code::INVALID_REQUEST, reason.sentence.clone());

@@ -28,6 +28,8 @@ pub(super) struct Failed {
     pub(super) told: String,
     /// What came instead of a result. It is content, as a result is, and kept like one.
     pub(super) content: Option<Bytes>,
+    /// The JSON-RPC error code that the server answered with.
+    pub(super) theirs: Option<i32>,
 }
 
 impl Failed {
@@ -37,7 +39,7 @@ impl Failed {
         sentence: impl Into<String>,
         told: impl Into<String>,
     ) -> Self {
-        Self { outcome, code, sentence: sentence.into(), told: told.into(), content: None }
+        Self { outcome, code, sentence: sentence.into(), told: told.into(), content: None, theirs: None }
     }
 
     /// What an upstream server, or the way to it, did.
@@ -52,7 +54,8 @@ impl Failed {
             // Its message may repeat the arguments.
             Trouble::Refused { code, raw, .. } => {
                 let sentence = format!("the server answered error {code}");
-                Self { content: Some(raw.clone()), ..Self::new(outcome, trouble.code(), sentence, told) }
+                let failed = Self::new(outcome, trouble.code(), sentence, told);
+                Self { content: Some(raw.clone()), theirs: i32::try_from(*code).ok(), ..failed }
             }
             _ => Self::new(outcome, trouble.code(), trouble.to_string(), told),
         }

@@ -8,12 +8,14 @@ use model::catalog::ModuleKind;
 use policy::{Permit, Tool};
 use tokio::time::Instant;
 
-use super::admit::Admitted;
+use super::admit::{Admitted, Parts};
+use super::ask::Ask;
 use super::ending::Failed;
 use super::settle::Unsettled;
+use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
-use crate::upstream::{Key, Outbound, Sending, Trouble, presented};
+use crate::upstream::{Key, Outbound, Sending, Trouble, Wanted, presented};
 
 /// A call that was made, or came to nothing.
 #[derive(Debug)]
@@ -25,12 +27,16 @@ pub(super) struct Executed {
 
 /// Executes an admitted call.
 pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
-    let (permit, arguments, deadline, mut unsettled, sending) = admitted.into_parts();
+    let Parts { permit, ask, name, arguments, conduit, deadline, mut unsettled, sending } =
+        admitted.into_parts();
     let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
     unsettled.sent_from(Instant::now());
     let result = match permit.tool().kind {
         ModuleKind::Native => native(house, &permit, unsettled.call(), arguments, &sending, deadline).await,
-        ModuleKind::Mcp => remote(house, &permit, &arguments, &sending, deadline).await,
+        ModuleKind::Mcp => {
+            let wanted = wanted(ask, permit.tool(), &name, &arguments);
+            remote(house, &permit, &wanted, conduit.as_ref(), &sending, deadline).await
+        }
     };
     Executed { unsettled, result }
 }
@@ -59,7 +65,8 @@ async fn native(
 async fn remote(
     house: &House,
     permit: &Permit,
-    arguments: &Bytes,
+    wanted: &Wanted<'_>,
+    conduit: Option<&Conduit>,
     sending: &Sending,
     deadline: Instant,
 ) -> Result<Bytes, Failed> {
@@ -78,10 +85,22 @@ async fn remote(
     };
     let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
     let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
-    let outbound = Outbound { tool: &tool.name, arguments, authorization, sending, deadline };
+    let outbound = Outbound { wanted, conduit, authorization, sending, deadline };
     // On the heap: the futures of an HTTP exchange are large.
     let called = Box::pin(house.upstreams.call(&key, outbound)).await;
     called.map_err(|trouble| Failed::of(&trouble, tool, sending))
+}
+
+/// What is asked of the server, in its own words.
+fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> Wanted<'a> {
+    match ask {
+        Ask::Call => Wanted::Call { tool: &tool.name, arguments },
+        Ask::Get => Wanted::Get { prompt: &tool.name, arguments },
+        // A template's name is not what is read; the scheme is ours, with its module.
+        Ask::Read => Wanted::Read { uri: name.split_once('+').map_or(name, |(_, theirs)| theirs) },
+        Ask::CompletePrompt => Wanted::CompletePrompt { prompt: &tool.name, rest: arguments },
+        Ask::CompleteTemplate => Wanted::CompleteTemplate { template: &tool.name, rest: arguments },
+    }
 }
 
 fn timed_out(house: &House, tool: &Tool) -> Trouble {

@@ -53,7 +53,7 @@ fn read(text: Bytes) -> Ending {
         // It asks for input, or speaks of a task: neither was agreed on.
         Some(_) => return Ending::Failed(Failed::unreadable("the result is not of the type `complete`")),
     };
-    Ending::Answered { result: ResultText { text, is_typed }, is_error }
+    Ending::Answered { result: ResultText { text, is_typed, is_uncached: false }, is_error }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! ```
 
 mod admit;
+mod ask;
 mod authenticate;
 mod decide;
 mod ending;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 
 pub use self::admit::Admitted;
 use self::admit::{Admission, Again, admit};
+pub(crate) use self::ask::Ask;
 pub(crate) use self::authenticate::{Caller, NotSeen, Presented, Proof, current, look};
 use self::authenticate::{authenticate, look_again};
 use self::decide::decide;

@@ -1,4 +1,4 @@
-//! A `tools/call` as it was received: understood, and not yet looked at.
+//! A call as it was received: understood, and not yet looked at.
 
 use std::sync::Arc;
 
@@ -9,7 +9,10 @@ use model::{Ambient, CallId, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::ask::Ask;
 use super::authenticate::Presented;
+use crate::conduit::Conduit;
+use crate::wire::Revision;
 
 /// Arguments that were left out are an empty object.
 const NO_ARGUMENTS: &[u8] = b"{}";
@@ -22,10 +25,13 @@ pub(crate) struct Received {
     started: Instant,
     deadline: Instant,
     presented: Presented,
+    ask: Ask,
     name: Arc<str>,
     arguments: Bytes,
     digest: Digest,
     client: Client,
+    revision: Option<Revision>,
+    conduit: Option<Conduit>,
     /// The headers, where the era wants them compared with the arguments.
     mirrored: Option<HeaderMap>,
 }
@@ -37,15 +43,25 @@ pub(crate) struct Told {
     pub(crate) client: Client,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
+    /// None: it did not come over the wire.
+    pub(crate) revision: Option<Revision>,
+    /// None: the client does not want to know how it goes.
+    pub(crate) conduit: Option<Conduit>,
     pub(crate) mirrored: Option<HeaderMap>,
 }
 
 impl Received {
     /// Receives a call: gives it its id, and fixes its arguments by their digest. `arguments` is the JSON text of an
     /// object that was read strictly.
-    pub(crate) fn new(ambient: &Ambient, told: Told, name: &str, arguments: Option<Bytes>) -> Box<Self> {
+    pub(crate) fn new(
+        ambient: &Ambient,
+        told: Told,
+        ask: Ask,
+        name: &str,
+        arguments: Option<Bytes>,
+    ) -> Box<Self> {
         let at = ambient.now();
-        Self::known(ambient.id_at(at), at, told, name, arguments)
+        Self::known(ambient.id_at(at), at, told, ask, name, arguments)
     }
 
     /// Receives a call whose id was given out at `at`, when it was received elsewhere in the house.
@@ -53,6 +69,7 @@ impl Received {
         id: CallId,
         at: Timestamp,
         told: Told,
+        ask: Ask,
         name: &str,
         arguments: Option<Bytes>,
     ) -> Box<Self> {
@@ -63,6 +80,9 @@ impl Received {
             started: told.started,
             deadline: told.deadline,
             presented: told.presented,
+            ask,
+            revision: told.revision,
+            conduit: told.conduit,
             name: name.into(),
             digest: Sha256::digest(&arguments).into(),
             arguments,
@@ -96,7 +116,17 @@ impl Received {
         &self.presented
     }
 
-    /// The tool's name as the agent gave it.
+    /// By which method what is asked for.
+    pub(crate) fn ask(&self) -> Ask {
+        self.ask
+    }
+
+    /// Whether the request stands for itself (2026-07-28).
+    pub(crate) fn is_stateless(&self) -> bool {
+        self.revision.is_some_and(Revision::is_stateless)
+    }
+
+    /// The tool's name, or its URI, as the agent gave it.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -114,6 +144,11 @@ impl Received {
     /// What the request told about the client.
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The way to tell how it goes.
+    pub(crate) fn conduit(&self) -> Option<&Conduit> {
+        self.conduit.as_ref()
     }
 
     /// The headers to compare with the arguments.

@@ -39,7 +39,7 @@ pub(super) struct Malformed {
 /// Resolves the tool's name.
 pub(super) fn resolve(authenticated: Authenticated) -> Result<Resolved, Unresolved> {
     let Authenticated { received, directory, principal } = authenticated;
-    match directory.resolve(&principal, received.name()) {
+    match directory.resolve(&principal, received.ask().feature(), received.name()) {
         Err(refusal) => {
             let authenticated = Authenticated { received, directory, principal };
             Err(Unresolved::Refused(Decided::unresolved(authenticated, refusal)))
@@ -57,7 +57,7 @@ pub(super) fn resolve(authenticated: Authenticated) -> Result<Resolved, Unresolv
 impl Resolved {
     /// Whether headers say something else than the arguments that the tool wants mirrored (2026-07-28).
     fn contradiction(&self) -> Option<RpcError> {
-        let headers = self.received.mirrored()?;
+        let headers = self.received.mirrored().filter(|_| self.received.ask().is_tool_call())?;
         wire::check_mirrored_arguments(&self.tool.listing, self.received.arguments(), headers).err()
     }
 }

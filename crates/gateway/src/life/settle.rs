@@ -6,15 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::call::{Digest, Entry, Failure, Outcome, Reason, Settlement, Verdict};
 use model::{AgentId, CallId, Money, RateId, TenantId};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::ask::Ask;
 use super::decide::Decided;
 use super::ending::{Ending, Failed};
 use super::inspect::Inspected;
 use crate::gateway::House;
 use crate::upstream::Sending;
-use crate::wire::{self, Answer};
+use crate::wire::{self, Answer, ResultText, RpcError, code};
 
 /// Results from this size on are hashed where they hold nobody up, in bytes.
 const LARGE: usize = 1 << 20;
@@ -25,6 +27,8 @@ pub(super) struct Unsettled {
     tenant: TenantId,
     call: CallId,
     agent: AgentId,
+    ask: Ask,
+    is_stateless: bool,
     name: Arc<str>,
     verdict: Verdict,
     price: Money,
@@ -53,6 +57,8 @@ impl Unsettled {
             tenant: entry.who.tenant,
             call: entry.id,
             agent: entry.who.agent,
+            ask: decided.received.ask(),
+            is_stateless: decided.received.is_stateless(),
             name: entry.wanted.name.clone(),
             verdict: entry.verdict,
             price: entry.wanted.price,
@@ -176,7 +182,7 @@ impl Drop for Unsettled {
 /// Settles a call and answers it.
 pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     let Inspected { unsettled, ending } = inspected;
-    let call = unsettled.call();
+    let (call, ask, is_stateless) = (unsettled.call(), unsettled.ask, unsettled.is_stateless);
     let digest = match &ending {
         Ending::Answered { result, .. } => hash(result.text.clone()).await,
         Ending::Failed(Failed { content: Some(content), .. }) => hash(content.clone()).await,
@@ -185,9 +191,25 @@ pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     tracing::debug!(target: "call", %call, kept_up_to = house.settings.kept_result_bytes, "settling");
     unsettled.settle_hashed(&ending, digest);
     match ending {
-        Ending::Answered { result, .. } => Answer::result(result),
-        Ending::Failed(failed) => Answer::result(wire::failed(call, failed.code, &failed.told)),
+        Ending::Answered { result, .. } => {
+            // What is read may be different the next time, and for somebody else.
+            Answer::result(ResultText { is_uncached: ask == Ask::Read && !result.is_typed, ..result })
+        }
+        Ending::Failed(failed) if ask.is_tool_call() => {
+            Answer::result(wire::failed(call, failed.code, &failed.told))
+        }
+        Ending::Failed(failed) => Answer::error(error(call, failed, is_stateless)),
     }
+}
+
+/// What went wrong with anything but a tool call, which alone has a result that can say so.
+fn error(call: CallId, failed: Failed, is_stateless: bool) -> RpcError {
+    let code = match failed.theirs {
+        Some(code::RESOURCE_NOT_FOUND) if is_stateless => code::INVALID_PARAMS,
+        Some(theirs @ (code::RESOURCE_NOT_FOUND | code::INVALID_PARAMS)) => theirs,
+        _ => code::INTERNAL,
+    };
+    RpcError::new(code, failed.told).with(json!({ "code": failed.code, "call_id": call }))
 }
 
 async fn hash(text: Bytes) -> Option<Digest> {

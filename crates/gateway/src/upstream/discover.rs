@@ -4,15 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use model::TenantId;
+use model::catalog::Feature;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::exchange::Peer;
+use super::exchange::{Listening, Peer};
 use super::session::{Session, request};
 use super::{Trouble, Upstreams, presented, read_url};
 use crate::wire;
+use crate::wire::code::METHOD_NOT_FOUND;
 
 const MOST_PAGES: u64 = 50;
 const MOST_TOOLS: usize = 5_000;
@@ -36,9 +38,9 @@ pub struct Discovered {
 /// A tool as its server defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveredTool {
-    /// Its name there.
+    /// Its name inside its module: see [`Feature`].
     pub name: String,
-    /// The whole definition, an MCP `Tool` object, as JSON text: byte for byte, without duplicate keys.
+    /// The whole definition, an MCP `Tool`, `Prompt`, `Resource` or `ResourceTemplate` object, as JSON text: byte for byte, without duplicate keys.
     pub definition: String,
 }
 
@@ -88,10 +90,17 @@ pub enum DiscoveryError {
     },
 }
 
+/// A page of any of the lists, which have one of the first four members.
 #[derive(Deserialize)]
 struct Page<'b> {
     #[serde(borrow, default)]
     tools: Vec<&'b RawValue>,
+    #[serde(borrow, default)]
+    prompts: Vec<&'b RawValue>,
+    #[serde(borrow, default)]
+    resources: Vec<&'b RawValue>,
+    #[serde(borrow, default, rename = "resourceTemplates")]
+    templates: Vec<&'b RawValue>,
     #[serde(borrow, rename = "nextCursor")]
     next_cursor: Option<&'b RawValue>,
 }
@@ -100,6 +109,10 @@ struct Page<'b> {
 struct Definition<'b> {
     #[serde(borrow, default, deserialize_with = "wire::present")]
     name: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "wire::present")]
+    uri: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "wire::present", rename = "uriTemplate")]
+    template: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "wire::present", rename = "inputSchema")]
     input_schema: Option<&'b RawValue>,
 }
@@ -151,49 +164,105 @@ async fn list(
     deadline: Instant,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Vec<DiscoveredTool>, DiscoveryError> {
-    let mut tools = Vec::new();
-    let mut names = HashSet::new();
-    let mut bytes = 0;
-    let mut cursor: Option<String> = None;
-    if !session.server.has_tools {
-        return Ok(tools);
+    let mut shelf =
+        Shelf { peer, session, deadline, next_id: 2, bytes: 0, tools: Vec::new(), names: HashSet::new() };
+    let server = &session.server;
+    for (feature, offered) in [
+        (Feature::Tool, server.has_tools),
+        (Feature::Prompt, server.has_prompts),
+        (Feature::Resource, server.has_resources),
+        (Feature::Template, server.has_resources),
+    ] {
+        if offered {
+            shelf.fill(feature, tell).await?;
+        }
     }
-    for page in 0..MOST_PAGES {
-        let params = cursor.as_ref().map_or("{}".to_owned(), |cursor| format!(r#"{{"cursor":{cursor}}}"#));
-        let id = page + 2;
-        let reply =
-            peer.ask(Some(session), request(id, "tools/list", params.as_bytes()), id, None, deadline).await?;
-        bytes += reply.result.len();
-        if bytes > MOST_BYTES {
-            return Err(DiscoveryError::TooMany { what: "definitions of more than 16 MiB" });
-        }
-        let page: Page<'_> = serde_json::from_slice(&reply.result)
-            .map_err(|error| peer.not_mcp(&format!("the list of tools cannot be read: {error}")))?;
-        for definition in page.tools {
-            let tool = read_tool(definition, tools.len() + 1)?;
-            if !names.insert(tool.name.clone()) {
-                return Err(DiscoveryError::BadTool {
-                    tool: tool.name,
-                    why: "two tools have this name".to_owned(),
-                });
-            }
-            tell(Progress::Tool { name: tool.name.clone() });
-            tools.push(tool);
-            if tools.len() > MOST_TOOLS {
-                return Err(DiscoveryError::TooMany { what: "more than 5,000 tools" });
-            }
-        }
-        // Cursors go back as they came; a server that sends the same one again would go round in circles.
-        let next = page.next_cursor.map(|next| next.get().to_owned()).filter(|next| next.starts_with('"'));
-        if next.is_none() || next == cursor {
-            return Ok(tools);
-        }
-        cursor = next;
-    }
-    Err(DiscoveryError::TooMany { what: "more than 50 pages of tools" })
+    Ok(shelf.tools)
 }
 
-fn read_tool(definition: &RawValue, number: usize) -> Result<DiscoveredTool, DiscoveryError> {
+/// What a server has told so far.
+struct Shelf<'a> {
+    peer: &'a Peer,
+    session: &'a Session,
+    deadline: Instant,
+    next_id: u64,
+    bytes: usize,
+    tools: Vec<DiscoveredTool>,
+    names: HashSet<String>,
+}
+
+impl Shelf<'_> {
+    async fn fill(
+        &mut self,
+        feature: Feature,
+        tell: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), DiscoveryError> {
+        let method = match feature {
+            Feature::Tool => "tools/list",
+            Feature::Prompt => "prompts/list",
+            Feature::Resource => "resources/list",
+            Feature::Template => "resources/templates/list",
+        };
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let params =
+                cursor.as_ref().map_or("{}".to_owned(), |cursor| format!(r#"{{"cursor":{cursor}}}"#));
+            let id = self.next_id;
+            self.next_id += 1;
+            let asked = request(id, method, params.as_bytes());
+            let reply =
+                match self.peer.ask(Some(self.session), asked, id, Listening::default(), self.deadline).await
+                {
+                    // Some that have resources know no templates.
+                    Err(Trouble::Refused { code, .. })
+                        if feature == Feature::Template && code == i64::from(METHOD_NOT_FOUND) =>
+                    {
+                        return Ok(());
+                    }
+                    reply => reply?,
+                };
+            self.bytes += reply.result.len();
+            if self.bytes > MOST_BYTES {
+                return Err(DiscoveryError::TooMany { what: "definitions of more than 16 MiB" });
+            }
+            let page: Page<'_> = serde_json::from_slice(&reply.result).map_err(|error| {
+                self.peer.not_mcp(&format!("the list of {}s cannot be read: {error}", feature.word()))
+            })?;
+            let definitions = match feature {
+                Feature::Tool => page.tools,
+                Feature::Prompt => page.prompts,
+                Feature::Resource => page.resources,
+                Feature::Template => page.templates,
+            };
+            for definition in definitions {
+                let tool = read_tool(feature, definition, self.tools.len() + 1)?;
+                if !self.names.insert(tool.name.clone()) {
+                    let why = format!("two {}s have this name", feature.word());
+                    return Err(DiscoveryError::BadTool { tool: tool.name, why });
+                }
+                tell(Progress::Tool { name: tool.name.clone() });
+                self.tools.push(tool);
+                if self.tools.len() > MOST_TOOLS {
+                    return Err(DiscoveryError::TooMany { what: "more than 5,000 tools" });
+                }
+            }
+            // Cursors go back as they came; a server that sends the same one again would go round in circles.
+            let next =
+                page.next_cursor.map(|next| next.get().to_owned()).filter(|next| next.starts_with('"'));
+            if next.is_none() || next == cursor {
+                return Ok(());
+            }
+            cursor = next;
+        }
+        Err(DiscoveryError::TooMany { what: "more than 50 pages of tools" })
+    }
+}
+
+fn read_tool(
+    feature: Feature,
+    definition: &RawValue,
+    number: usize,
+) -> Result<DiscoveredTool, DiscoveryError> {
     let bad = |tool: &str, why: &str| DiscoveryError::BadTool {
         tool: tool.chars().take(120).collect(),
         why: why.to_owned(),
@@ -204,10 +273,15 @@ fn read_tool(definition: &RawValue, number: usize) -> Result<DiscoveredTool, Dis
     }
     let read: Definition<'_> =
         wire::object(definition).ok_or_else(|| bad(&unnamed, "its definition is no JSON object"))?;
-    let name = read.name.and_then(wire::text_of).filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| bad(&unnamed, "it has no name"))?;
-    if !read.input_schema.is_some_and(|schema| schema.get().starts_with('{')) {
+    let (named, missing) = match feature {
+        Feature::Tool | Feature::Prompt => (read.name, "it has no name"),
+        Feature::Resource => (read.uri, "it has no uri"),
+        Feature::Template => (read.template, "it has no uriTemplate"),
+    };
+    let name = named.and_then(wire::text_of).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| bad(&unnamed, missing))?;
+    if feature == Feature::Tool && !read.input_schema.is_some_and(|schema| schema.get().starts_with('{')) {
         return Err(bad(&name, "its inputSchema is missing or no JSON object"));
     }
-    Ok(DiscoveredTool { name: name.into_owned(), definition: definition.get().to_owned() })
+    Ok(DiscoveredTool { name: feature.name(&name), definition: definition.get().to_owned() })
 }

@@ -18,6 +18,7 @@ use super::events::Events;
 use super::sending::{Outgoing, Sending};
 use super::session::Session;
 use super::trouble::{Place, Trouble};
+use crate::conduit::Conduit;
 use crate::wire::{self, Message};
 
 pub(crate) const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -46,6 +47,15 @@ pub(crate) struct Peer {
     pub(crate) limit: usize,
 }
 
+/// What goes along with a request of ours.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Listening<'a> {
+    /// Knows when it begins to be sent, and whether it still may.
+    pub(crate) sending: Option<&'a Sending>,
+    /// Is told of its progress.
+    pub(crate) conduit: Option<&'a Conduit>,
+}
+
 /// An answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -62,17 +72,17 @@ impl Peer {
         session: Option<&Session>,
         message: Bytes,
         id: u64,
-        sending: Option<&Sending>,
+        listening: Listening<'_>,
         deadline: Instant,
     ) -> Result<Reply, Trouble> {
         let begun = Instant::now();
-        let body = match sending {
+        let body = match listening.sending {
             Some(sending) => Outgoing::in_time(message, sending.clone()),
             None => Outgoing::any_time(message),
         };
         let answered = async {
             let response = self.post(session, body).await?;
-            self.answer(response, session, id).await
+            self.answer(response, session, id, listening.conduit).await
         };
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(answer) => answer,
@@ -133,6 +143,7 @@ impl Peer {
         response: Response<Incoming>,
         session: Option<&Session>,
         id: u64,
+        conduit: Option<&Conduit>,
     ) -> Result<Reply, Trouble> {
         let (head, body) = response.into_parts();
         if !head.status.is_success() {
@@ -150,7 +161,7 @@ impl Peer {
                     None => return Err(self.not_mcp("the answer is not to our request")),
                 }
             }
-            "text/event-stream" => self.stream(body, session, id).await?,
+            "text/event-stream" => self.stream(body, session, id, conduit).await?,
             "" => return Err(self.not_mcp("the answer is empty")),
             other => {
                 let other: String = other.chars().take(60).collect();
@@ -160,7 +171,13 @@ impl Peer {
         Ok(Reply { result, session: given })
     }
 
-    async fn stream(&self, mut body: Incoming, session: Option<&Session>, id: u64) -> Result<Bytes, Trouble> {
+    async fn stream(
+        &self,
+        mut body: Incoming,
+        session: Option<&Session>,
+        id: u64,
+        conduit: Option<&Conduit>,
+    ) -> Result<Bytes, Trouble> {
         let mut events = Events::new(self.limit);
         let mut answered = 0;
         loop {
@@ -184,6 +201,9 @@ impl Peer {
                         tokio::spawn(run_out(body));
                     }
                     return Ok(result);
+                }
+                if let Some(conduit) = conduit {
+                    pass_on(&message, conduit);
                 }
                 if let Some(answer) = to_their_request(&message)
                     && answered < THEIR_REQUESTS
@@ -316,6 +336,15 @@ fn rpc_error(error: &RawValue) -> Trouble {
         code: error.and_then(|error| error.code).unwrap_or(0),
         message: message.as_deref().unwrap_or("no message").chars().take(1000).collect(),
         raw,
+    }
+}
+
+/// Tells the client what the server tells of the request's progress.
+fn pass_on(message: &Bytes, conduit: &Conduit) {
+    if let Ok(Message::Notification { method, params: Some(params) }) = wire::read(message)
+        && method == "notifications/progress"
+    {
+        conduit.progress(params);
     }
 }
 

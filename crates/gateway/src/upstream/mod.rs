@@ -29,11 +29,13 @@ use url::Url;
 use self::address::AddressRule;
 use self::client::HttpClient;
 pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, Progress};
-use self::exchange::Peer;
 pub(crate) use self::exchange::SESSION_HEADER;
+use self::exchange::{Listening, Peer};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
+pub(crate) use self::session::Wanted;
 pub use self::trouble::Trouble;
+use crate::conduit::Conduit;
 use crate::settings::Settings;
 
 /// From how many open upstreams on those unused for [`UNUSED`] are forgotten.
@@ -78,8 +80,9 @@ enum Standing {
 
 /// What a call needs to be sent.
 pub(crate) struct Outbound<'a> {
-    pub(crate) tool: &'a str,
-    pub(crate) arguments: &'a [u8],
+    pub(crate) wanted: &'a Wanted<'a>,
+    /// Where its progress is told.
+    pub(crate) conduit: Option<&'a Conduit>,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) sending: &'a Sending,
     pub(crate) deadline: Instant,
@@ -225,9 +228,10 @@ async fn send(
     outbound: &Outbound<'_>,
 ) -> Result<Bytes, Trouble> {
     let id = upstream.next_id();
-    let message = session::tool_call(id, outbound.tool, outbound.arguments);
+    let message = outbound.wanted.request(id, outbound.conduit.is_some());
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };
-    let answered = peer.ask(Some(session), message, id, Some(outbound.sending), outbound.deadline).await;
+    let listening = Listening { sending: Some(outbound.sending), conduit: outbound.conduit };
+    let answered = peer.ask(Some(session), message, id, listening, outbound.deadline).await;
     if !matches!(answered, Err(Trouble::TimedOut { .. })) {
         withdrawal.sending = None;
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::exchange::{Peer, Reply};
+use super::exchange::{Listening, Peer, Reply};
 use super::trouble::Trouble;
 use crate::wire::{self, Revision};
 
@@ -34,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) version: String,
     pub(crate) protocol: String,
     pub(crate) has_tools: bool,
+    pub(crate) has_prompts: bool,
+    pub(crate) has_resources: bool,
 }
 
 #[derive(Deserialize)]
@@ -46,10 +48,14 @@ struct Initialized<'b> {
     server_info: Option<&'b RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Capabilities<'b> {
     #[serde(borrow)]
     tools: Option<&'b RawValue>,
+    #[serde(borrow)]
+    prompts: Option<&'b RawValue>,
+    #[serde(borrow)]
+    resources: Option<&'b RawValue>,
 }
 
 impl Session {
@@ -60,7 +66,9 @@ impl Session {
             Revision::NEWEST_OPENED.word(),
             env!("CARGO_PKG_VERSION"),
         );
-        let reply = peer.ask(None, request(id, "initialize", params.as_bytes()), id, None, deadline).await?;
+        let reply = peer
+            .ask(None, request(id, "initialize", params.as_bytes()), id, Listening::default(), deadline)
+            .await?;
         let session = Self::of(peer, reply)?;
         // A server that minds will say so when it is asked something.
         let told = Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
@@ -87,7 +95,7 @@ impl Session {
         let named = |raw: Option<&RawValue>| {
             raw.and_then(wire::text_of).map(|text| text.chars().take(120).collect()).unwrap_or_default()
         };
-        let capabilities: Option<Capabilities<'_>> = said.capabilities.and_then(wire::object);
+        let capabilities: Capabilities<'_> = said.capabilities.and_then(wire::object).unwrap_or_default();
         let id = reply.session.map(|mut id| {
             id.set_sensitive(true);
             id
@@ -99,7 +107,9 @@ impl Session {
                 name: named(info.name),
                 version: named(info.version),
                 protocol: version.to_owned(),
-                has_tools: capabilities.is_some_and(|capabilities| capabilities.tools.is_some()),
+                has_tools: capabilities.tools.is_some(),
+                has_prompts: capabilities.prompts.is_some(),
+                has_resources: capabilities.resources.is_some(),
             }),
         })
     }
@@ -118,15 +128,98 @@ pub(crate) fn request(id: u64, method: &str, params: &[u8]) -> Bytes {
     out.into()
 }
 
-/// Writes a `tools/call`; `arguments` go in byte for byte.
-pub(crate) fn tool_call(id: u64, tool: &str, arguments: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(96 + tool.len() + arguments.len());
-    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    out.extend_from_slice(id.to_string().as_bytes());
-    out.extend_from_slice(b",\"method\":\"tools/call\",\"params\":{\"name\":");
-    wire::write_string(&mut out, tool);
-    out.extend_from_slice(b",\"arguments\":");
-    out.extend_from_slice(arguments);
-    out.extend_from_slice(b"}}");
-    out.into()
+/// What a call asks of a server, by the server's own names. Arguments are the JSON text of an object and go in byte for byte.
+pub(crate) enum Wanted<'a> {
+    /// `tools/call`.
+    Call { tool: &'a str, arguments: &'a [u8] },
+    /// `prompts/get`.
+    Get { prompt: &'a str, arguments: &'a [u8] },
+    /// `resources/read`.
+    Read { uri: &'a str },
+    /// `completion/complete`; `rest` is an object with all but `ref`.
+    CompletePrompt { prompt: &'a str, rest: &'a [u8] },
+    /// The same.
+    CompleteTemplate { template: &'a str, rest: &'a [u8] },
+}
+
+impl Wanted<'_> {
+    /// Writes the request; with a progress token, which is its id, where progress is wanted.
+    pub(crate) fn request(&self, id: u64, progress: bool) -> Bytes {
+        let (method, before, name, between, rest) = match self {
+            Self::Call { tool, arguments } => {
+                ("tools/call", "{\"name\":", *tool, ",\"arguments\":", *arguments)
+            }
+            Self::Get { prompt, arguments } => {
+                ("prompts/get", "{\"name\":", *prompt, ",\"arguments\":", *arguments)
+            }
+            Self::Read { uri } => ("resources/read", "{\"uri\":", *uri, "", &b""[..]),
+            Self::CompletePrompt { prompt, rest } => (
+                "completion/complete",
+                "{\"ref\":{\"type\":\"ref/prompt\",\"name\":",
+                *prompt,
+                "},",
+                members(rest),
+            ),
+            Self::CompleteTemplate { template, rest } => (
+                "completion/complete",
+                "{\"ref\":{\"type\":\"ref/resource\",\"uri\":",
+                *template,
+                "},",
+                members(rest),
+            ),
+        };
+        let mut out = Vec::with_capacity(112 + name.len() + rest.len());
+        out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+        out.extend_from_slice(id.to_string().as_bytes());
+        out.extend_from_slice(b",\"method\":\"");
+        out.extend_from_slice(method.as_bytes());
+        out.extend_from_slice(b"\",\"params\":");
+        out.extend_from_slice(before.as_bytes());
+        wire::write_string(&mut out, name);
+        out.extend_from_slice(between.as_bytes());
+        out.extend_from_slice(rest);
+        if progress {
+            out.extend_from_slice(b",\"_meta\":{\"progressToken\":");
+            out.extend_from_slice(id.to_string().as_bytes());
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"}}");
+        out.into()
+    }
+}
+
+/// An object without its braces.
+fn members(object: &[u8]) -> &[u8] {
+    object.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_written_in_the_words_of_the_server() {
+        for (wanted, params) in [
+            (
+                Wanted::Call { tool: "a\"", arguments: b"{\"x\":1.0}" },
+                r#""name":"a\"","arguments":{"x":1.0}"#,
+            ),
+            (Wanted::Get { prompt: "p", arguments: b"{}" }, r#""name":"p","arguments":{}"#),
+            (Wanted::Read { uri: "test://a" }, r#""uri":"test://a""#),
+            (
+                Wanted::CompletePrompt { prompt: "p", rest: br#"{"argument":{"name":"n","value":""}}"# },
+                r#""ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"n","value":""}"#,
+            ),
+            (
+                Wanted::CompleteTemplate { template: "t://{x}", rest: br#"{"argument":{}}"# },
+                r#""ref":{"type":"ref/resource","uri":"t://{x}"},"argument":{}"#,
+            ),
+        ] {
+            let text = String::from_utf8(wanted.request(7, false).to_vec()).unwrap();
+            assert!(text.ends_with(&format!("\"params\":{{{params}}}}}")), "{text}");
+            assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
+            let text = String::from_utf8(wanted.request(7, true).to_vec()).unwrap();
+            assert!(text.ends_with(&format!("{params},\"_meta\":{{\"progressToken\":7}}}}}}")), "{text}");
+        }
+    }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Message<'b> {
     Notification {
         /// What is told.
         method: Cow<'b, str>,
+        /// With what.
+        params: Option<&'b RawValue>,
     },
     /// Answers a request of the other side.
     Response {
@@ -120,7 +122,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Message<'_>, Malformed<'_>> {
     };
     let Some(method) = text_of(method) else { return not("`method` must be a string") };
     match (envelope.id, id) {
-        (None, _) => Ok(Message::Notification { method }),
+        (None, _) => Ok(Message::Notification { method, params: envelope.params }),
         (Some(_), Some(id)) => Ok(Message::Request { id, method, params: envelope.params }),
         (Some(_), None) => not("`id` must be a string or an integer, and not longer than 1024 bytes"),
     }
@@ -192,6 +194,14 @@ pub(crate) struct Params<'b> {
     pub(crate) meta: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) cursor: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) uri: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "ref")]
+    pub(crate) reference: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) argument: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) context: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "protocolVersion")]
     pub(crate) protocol_version: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "clientInfo")]
@@ -217,6 +227,19 @@ pub(crate) struct Meta<'b> {
     pub(crate) client_capabilities: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "io.modelcontextprotocol/clientInfo")]
     pub(crate) client_info: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "progressToken")]
+    pub(crate) progress_token: Option<&'b RawValue>,
+}
+
+/// What an argument is completed for (schema `PromptReference`, `ResourceTemplateReference`).
+#[derive(Default, Deserialize)]
+pub(crate) struct Reference<'b> {
+    #[serde(borrow, default, deserialize_with = "present", rename = "type")]
+    pub(crate) kind: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) name: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) uri: Option<&'b RawValue>,
 }
 
 /// How a client names itself (schema `Implementation`); what is no string is passed over.
@@ -250,7 +273,7 @@ mod tests {
         assert_eq!(id.raw(), r#""\u0041\"""#);
         assert!(matches!(
             read(br#"{"jsonrpc":"2.0","method":"n"}"#),
-            Ok(Message::Notification { method }) if method == "n"
+            Ok(Message::Notification { method, params: None }) if method == "n"
         ));
         assert!(matches!(
             read(br#"{"jsonrpc":"2.0","id":-7,"result":null}"#),

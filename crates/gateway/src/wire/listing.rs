@@ -1,4 +1,4 @@
-//! `tools/list`: pages of definitions, written together as they stand in the directory.
+//! `tools/list` and its like: pages of definitions, written together as they stand in the directory.
 
 use std::sync::Arc;
 
@@ -29,13 +29,21 @@ pub(crate) fn after(cursor: Option<&RawValue>, reader: &[u8]) -> Result<Option<S
     if seal == seal_of(name, reader) { Ok(Some(name.to_owned())) } else { Err(BadCursor) }
 }
 
-/// Writes one page: the members of a `ListToolsResult` without those of its era. `tools` are ordered by full name.
-pub(crate) fn page(tools: &[Arc<Tool>], after: Option<&str>, size: usize, reader: &[u8]) -> Vec<u8> {
+/// Writes one page: the members of a `ListToolsResult`, or of another list, without those of its era. `tools` are ordered by
+/// full name.
+pub(crate) fn page(
+    member: &str,
+    tools: &[Arc<Tool>],
+    after: Option<&str>,
+    size: usize,
+    reader: &[u8],
+) -> Vec<u8> {
     let first = after.map_or(0, |name| tools.partition_point(|tool| &*tool.full_name <= name));
     let rest = tools.get(first..).unwrap_or_default();
     let page = rest.get(..size).unwrap_or(rest);
     let mut out = Vec::with_capacity(64 + page.iter().map(|tool| tool.listing.len() + 1).sum::<usize>());
-    out.extend_from_slice(b"\"tools\":[");
+    write_string(&mut out, member);
+    out.extend_from_slice(b":[");
     for (n, tool) in page.iter().enumerate() {
         if n > 0 {
             out.push(b',');

@@ -11,8 +11,8 @@ mod strict;
 mod tool_error;
 
 pub(crate) use envelope::{
-    Id, Implementation, Malformed, Message, Meta, Params, is_batch, object, present, read, read_batch,
-    text_of,
+    Id, Implementation, Malformed, Message, Meta, Params, Reference, is_batch, object, present, read,
+    read_batch, text_of,
 };
 pub(crate) use listing::{after, page};
 pub(crate) use mirror::check as check_mirrored_arguments;

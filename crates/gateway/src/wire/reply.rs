@@ -15,6 +15,10 @@ pub(crate) mod code {
     pub(crate) const METHOD_NOT_FOUND: i32 = -32601;
     pub(crate) const INVALID_PARAMS: i32 = -32602;
     pub(crate) const INTERNAL: i32 = -32603;
+    /// Before 2026-07-28 (2025-11-25, Resources, Error Handling).
+    pub(crate) const RESOURCE_NOT_FOUND: i32 = -32002;
+    /// Our own, beyond those that JSON-RPC reserves: a decision said no.
+    pub(crate) const REFUSED: i32 = -31_001;
     pub(crate) const HEADER_MISMATCH: i32 = -32020;
     pub(crate) const UNSUPPORTED_VERSION: i32 = -32022;
 }
@@ -49,12 +53,14 @@ pub(crate) struct ResultText {
     pub(crate) text: Bytes,
     /// Whether it already says its `resultType`, as 2026-07-28 wants.
     pub(crate) is_typed: bool,
+    /// Whether it has to say that it must not be kept (2026-07-28, Caching).
+    pub(crate) is_uncached: bool,
 }
 
 impl ResultText {
     /// One of our own, written without `resultType`.
     pub(crate) fn own(text: impl Into<Bytes>) -> Self {
-        Self { text: text.into(), is_typed: false }
+        Self { text: text.into(), is_typed: false, is_uncached: false }
     }
 }
 
@@ -135,6 +141,9 @@ fn write_result(out: &mut Vec<u8>, result: &ResultText, stateless: bool) {
     match result.text.strip_prefix(b"{") {
         Some(rest) if stateless && !result.is_typed => {
             out.extend_from_slice(b"{\"resultType\":\"complete\"");
+            if result.is_uncached {
+                out.extend_from_slice(b",\"ttlMs\":0,\"cacheScope\":\"private\"");
+            }
             if rest.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'}') {
                 out.push(b',');
             }
@@ -169,7 +178,12 @@ mod tests {
         let request = br#"{"jsonrpc":"2.0","id":"\u00e9","method":"m"}"#;
         let Ok(Message::Request { id, .. }) = read(request) else { panic!() };
         let mut out = Vec::new();
-        write(&mut out, Some(id), &Ok(ResultText { text: text.into(), is_typed }), stateless);
+        write(
+            &mut out,
+            Some(id),
+            &Ok(ResultText { text: text.into(), is_typed, is_uncached: false }),
+            stateless,
+        );
         String::from_utf8(out).unwrap()
     }
 

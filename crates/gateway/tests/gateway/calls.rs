@@ -40,7 +40,10 @@ async fn a_permitted_call_reaches_its_upstream_and_is_on_record() {
         (seen.bodies.clone(), seen.headers.clone())
     };
     let sent = bodies.last().unwrap();
-    assert!(sent.contains(&format!(r#""params":{{"name":"echo","arguments":{arguments}}}"#)), "{sent}");
+    // The progress token is ours, too.
+    let params =
+        format!(r#""params":{{"name":"echo","arguments":{arguments},"_meta":{{"progressToken":2}}}}"#);
+    assert!(sent.contains(&params), "{sent}");
     let headers = headers.last().unwrap();
     assert_eq!(headers["authorization"], SECRET);
     assert_eq!(headers["mcp-protocol-version"], "2025-06-18");
@@ -229,4 +232,44 @@ async fn a_client_that_takes_only_streams_gets_one_event() {
     let message: serde_json::Value = serde_json::from_str(data).unwrap();
     assert_eq!(message["result"]["n"].to_string(), "1.5");
     assert!(data.contains("1.50"));
+}
+
+#[tokio::test]
+async fn progress_comes_before_the_answer_to_who_asked_for_it() {
+    let upstream = Upstream::new().await;
+    let world = World::new(&upstream.url).await;
+    let params = json!({"name": "up.progress", "arguments": {"a": 1}, "_meta": {"progressToken": "mine"}});
+    let answered = world.ask("tools/call", params.clone()).await;
+    assert_eq!(answered.headers["content-type"], "text/event-stream");
+    assert_eq!(answered.headers["x-accel-buffering"], "no");
+    let messages: Vec<serde_json::Value> = answered
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let told: Vec<_> =
+        messages.iter().filter(|message| message["method"] == "notifications/progress").collect();
+    assert_eq!(told.len(), 3);
+    for (n, message) in (1..).zip(&told) {
+        assert_eq!(message["params"], json!({"progressToken": "mine", "progress": n, "total": 3}));
+    }
+    assert_eq!(messages.last().unwrap()["result"]["structuredContent"], json!({"a": 1}));
+    assert_eq!(messages.len(), 4);
+    assert_eq!(world.ledger.settlement().outcome, Outcome::Succeeded);
+
+    // Who does not ask, or takes no stream, gets the answer alone.
+    let plain = world.call("up.progress", json!({})).await;
+    assert_eq!(plain.headers["content-type"], "application/json");
+    assert!(!upstream.calls().last().unwrap()["params"].to_string().contains("progressToken"));
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+    let bearer = format!("Bearer {}", key(1));
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("accept", "application/json"),
+        ("mcp-protocol-version", "2025-11-25"),
+    ];
+    let alone = world.send(http::Method::POST, &world.url, &headers, body).await;
+    assert_eq!(alone.headers["content-type"], "application/json");
 }

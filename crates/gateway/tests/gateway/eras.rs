@@ -26,7 +26,10 @@ async fn a_client_that_opens_agrees_on_a_revision() {
         let answered = world.post(&[], body).await;
         assert_eq!(answered.status, 200);
         assert_eq!(answered.result()["protocolVersion"], agreed, "{wanted}");
-        assert_eq!(answered.result()["capabilities"], json!({"tools": {}}));
+        assert_eq!(
+            answered.result()["capabilities"],
+            json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}})
+        );
         assert_eq!(answered.result()["serverInfo"]["name"], "WorkingAgents");
         assert!(answered.headers.contains_key("mcp-session-id"));
     }
@@ -51,12 +54,12 @@ async fn notifications_and_responses_are_accepted_and_answered_with_nothing() {
 async fn ping_is_answered_where_there_is_ping() {
     let world = world().await;
     assert_eq!(world.ask("ping", json!({})).await.result(), json!({}));
-    for method in ["ping", "initialize", "logging/setLevel", "resources/list", "subscriptions/listen"] {
+    for method in ["ping", "initialize", "logging/setLevel", "resources/subscribe", "subscriptions/listen"] {
         let answered = world.ask_stateless(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (404, -32601), "{method}");
     }
     for method in
-        ["logging/setLevel", "resources/list", "prompts/get", "server/discover", "completion/complete"]
+        ["logging/setLevel", "resources/subscribe", "tasks/get", "server/discover", "subscriptions/listen"]
     {
         let answered = world.ask(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (200, -32601), "{method}");
@@ -69,7 +72,10 @@ async fn discovery_tells_what_the_schema_wants() {
     let result = world().await.ask_stateless("server/discover", json!({})).await.result();
     assert_eq!(result["resultType"], "complete");
     assert_eq!(result["supportedVersions"], json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]));
-    assert_eq!(result["capabilities"], json!({"tools": {}}));
+    assert_eq!(
+        result["capabilities"],
+        json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}})
+    );
     assert_eq!(result["cacheScope"], "private");
     assert!(result["ttlMs"].is_u64());
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "WorkingAgents");
@@ -121,7 +127,7 @@ async fn a_long_list_comes_in_pages() {
             break;
         }
     }
-    assert_eq!((pages, names.len()), (3, 28));
+    assert_eq!((pages, names.len()), (3, 29));
     assert!(names.is_sorted());
     for cursor in [json!("nonsense"), json!(7), json!("")] {
         let answered = world.ask("tools/list", json!({ "cursor": cursor })).await;

@@ -7,6 +7,7 @@ mod bad_input;
 mod calls;
 mod discovery;
 mod eras;
+mod features;
 mod gate;
 mod ledger;
 mod upstream;

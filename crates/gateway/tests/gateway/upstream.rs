@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-pub const TOOLS: [&str; 25] = [
+pub const TOOLS: [&str; 26] = [
     "ask_back",
     "bad_result",
     "breaks",
@@ -36,6 +36,7 @@ pub const TOOLS: [&str; 25] = [
     "mirrored",
     "other_id",
     "pretty",
+    "progress",
     "redirect",
     "rpc_error",
     "slow",
@@ -61,6 +62,20 @@ pub struct Behaviour {
     pub paged: bool,
     /// What `tools/list` answers with instead.
     pub listing: Option<Value>,
+    /// It offers prompts and resources as well.
+    pub features: bool,
+}
+
+pub fn prompt() -> Value {
+    json!({"name": "travel", "arguments": [{"name": "city", "required": true}]})
+}
+
+pub fn resource() -> Value {
+    json!({"name": "Notes", "uri": "test://notes"})
+}
+
+pub fn template() -> Value {
+    json!({"name": "City", "uriTemplate": "test://city/{name}"})
 }
 
 #[derive(Default)]
@@ -141,6 +156,15 @@ async fn receive(State(upstream): State<Upstream>, headers: HeaderMap, body: Str
     match method {
         "tools/call" => call(&message).await,
         "tools/list" => list(&upstream, &message),
+        "prompts/list" => answer(&message, json!({"prompts": [prompt()]})),
+        "prompts/get" => answer(
+            &message,
+            json!({"messages": [{"role": "user", "content": message["params"]["arguments"]}]}),
+        ),
+        "resources/list" => answer(&message, json!({"resources": [resource()]})),
+        "resources/templates/list" => answer(&message, json!({"resourceTemplates": [template()]})),
+        "resources/read" => read(&message),
+        "completion/complete" => answer(&message, json!({"completion": {"values": ["paris", "park"]}})),
         _ => StatusCode::ACCEPTED.into_response(),
     }
 }
@@ -155,7 +179,10 @@ async fn open(upstream: &Upstream, message: &Value) -> Response {
     if let Some(status) = status {
         return (StatusCode::from_u16(status).unwrap(), [("location", "/elsewhere")], "no").into_response();
     }
-    let result = json!({"protocolVersion": protocol, "capabilities": {"tools": {}},
+    let features = upstream.behaviour.lock().features;
+    let capabilities =
+        if features { json!({"tools": {}, "prompts": {}, "resources": {}}) } else { json!({"tools": {}}) };
+    let result = json!({"protocolVersion": protocol, "capabilities": capabilities,
         "serverInfo": {"name": "fake", "version": "1.2"}});
     let mut response = answer(message, result);
     let mut seen = upstream.seen.lock();
@@ -183,6 +210,16 @@ fn list(upstream: &Upstream, message: &Value) -> Response {
         result["nextCursor"] = json!((page + 1).to_string());
     }
     answer(message, result)
+}
+
+/// Says where there is nothing; everywhere else it says what was asked for.
+fn read(message: &Value) -> Response {
+    let uri = &message["params"]["uri"];
+    if uri.as_str().is_some_and(|uri| uri.ends_with("/missing")) {
+        let error = json!({"code": -32002, "message": "Resource not found"});
+        return axum::Json(json!({"jsonrpc": "2.0", "id": message["id"], "error": error})).into_response();
+    }
+    answer(message, json!({"contents": [{"uri": uri, "text": "read"}]}))
 }
 
 fn answer(message: &Value, result: Value) -> Response {
@@ -266,6 +303,14 @@ async fn call(message: &Value) -> Response {
             ],
             Some(Duration::from_millis(100)),
         ),
+        "progress" => {
+            let token = &message["params"]["_meta"]["progressToken"];
+            let told = |n: u32| {
+                event(&json!({"jsonrpc": "2.0", "method": "notifications/progress",
+                    "params": {"progressToken": token, "progress": n, "total": 3}}))
+            };
+            stream(vec![told(1), told(2), told(3), event(&reply)], None)
+        }
         "cut_stream" => stream(vec![event(&progress), "data: {\"jsonrpc\":".to_owned()], None),
         "hang_stream" => stream(vec![event(&progress)], Some(Duration::from_secs(30))),
         _ => axum::Json(reply).into_response(),

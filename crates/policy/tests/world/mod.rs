@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use model::access::{Grantee, PermissionKey};
 use model::call::{Digest, Epoch};
-use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+use model::catalog::{Feature, ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing, UnitKind};
 use model::{
     AgentId, CredentialId, Currency, GrantId, McpId, ModuleId, Money, TenantId, Timestamp, ToolId, UnitId,
@@ -212,7 +212,7 @@ pub fn principal(directory: &Directory, n: u8) -> Arc<Principal> {
 
 /// A tool by its name.
 pub fn tool(directory: &Directory, principal: &Principal, name: &str) -> Arc<Tool> {
-    directory.resolve(principal, name).unwrap()
+    directory.resolve(principal, Feature::Tool, name).unwrap()
 }
 
 /// What is decided when the holder of credential `n` calls a tool at `at(0)`.

@@ -1,0 +1,40 @@
+//! What of a module is asked for, and by which method. Whatever reaches an upstream server is a call, and lives one life.
+
+use model::catalog::Feature;
+
+/// A method that reaches an upstream server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// `tools/call`.
+    Call,
+    /// `prompts/get`.
+    Get,
+    /// `resources/read`.
+    Read,
+    /// `completion/complete` for an argument of a prompt.
+    CompletePrompt,
+    /// The same for a variable of a resource template.
+    CompleteTemplate,
+}
+
+impl Ask {
+    /// What the name in the request names.
+    pub(crate) fn feature(self) -> Feature {
+        match self {
+            Self::Call => Feature::Tool,
+            Self::Get | Self::CompletePrompt => Feature::Prompt,
+            Self::Read => Feature::Resource,
+            Self::CompleteTemplate => Feature::Template,
+        }
+    }
+
+    /// Whether it is a call in MCP's narrower sense: what goes wrong with one is told as its result.
+    pub(crate) fn is_tool_call(self) -> bool {
+        self == Self::Call
+    }
+
+    /// Whether it helps to ask, and is no use of what is asked for: such calls have no price.
+    pub(crate) fn is_free(self) -> bool {
+        matches!(self, Self::CompletePrompt | Self::CompleteTemplate)
+    }
+}
