@@ -4,9 +4,10 @@ use crate::failure::Result;
 use crate::queries;
 use crate::test;
 use crate::workspace::cargo;
-use crate::{dependencies, run, wasm};
+use crate::{dependencies, machine, run, wasm};
 
 pub(crate) fn run() -> Result<()> {
+    machine::warn_if_disk_is_short();
     run::run("format", cargo().args(["fmt", "--all", "--check"]))?;
     dependencies::check()?;
     queries::record(&queries::Arguments { check: true })?;

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use crate::failure::{Failure, Result};
 use crate::progress::say;
 use crate::run;
-use crate::workspace::on_path;
+use crate::workspace::{self, on_path};
 
 /// Installs Debian packages because `what` is missing, or says exactly what would get it.
 pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
@@ -96,6 +96,23 @@ fn rights() -> Option<Rights> {
         .status()
         .is_ok_and(|status| status.success());
     (without_password || io::stdin().is_terminal()).then_some(Rights::Sudo)
+}
+
+/// What a build with all tests takes from nothing, in GiB.
+const ROOM_FOR_TESTS: u64 = 10;
+
+/// Says so where the disk may fill up half-way: compilers and linkers report that in a hundred ways, few of them clear.
+pub(crate) fn warn_if_disk_is_short() {
+    let folder = workspace::target();
+    let there = folder.ancestors().find(|folder| folder.exists());
+    let Some(Ok(disk)) = there.map(rustix::fs::statvfs) else { return };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 30;
+    if free < ROOM_FOR_TESTS {
+        say(format_args!(
+            "{free} GiB are free where {} is; building everything from nothing takes up to {ROOM_FOR_TESTS} GiB",
+            folder.display()
+        ));
+    }
 }
 
 pub(crate) fn is_root() -> bool {

@@ -10,7 +10,8 @@
     clippy::panic
 )]
 
-#[path = "../tests/world/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a room of the tests: not all of it is needed here")]
+#[path = "../tests/policy/world.rs"]
 mod world;
 
 use std::hint::black_box;

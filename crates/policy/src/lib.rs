@@ -63,7 +63,8 @@ mod tree;
 #[cfg(test)]
 extern crate self as policy;
 #[cfg(test)]
-#[path = "../tests/world/mod.rs"]
+#[allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "tests use what they need of this room")]
+#[path = "../tests/policy/world.rs"]
 mod world;
 
 pub use access::{Access, Holder, Moved, Right, Said, Source, Subject};
