@@ -146,6 +146,7 @@ fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, 
             price: Money::zero(Currency::USD),
             rate: None,
         }],
+        bundles: Vec::new(),
         grants: vec![GrantFact {
             id: ambient.id(),
             key: permission,

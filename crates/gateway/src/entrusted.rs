@@ -71,13 +71,14 @@ impl Gateway {
         let deadline = started + house.settings.request_timeout;
         let presented = Presented {
             endpoint: entrusted.endpoint,
+            bundle: None,
             proof: Proof::Entrusted(entrusted.credential),
             address: entrusted.client.address,
         };
         let directory = life::current(house, presented.endpoint, deadline).await.map_err(not_recorded)?;
         let caller = match life::look(house, directory, &presented, deadline).await {
             Ok(caller) => caller,
-            Err(NotSeen::Unknown { .. }) => return Err(NotMade::Revoked),
+            Err(NotSeen::Unknown { .. } | NotSeen::NoBundle { .. }) => return Err(NotMade::Revoked),
             Err(NotSeen::Failed(answer)) => return Err(not_recorded(answer)),
         };
         let told = Told {

@@ -220,9 +220,14 @@ fn discover(visit: &Visit<'_>) -> Answer {
 fn list(visit: &Visit<'_>, asked: &Asked<'_>, feature: Feature) -> Answer {
     let Caller { directory, principal, .. } = visit.caller;
     let attribution = &principal.attribution;
-    // A cursor belongs to an agent, whichever of its keys it presents.
-    let reader =
-        [visit.presented.endpoint.uuid().into_bytes(), attribution.agent.uuid().into_bytes()].concat();
+    let bundle = visit.presented.bundle.as_deref();
+    // A cursor belongs to an agent at an endpoint, whichever of its keys it presents.
+    let reader = [
+        visit.presented.endpoint.uuid().as_bytes(),
+        attribution.agent.uuid().as_bytes(),
+        bundle.unwrap_or_default().as_bytes(),
+    ]
+    .concat();
     let member = match feature {
         Feature::Tool => "tools",
         Feature::Prompt => "prompts",
@@ -234,7 +239,10 @@ fn list(visit: &Visit<'_>, asked: &Asked<'_>, feature: Feature) -> Answer {
         let message = "`params.cursor` is not one that was handed out here: begin without a cursor";
         return Answer::error(RpcError::new(code::INVALID_PARAMS, message));
     };
-    let tools = directory.offered(principal, feature);
+    let tools = match bundle {
+        None => directory.offered(principal, feature),
+        Some(bundle) => directory.offered_in(bundle, principal, feature),
+    };
     let mut out = Vec::from(b"{");
     out.extend(wire::page(member, &tools, after.as_deref(), visit.house.settings.list_page, &reader));
     if asked.revision.is_stateless() {
@@ -399,10 +407,15 @@ fn server_info() -> serde_json::Value {
 }
 
 fn instructions(visit: &Visit<'_>) -> String {
+    let directory = &visit.caller.directory;
+    let bundle = visit.presented.bundle.as_deref().and_then(|bundle| directory.bundle(bundle));
+    let of = match bundle {
+        None => directory.tenant().name.clone(),
+        Some(title) => format!("{title} ({})", directory.tenant().name),
+    };
     format!(
-        "Tools of {}, as far as this agent may use them. A refused call says which permission is missing and whom \
-         to ask.",
-        visit.caller.directory.tenant().name
+        "Tools of {of}, as far as this agent may use them. A refused call says which permission is missing and whom to \
+         ask."
     )
 }
 

@@ -46,6 +46,16 @@ pub(crate) fn no_such_endpoint() -> Answer {
     )
 }
 
+/// There is an endpoint, and no such bundle of it.
+pub(crate) fn no_such_bundle() -> Answer {
+    refused(
+        StatusCode::NOT_FOUND,
+        code::INVALID_REQUEST,
+        "no_such_bundle",
+        "there is no bundle of this name here: copy its URL from the dashboard, or leave its name out for all tools",
+    )
+}
+
 /// Nothing can be decided at the moment.
 pub(crate) fn directory_unavailable() -> Answer {
     refused(

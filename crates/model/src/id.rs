@@ -114,6 +114,8 @@ ids! {
     DraftId = "draft";
     /// One callable of a module.
     ToolId = "tool";
+    /// A bundle of tools.
+    BundleId = "bundle";
     /// One permission key given to one grantee.
     GrantId = "grant";
     /// Somebody who may join.

@@ -1,13 +1,13 @@
 //! What there is in a directory: modules and tools, who is shown which, and finding one by its name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use cedar_policy::EntityUid;
-use model::ModuleId;
 use model::access::PermissionKey;
 use model::catalog::{Feature, ModuleStanding, ToolStanding};
+use model::{ModuleId, ToolId};
 use serde_json::value::RawValue;
 
 use crate::decision::Refusal;
@@ -122,6 +122,11 @@ impl Catalog {
             .filter_map(|shelved| Some((&shelved.tool, shelved.kind, self.samples.get(shelved.kind)?)))
     }
 
+    /// Every tool by its id.
+    pub(crate) fn by_id(&self) -> HashMap<ToolId, &Arc<Tool>> {
+        self.tools.values().map(|shelved| (shelved.tool.id, &shelved.tool)).collect()
+    }
+
     /// One tool by its full name, with its sample.
     pub(crate) fn one(&self, full_name: &str) -> Option<(&Arc<Tool>, &EntityUid)> {
         let shelved = self.tools.get(full_name)?;
@@ -221,7 +226,7 @@ fn scheme(module: &str) -> String {
 
 /// The definition with `name`, `uri` or `uriTemplate` replaced by what agents see; every other member byte for byte. None if
 /// it is no object.
-fn listing(definition: &str, feature: Feature, shown: &str) -> Option<String> {
+pub(crate) fn listing(definition: &str, feature: Feature, shown: &str) -> Option<String> {
     let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(definition).ok()?;
     let member = match feature {
         Feature::Tool | Feature::Prompt => "name",
@@ -276,6 +281,16 @@ impl Directory {
         tools
     }
 
+    /// What of one kind a bundle shows the principal: of what is in it, that which they may see, in the same order.
+    pub fn offered_in(&self, bundle: &str, principal: &Principal, feature: Feature) -> Vec<Arc<Tool>> {
+        let Some(bundle) = self.bundles.get(bundle) else { return Vec::new() };
+        let visible: HashSet<ToolId> = self.visible(principal).iter().map(|tool| tool.id).collect();
+        let mut tools: Vec<_> =
+            bundle.of(feature).filter(|tool| visible.contains(&tool.id)).cloned().collect();
+        tools.sort_by(|one, other| one.full_name.cmp(&other.full_name));
+        tools
+    }
+
     /// Resolves a tool by the name agents use. A tool that the principal may not call resolves all the same:
     /// [`decide`] then says which key is missing and whom to ask. Of [`Feature::Resource`], `shown` is a URI, which a template
     /// may stand for as well.
@@ -292,11 +307,40 @@ impl Directory {
         feature: Feature,
         shown: &str,
     ) -> Result<Arc<Tool>, Refusal> {
+        let found = self.catalog.find(feature, shown);
+        self.resolved(principal, feature, shown, found, || self.offered(principal, feature))
+    }
+
+    /// Resolves a tool by its name in a bundle.
+    ///
+    /// # Errors
+    /// As [`Directory::resolve`]. What is not in the bundle is not there.
+    #[expect(clippy::result_large_err, reason = "a refusal is read at once and goes no further up")]
+    pub fn resolve_in(
+        &self,
+        bundle: &str,
+        principal: &Principal,
+        feature: Feature,
+        shown: &str,
+    ) -> Result<Arc<Tool>, Refusal> {
+        let found = self.bundles.get(bundle).and_then(|bundle| bundle.find(feature, shown));
+        self.resolved(principal, feature, shown, found, || self.offered_in(bundle, principal, feature))
+    }
+
+    #[expect(clippy::result_large_err, reason = "a refusal is read at once and goes no further up")]
+    fn resolved(
+        &self,
+        principal: &Principal,
+        feature: Feature,
+        shown: &str,
+        found: Option<&Arc<Tool>>,
+        offered: impl FnOnce() -> Vec<Arc<Tool>>,
+    ) -> Result<Arc<Tool>, Refusal> {
         if principal.origin != self.origin {
             return Err(self.refusal(self.foreign(), &[]));
         }
-        let Some(tool) = self.catalog.find(feature, shown) else {
-            let near = self.near(principal, feature, shown);
+        let Some(tool) = found else {
+            let near = near(offered, shown);
             return Err(self.refusal(self.unknown_tool(principal, feature, shown, &near), &[]));
         };
         let module_live =
@@ -308,25 +352,24 @@ impl Directory {
         let answer = self.rules.ask(&self.entities, &principal.agent.uid, Action::Call, &tool.uid, on_behalf);
         Err(self.refusal(self.unavailable(tool), &answer.determining))
     }
+}
 
-    /// Names of visible tools that resemble one that is not there, the nearest first.
-    fn near(&self, principal: &Principal, feature: Feature, wanted: &str) -> Vec<Arc<str>> {
-        if wanted.is_empty() || wanted.len() > LONGEST_COMPARED {
-            return Vec::new();
-        }
-        let wanted = folded(wanted);
-        let mut near: Vec<(usize, Arc<str>)> = self
-            .offered(principal, feature)
-            .iter()
-            .filter_map(|tool| Some((distance(&wanted, tool)?, Arc::clone(&tool.shown))))
-            .collect();
-        near.sort();
-        // Beside a name that was clearly meant, one that merely resembles it would mislead.
-        let nearest = near.first().map_or(0, |(distance, _)| *distance);
-        near.retain(|(distance, _)| *distance <= nearest + 1);
-        near.truncate(SUGGESTED);
-        near.into_iter().map(|(_, name)| name).collect()
+/// Names of offered tools that resemble one that is not there, the nearest first.
+fn near(offered: impl FnOnce() -> Vec<Arc<Tool>>, wanted: &str) -> Vec<Arc<str>> {
+    if wanted.is_empty() || wanted.len() > LONGEST_COMPARED {
+        return Vec::new();
     }
+    let wanted = folded(wanted);
+    let mut near: Vec<(usize, Arc<str>)> = offered()
+        .iter()
+        .filter_map(|tool| Some((distance(&wanted, tool)?, Arc::clone(&tool.shown))))
+        .collect();
+    near.sort();
+    // Beside a name that was clearly meant, one that merely resembles it would mislead.
+    let nearest = near.first().map_or(0, |(distance, _)| *distance);
+    near.retain(|(distance, _)| *distance <= nearest + 1);
+    near.truncate(SUGGESTED);
+    near.into_iter().map(|(_, name)| name).collect()
 }
 
 /// How far a tool's name is from what was wanted; none: too far to be meant. A forgotten module and a name

@@ -243,6 +243,8 @@ fn reached(
             .map(|module| ModuleFact { owner: None, ..module.clone() })
             .collect(),
         tools,
+        // Bundles give no right.
+        bundles: Vec::new(),
         grants: grants
             .iter()
             .filter(|grant| match grant.grantee {

@@ -11,6 +11,7 @@ use model::catalog::{Feature, ModuleKind, ToolStanding};
 use model::people::Standing;
 use model::{AgentId, ConnectionId, ModuleId, Money, RateId, TenantId, Timestamp, ToolId, UserId};
 
+use crate::bundle::Bundles;
 use crate::catalog::{Catalog, Module};
 use crate::entities::Gathering;
 use crate::facts::{AgentFact, Facts, GrantFact, TenantFact, UserFact};
@@ -43,8 +44,8 @@ pub enum BuildError {
         /// Which.
         unit: String,
     },
-    /// Two tools would have the same full name, or two modules the same name.
-    #[error("two tools or modules are called {name}")]
+    /// Two tools would have the same full name or the same name in a bundle, or two modules or bundles the same name.
+    #[error("two tools, modules or bundles are called {name}")]
     SameName {
         /// The name.
         name: String,
@@ -105,7 +106,7 @@ pub struct Principal {
 }
 
 /// A tool that can be resolved by name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tool {
     /// Its id.
     pub id: ToolId,
@@ -127,7 +128,7 @@ pub struct Tool {
     pub name: Arc<str>,
     /// `module.tool`, as the record has it: `crm.find`, `crm.prompt:summary`, `crm.resource:file:///notes.txt`.
     pub full_name: Arc<str>,
-    /// As agents see it: `crm.find`, `crm.summary`, `crm+file:///notes.txt`.
+    /// As agents see it: `crm.find`, `crm.summary`, `crm+file:///notes.txt`; in a bundle by its name there.
     pub shown: Arc<str>,
     /// The key one needs.
     pub key: PermissionKey,
@@ -161,6 +162,7 @@ pub struct Directory {
     pub(crate) agents: HashMap<AgentId, Arc<Agent>>,
     pub(crate) credentials: Credentials,
     pub(crate) catalog: Catalog,
+    pub(crate) bundles: Bundles,
     pub(crate) holders: Holders,
     /// Who is shown which tools, found out at first use.
     pub(crate) lists: Lists,
@@ -178,7 +180,8 @@ impl Directory {
     }
 
     pub(crate) fn build_under(rules: Arc<Rules>, facts: Facts, now: Timestamp) -> Result<Self, BuildError> {
-        let Facts { epoch, tenant, units, users, agents, credentials, modules, tools, grants } = facts;
+        let Facts { epoch, tenant, units, users, agents, credentials, modules, tools, grants, bundles } =
+            facts;
         let origin = Origin { tenant: tenant.id, epoch };
         let tenant_active = tenant.standing == Standing::Active;
         let agents_stopped = tenant.agents_stopped;
@@ -238,6 +241,8 @@ impl Directory {
         }
         let catalog = Catalog::fill(modules_by_id, tools, origin, &mut gathering)?;
 
+        let bundles = Bundles::bind(bundles, &catalog)?;
+
         check_grantees(&grants, &tree, &people, &agents)?;
         let stale_at = grants.iter().filter_map(|grant| grant.expires_at).filter(|end| *end > now).min();
         let lasting = grants.into_iter().filter(|grant| !over(grant.expires_at, now));
@@ -254,6 +259,7 @@ impl Directory {
             agents,
             credentials: credentials_by_hash,
             catalog,
+            bundles,
             holders,
             lists,
             stale_at,

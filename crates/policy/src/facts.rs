@@ -6,8 +6,8 @@ use model::call::{Digest, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Slug, Standing, UnitKind};
 use model::{
-    AgentId, ConnectionId, CredentialId, GrantId, McpId, ModuleId, Money, RateId, TenantId, Timestamp,
-    ToolId, UnitId, UserId,
+    AgentId, BundleId, ConnectionId, CredentialId, GrantId, McpId, ModuleId, Money, RateId, TenantId,
+    Timestamp, ToolId, UnitId, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub struct Facts {
     pub tools: Vec<ToolFact>,
     /// Grants that have not been revoked.
     pub grants: Vec<GrantFact>,
+    /// Endpoints with a choice of the tools.
+    pub bundles: Vec<BundleFact>,
 }
 
 /// The tenant itself.
@@ -168,4 +170,27 @@ pub struct GrantFact {
     pub grantee: Grantee,
     /// Until when.
     pub expires_at: Option<Timestamp>,
+}
+
+/// An endpoint of its own with a choice of the tools. It gives no right: what it shows, its caller may call anyway.
+#[derive(Clone, Debug)]
+pub struct BundleFact {
+    /// Its id.
+    pub id: BundleId,
+    /// The last part of its address.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What is in it.
+    pub tools: Vec<BundledFact>,
+}
+
+/// A tool in a bundle.
+#[derive(Clone, Debug)]
+pub struct BundledFact {
+    /// Which.
+    pub tool: ToolId,
+    /// What it is called there; of what is not a tool in MCP's narrower sense with what it is before it, as in
+    /// [`ToolFact::name`].
+    pub name: String,
 }

@@ -43,6 +43,7 @@
 //! `decide` refuses what has ended by its own `now`.
 
 mod access;
+mod bundle;
 mod catalog;
 mod consequence;
 mod decide;

@@ -1,4 +1,4 @@
-//! The door of `/{mcp_id}/mcp`: HTTP in, HTTP out. What comes in is bounded in size and time and authenticated before
+//! The door of `/{mcp_id}/mcp` and its bundles: HTTP in, HTTP out. What comes in is bounded in size and time and authenticated before
 //! its body is read; what it asks for is found in `methods`.
 
 mod body;
@@ -19,6 +19,7 @@ use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use model::{CredentialId, McpId, TenantId};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -35,7 +36,11 @@ use crate::{refusals, reject};
 
 /// The routes.
 pub(crate) fn router(house: Arc<House>) -> Router {
-    Router::new().route("/{mcp_id}/mcp", post(receive).get(not_offered).delete(not_offered)).with_state(house)
+    let endpoint = || post(receive).get(not_offered).delete(not_offered);
+    Router::new()
+        .route("/{mcp_id}/mcp", endpoint())
+        .route("/{mcp_id}/mcp/{bundle}", endpoint())
+        .with_state(house)
 }
 
 /// There is no stream to listen to and no session to end (2025-11-25, Transports; 2026-07-28 has neither).
@@ -51,9 +56,16 @@ async fn not_offered(State(house): State<Arc<House>>, headers: HeaderMap) -> axu
     response
 }
 
+/// What the address says.
+#[derive(Deserialize)]
+struct Place {
+    mcp_id: String,
+    bundle: Option<String>,
+}
+
 async fn receive(
     State(house): State<Arc<House>>,
-    Path(endpoint): Path<String>,
+    Path(place): Path<Place>,
     request: Request,
 ) -> axum::response::Response {
     let form = Form::wanted(request.headers());
@@ -63,7 +75,7 @@ async fn receive(
     } else {
         (None, None)
     };
-    let served = AssertUnwindSafe(serve(house, endpoint, request, form, line)).catch_unwind();
+    let served = AssertUnwindSafe(serve(house, place, request, form, line)).catch_unwind();
     let served = served.map(|served| {
         served.unwrap_or_else(|_| {
             // What was admitted was settled while the stack came down.
@@ -80,7 +92,7 @@ async fn receive(
 
 async fn serve(
     house: Arc<House>,
-    endpoint: String,
+    place: Place,
     request: Request,
     form: Option<Form>,
     line: Option<Line>,
@@ -91,7 +103,7 @@ async fn serve(
     let door = Door { house: &house, address: visitor::address(&head, &house.settings) };
 
     // Who is it, and where do they want to go?
-    let Ok(endpoint) = endpoint.parse::<McpId>() else { return Reply::one(refusals::no_such_endpoint()) };
+    let Ok(endpoint) = place.mcp_id.parse::<McpId>() else { return Reply::one(refusals::no_such_endpoint()) };
     let directory = match life::current(&house, endpoint, deadline).await {
         Ok(directory) => directory,
         Err(answer) => return Reply::one(answer),
@@ -107,12 +119,20 @@ async fn serve(
             return door.turn_away(tenant, None, "malformed_key", refusals::unknown_key());
         }
     };
-    let presented = Presented { endpoint, proof: Proof::Key(hash), address: door.address };
+    let presented = Presented {
+        endpoint,
+        bundle: place.bundle.map(Arc::from),
+        proof: Proof::Key(hash),
+        address: door.address,
+    };
     let caller = match life::look(&house, directory, &presented, deadline).await {
         Ok(caller) => caller,
         Err(NotSeen::Failed(answer)) => return Reply::one(answer),
         Err(NotSeen::Unknown { .. }) => {
             return door.turn_away(tenant, None, "unknown_key", refusals::unknown_key());
+        }
+        Err(NotSeen::NoBundle { credential, .. }) => {
+            return door.turn_away(tenant, Some(credential), "unknown_bundle", refusals::no_such_bundle());
         }
     };
 

@@ -20,6 +20,8 @@ use crate::wire::Answer;
 #[derive(Debug, Clone)]
 pub(crate) struct Presented {
     pub(crate) endpoint: McpId,
+    /// Which bundle of it; none: all that there is.
+    pub(crate) bundle: Option<Arc<str>>,
     pub(crate) proof: Proof,
     pub(crate) address: Option<IpAddr>,
 }
@@ -47,11 +49,13 @@ pub(crate) struct Caller {
 pub(crate) enum NotSeen {
     /// Nobody has this key.
     Unknown { directory: Arc<Directory> },
+    /// Somebody is known, and the bundle is not.
+    NoBundle { directory: Arc<Directory>, credential: CredentialId },
     /// No snapshot could be had.
     Failed(Answer),
 }
 
-/// Looks the caller up; a key that the snapshot does not know may be newer than it.
+/// Looks the caller up; a key or a bundle that the snapshot does not know may be newer than it.
 pub(crate) async fn look(
     house: &House,
     directory: Arc<Directory>,
@@ -59,7 +63,7 @@ pub(crate) async fn look(
     deadline: Instant,
 ) -> Result<Caller, NotSeen> {
     match in_snapshot(house, directory, presented) {
-        Err(NotSeen::Unknown { directory }) => {
+        Err(NotSeen::Unknown { directory } | NotSeen::NoBundle { directory, .. }) => {
             let newer = newer(house, presented.endpoint, directory.epoch(), deadline).await;
             in_snapshot(house, newer.map_err(NotSeen::Failed)?, presented)
         }
@@ -85,7 +89,13 @@ fn in_snapshot(house: &House, directory: Arc<Directory>, presented: &Presented) 
         Proof::Entrusted(credential) => directory.authenticate_as(credential, presented.address, now),
     };
     match authenticated {
-        Ok(principal) => Ok(Caller { directory, principal, refused: None }),
+        Ok(principal) => match &presented.bundle {
+            Some(bundle) if directory.bundle(bundle).is_none() => {
+                let credential = principal.attribution.credential;
+                Err(NotSeen::NoBundle { directory, credential })
+            }
+            _ => Ok(Caller { directory, principal, refused: None }),
+        },
         Err(Unauthenticated::Unknown) => Err(NotSeen::Unknown { directory }),
         Err(Unauthenticated::Refused { principal, code, sentence }) => {
             let reason = Reason { code, sentence, missing_key: None, ask: None };

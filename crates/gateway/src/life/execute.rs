@@ -96,8 +96,7 @@ fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> W
     match ask {
         Ask::Call => Wanted::Call { tool: &tool.name, arguments },
         Ask::Get => Wanted::Get { prompt: &tool.name, arguments },
-        // A template's name is not what is read; the scheme is ours, with its module.
-        Ask::Read => Wanted::Read { uri: name.split_once('+').map_or(name, |(_, theirs)| theirs) },
+        Ask::Read => Wanted::Read { uri: tool.uri(name) },
         Ask::CompletePrompt => Wanted::CompletePrompt { prompt: &tool.name, rest: arguments },
         Ask::CompleteTemplate => Wanted::CompleteTemplate { template: &tool.name, rest: arguments },
     }

@@ -71,7 +71,12 @@ pub(crate) async fn live(house: &Arc<House>, received: Box<Received>, caller: Ca
         }
         caller = match look_again(house, &again, until).await {
             Ok(caller) => caller,
-            Err(NotSeen::Unknown { .. }) => return revoked(house, &again),
+            Err(NotSeen::Unknown { .. }) => {
+                return gone(house, &again, "unknown_key", refusals::unknown_key());
+            }
+            Err(NotSeen::NoBundle { .. }) => {
+                return gone(house, &again, "unknown_bundle", refusals::no_such_bundle());
+            }
             Err(NotSeen::Failed(answer)) => return answer,
         };
         received = again.received;
@@ -79,12 +84,11 @@ pub(crate) async fn live(house: &Arc<House>, received: Box<Received>, caller: Ca
     refusals::rights_keep_changing()
 }
 
-/// The credential was revoked between two decisions: there is nobody left to record a call for, only whose
-/// credential it was.
-fn revoked(house: &House, again: &Again) -> Answer {
-    let answer = refusals::unknown_key();
+/// The credential was revoked between two decisions, or the bundle taken away: there is nobody left to record a call for,
+/// or nothing, only whose credential it was.
+fn gone(house: &House, again: &Again, code: &'static str, answer: Answer) -> Answer {
     let credential = Some(again.principal.attribution.credential);
     let address = again.received.presented().address;
-    reject::record(house, again.directory.tenant().id, "unknown_key", answer.status, credential, address);
+    reject::record(house, again.directory.tenant().id, code, answer.status, credential, address);
     answer
 }

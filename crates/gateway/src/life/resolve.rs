@@ -39,7 +39,12 @@ pub(super) struct Malformed {
 /// Resolves the tool's name.
 pub(super) fn resolve(authenticated: Authenticated) -> Result<Resolved, Unresolved> {
     let Authenticated { received, directory, principal } = authenticated;
-    match directory.resolve(&principal, received.ask().feature(), received.name()) {
+    let (feature, name) = (received.ask().feature(), received.name());
+    let found = match &received.presented().bundle {
+        None => directory.resolve(&principal, feature, name),
+        Some(bundle) => directory.resolve_in(bundle, &principal, feature, name),
+    };
+    match found {
         Err(refusal) => {
             let authenticated = Authenticated { received, directory, principal };
             Err(Unresolved::Refused(Decided::unresolved(authenticated, refusal)))

@@ -11,7 +11,7 @@ use crate::upstream::{Behaviour, Upstream, prompt, resource, template};
 use crate::world::{World, id, price};
 
 /// An organization whose module `up` has a prompt, a resource and a template.
-async fn world() -> (World, Upstream) {
+pub async fn world() -> (World, Upstream) {
     let upstream = Upstream::behaving(Behaviour { features: true, ..Behaviour::default() }).await;
     let world = World::new(&upstream.url).await;
     let discovered = world.gateway.discover(id::<TenantId>(1), &upstream.url, None).await.unwrap();

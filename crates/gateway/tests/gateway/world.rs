@@ -267,6 +267,7 @@ pub fn facts(url: &str) -> Facts {
         ],
         tools,
         grants: vec![grant(70, "up"), grant(71, "crm")],
+        bundles: vec![],
     }
 }
 

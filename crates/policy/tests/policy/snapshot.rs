@@ -135,7 +135,7 @@ fn facts_that_contradict_each_other_are_refused() {
     fn nowhere<T: From<Uuid>>() -> T {
         T::from(Uuid::from_u128(0xdead))
     }
-    let spoils: [(&str, Spoil); 20] = [
+    let spoils: [(&str, Spoil); 24] = [
         ("user Mara Vogel refers to unit_", |a| a.world.user_mut(a.mara).home_unit = nowhere()),
         ("user Mara Vogel refers to unit_", |a| a.world.user_mut(a.mara).units.push(nowhere())),
         ("agent Inbox helper refers to unit_", |a| a.world.agent_mut(a.inbox).home_unit = nowhere()),
@@ -149,14 +149,25 @@ fn facts_that_contradict_each_other_are_refused() {
         ("refers to agent_", |a| _ = a.world.grant("crm", Grantee::Agent(nowhere()), Some(at(-1)))),
         ("unit Commerce refers to unit_", |a| a.world.facts.units[0].parent = Some(nowhere())),
         ("form a circle", |a| a.world.facts.units[0].parent = Some(a.units[2])),
-        ("two tools or modules are called gmail.read", |a| a.world.tool_mut(a.send).name = "read".to_owned()),
-        ("two tools or modules are called crm", |a| a.world.module_mut(a.gmail).name = "crm".to_owned()),
+        ("two tools, modules or bundles are called gmail.read", |a| {
+            a.world.tool_mut(a.send).name = "read".to_owned()
+        }),
+        ("two tools, modules or bundles are called crm", |a| {
+            a.world.module_mut(a.gmail).name = "crm".to_owned()
+        }),
         ("user Dana Roth is among the facts twice", |a| {
             a.world.facts.users.push(a.world.facts.users[0].clone())
         }),
         ("agent Inbox helper is among", |a| a.world.facts.agents.push(a.world.facts.agents[0].clone())),
         ("module gmail is among", |a| a.world.facts.modules.push(a.world.facts.modules[0].clone())),
         ("tool read is among", |a| a.world.facts.tools.push(a.world.facts.tools[0].clone())),
+        ("bundle desk refers to tool_", |a| a.world.bundle("desk", &[(nowhere(), "send")])),
+        ("bundles are called send", |a| a.world.bundle("desk", &[(a.send, "send"), (a.send, "send")])),
+        ("bundles are called prompt:send", |a| a.world.bundle("desk", &[(a.send, "prompt:send")])),
+        ("bundles are called desk", |a| {
+            a.world.bundle("desk", &[]);
+            a.world.bundle("desk", &[]);
+        }),
         ("is among the facts twice", |a| a.world.credential_mut(1).secret_hash = hash(2)),
     ];
     for (fault, spoil) in spoils {

@@ -11,8 +11,8 @@ use model::{
     UserId,
 };
 use policy::{
-    AgentFact, CredentialFact, Decision, Directory, Facts, GrantFact, ModuleFact, Principal, TenantFact,
-    Tool, ToolFact, UnitFact, UserFact,
+    AgentFact, BundleFact, BundledFact, CredentialFact, Decision, Directory, Facts, GrantFact, ModuleFact,
+    Principal, TenantFact, Tool, ToolFact, UnitFact, UserFact,
 };
 use uuid::Uuid;
 
@@ -59,6 +59,7 @@ impl World {
             modules: vec![],
             tools: vec![],
             grants: vec![],
+            bundles: vec![],
         };
         Self { facts, last: 2 }
     }
@@ -119,6 +120,14 @@ impl World {
             allowed_addresses: vec![],
         });
         id
+    }
+
+    /// A bundle with tools by names of its own.
+    pub fn bundle(&mut self, name: &str, tools: &[(ToolId, &str)]) {
+        let id = self.id();
+        let (name, title) = (name.to_owned(), name.to_uppercase());
+        let tools = tools.iter().map(|(tool, name)| BundledFact { tool: *tool, name: (*name).to_owned() });
+        self.facts.bundles.push(BundleFact { id, name, title, tools: tools.collect() });
     }
 
     /// A live module.
