@@ -16,6 +16,7 @@ export function kindOf(url) {
     .replace(/\/t\/[^/]+/, '')
     .replace(/\/[a-z]+_[0-9a-f]{32}/g, '/*')
     .replace(/^\/catalog\/(?!new\b)[^/]+(\/(?!new\b|connection\b|switch|rediscover|edit\b|owner\b|off\b|on\b)[^/]+)?/, (_, tool) => `/catalog/*${tool ? '/*' : ''}`)
+    .replace(/^\/bundles\/(?!new\b)[^/]+/, '/bundles/*')
     .replace(/\/activity\/sessions\/[^/]+/, '/activity/sessions/*');
   const query = [...new Set(searchParams.keys())].sort();
   if (query.length > 1) return null;

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod agents;
+pub mod bundles;
 pub mod catalog;
 pub mod crm;
 pub mod find;

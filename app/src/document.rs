@@ -126,6 +126,11 @@ impl Visit {
     pub fn mcp_url(&self) -> String {
         format!("{}/{}/mcp", self.site.machines, self.mcp_id)
     }
+
+    /// The MCP URL of one of its bundles.
+    pub fn bundle_url(&self, bundle: &str) -> String {
+        format!("{}/{bundle}", self.mcp_url())
+    }
 }
 
 /// A step of the breadcrumb; the last one is the page itself.

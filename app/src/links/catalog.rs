@@ -1,6 +1,6 @@
-//! Modules and tools, by name.
+//! Modules, tools and bundles, by name.
 
-use model::DraftId;
+use model::{DraftId, ToolId};
 
 use super::Links;
 
@@ -43,6 +43,31 @@ impl Links {
     /// A page of one module, or what is done with it: `off`, `describe`. No tool is called `-` and has such pages.
     pub fn module_to(&self, name: &str, what: &str) -> String {
         format!("{}/-/{what}", self.module(name))
+    }
+
+    /// The table of bundles.
+    pub fn bundles(&self) -> String {
+        self.at("bundles")
+    }
+
+    /// Where a bundle is made.
+    pub fn new_bundle(&self) -> String {
+        format!("{}/new", self.bundles())
+    }
+
+    /// One bundle, by the last part of its MCP address.
+    pub fn bundle(&self, name: &str) -> String {
+        format!("{}/{}", self.bundles(), segment(name))
+    }
+
+    /// A page of one bundle, or what is done with it: `add`, `describe`.
+    pub fn bundle_to(&self, name: &str, what: &str) -> String {
+        format!("{}/{what}", self.bundle(name))
+    }
+
+    /// What a tool is called in a bundle.
+    pub fn bundled_name(&self, bundle: &str, tool: ToolId) -> String {
+        format!("{}/tools/{tool}", self.bundle(bundle))
     }
 
     /// A page of one tool, or what is done with it: `try`, `approve`.

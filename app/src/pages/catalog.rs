@@ -1,5 +1,7 @@
-//! The catalog: modules and tools, the wizard that adds a module, trying a tool.
+//! The catalog: modules, tools and bundles, the wizard that adds a module, trying a tool.
 
+pub mod bundle;
+pub mod bundles;
 pub mod confirm;
 mod definition;
 pub mod module;
@@ -70,6 +72,26 @@ impl Query {
     fn filters(&self) -> bool {
         !self.asked.text.is_empty() || self.asked.standing.is_some()
     }
+}
+
+/// What the catalog is looked at as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tab {
+    Modules,
+    Tools,
+    Bundles,
+}
+
+fn tabs(links: &Links, tab: Tab) -> AnyView {
+    let here = |it: Tab| (it == tab).then_some("page");
+    view! {
+        <nav class="tabs" aria-label="Catalog">
+            <a href=links.catalog() aria-current=here(Tab::Modules)>"Modules"</a>
+            <a href=links.catalog_with("show=tools") aria-current=here(Tab::Tools)>"Tools"</a>
+            <a href=links.bundles() aria-current=here(Tab::Bundles)>"Bundles"</a>
+        </nav>
+    }
+    .into_any()
 }
 
 /// How a tool stands.

@@ -24,6 +24,7 @@ fn subject(thing: &str) -> Option<&'static str> {
     Some(match thing {
         "agent" => "Agent",
         "agents" => "All agents",
+        "bundle" => "Bundle",
         "company" => "Company",
         "connection" => "Connection",
         "contact" => "Contact",
@@ -48,6 +49,7 @@ fn done(act: &str) -> Option<&'static str> {
     Some(match act {
         "accept" => "accepted",
         "add" => "added",
+        "add_tools" => "tools put in",
         "approve" => "approved",
         "archive" => "archived",
         "change_password" => "password changed",
@@ -65,7 +67,9 @@ fn done(act: &str) -> Option<&'static str> {
         "move" => "moved",
         "rediscover" => "asked for its tools",
         "remove" => "removed",
+        "remove_tools" => "tools taken out",
         "rename" => "renamed",
+        "rename_tool" => "tool renamed",
         "resend" => "sent again",
         "reset_password" => "password reset",
         "resume" => "resumed",

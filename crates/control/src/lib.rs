@@ -9,6 +9,7 @@ pub mod activity;
 pub mod actor;
 pub mod agents;
 pub mod authority;
+pub mod bundles;
 pub mod credentials;
 pub mod crm;
 pub mod database;

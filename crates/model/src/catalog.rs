@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::PermissionKey;
-use crate::{ModuleId, Money, ToolId, UserId, words};
+use crate::{BundleId, ModuleId, Money, ToolId, UserId, words};
 
 words! {
     /// How a module is reached.
@@ -66,6 +66,15 @@ impl Feature {
         (Self::Tool, name)
     }
 
+    /// As agents see at an endpoint without bundle what a module's server calls `theirs`: `crm.find`, `crm.summary`,
+    /// `crm+file:///notes.txt`. A scheme has no underscore (RFC 3986 section 3.1), and a module's name no dot.
+    pub fn shown(self, module: &str, theirs: &str) -> String {
+        match self {
+            Self::Tool | Self::Prompt => format!("{module}.{theirs}"),
+            Self::Resource | Self::Template => format!("{}+{theirs}", module.replace('_', ".")),
+        }
+    }
+
     /// The name inside its module of what the server calls `theirs`.
     pub fn name(self, theirs: &str) -> String {
         match self {
@@ -73,6 +82,29 @@ impl Feature {
             feature => format!("{}:{theirs}", feature.word()),
         }
     }
+}
+
+words! {
+    /// What tools are called that are put into a bundle.
+    Naming {
+        /// As everywhere, with their module: `drive.search`.
+        Full = "full",
+        /// As their server calls them: `search`.
+        Plain = "plain",
+    }
+}
+
+/// A bundle as lists show it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BundleView {
+    /// Its id.
+    pub id: BundleId,
+    /// The last part of its address: `travel-desk`.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What tools are called that are put into it.
+    pub naming: Naming,
 }
 
 /// A module as lists show it.

@@ -183,8 +183,7 @@ fn tool(
     let (feature, theirs) = Feature::of(&fact.name);
     let shown: Arc<str> = match feature {
         Feature::Tool => Arc::clone(&full_name),
-        Feature::Prompt => format!("{}.{theirs}", module.fact.name).into(),
-        Feature::Resource | Feature::Template => format!("{}+{theirs}", scheme(&module.fact.name)).into(),
+        _ => feature.shown(&module.fact.name, theirs).into(),
     };
     // What cannot be shown to agents cannot be what was approved: frozen, like anything else that is not.
     let (listing, standing) = match listing(&fact.definition, feature, &shown) {
@@ -217,11 +216,6 @@ fn tool(
         module_key,
         uid,
     })
-}
-
-/// A module's name as the beginning of a URI's scheme, which has no underscore (RFC 3986 section 3.1): modules have no dot.
-fn scheme(module: &str) -> String {
-    module.replace('_', ".")
 }
 
 /// The definition with `name`, `uri` or `uriTemplate` replaced by what agents see; every other member byte for byte. None if

@@ -3,6 +3,7 @@
 
 mod agents;
 mod answer;
+mod bundles;
 mod calls;
 mod grants;
 mod keys;
@@ -64,6 +65,9 @@ enum Noun {
     /// Services in the catalog, with their tools and prices.
     #[command(subcommand)]
     Module(modules::Verb),
+    /// MCP addresses with a choice of the tools.
+    #[command(subcommand)]
+    Bundle(bundles::Verb),
     /// Permission keys given to units, roles, people and agents.
     #[command(subcommand)]
     Grant(grants::Verb),
@@ -82,6 +86,7 @@ pub(crate) async fn command(file: Option<&Path>, arguments: Arguments) -> Result
         Noun::Agent(verb) => agents::run(&desk, verb).await,
         Noun::Key(verb) => keys::run(&desk, verb).await,
         Noun::Module(verb) => Box::pin(modules::run(&desk, verb)).await,
+        Noun::Bundle(verb) => bundles::run(&desk, verb).await,
         Noun::Grant(verb) => grants::run(&desk, verb).await,
         Noun::Calls(verb) => calls::run(&desk, verb).await,
     }?;

@@ -6,6 +6,7 @@
 mod activity;
 mod agents;
 pub(crate) mod assets;
+mod bundles;
 mod catalog;
 mod crm;
 mod csrf;
@@ -134,6 +135,7 @@ fn routes() -> Routes {
         .and(find::routes())
         .and(activity::routes())
         .and(catalog::routes())
+        .and(bundles::routes())
         .and(crm::routes())
         .and(grants::routes())
         .and(people::routes())

@@ -7,7 +7,7 @@ use control::modules::{
 use leptos::prelude::*;
 use model::catalog::ToolStanding;
 
-use super::{Query, count, filters, health, key, kind, pages, standing};
+use super::{Query, Tab, count, filters, health, key, kind, pages, standing, tabs};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
@@ -47,13 +47,13 @@ pub fn page(visit: &Visit, query: &Query, shown: Shown) -> String {
         let content = match shown {
             Shown::Modules(rows) if !rows.any => empty(visit),
             Shown::Modules(rows) => view! {
-                {tabs(&links, false)}
+                {tabs(&links, Tab::Modules)}
                 {filters(links.catalog(), query, "Search the modules", clear(false))}
                 {modules(&links, query, rows)}
             }
             .into_any(),
             Shown::Tools(rows) => view! {
-                {tabs(&links, true)}
+                {tabs(&links, Tab::Tools)}
                 {filters(links.catalog(), query, "Search the tools", clear(true))}
                 {tools(&links, query, rows)}
             }
@@ -69,17 +69,6 @@ pub fn page(visit: &Visit, query: &Query, shown: Shown) -> String {
             {content}
         }
     })
-}
-
-fn tabs(links: &Links, tools: bool) -> AnyView {
-    let here = |it: bool| (it == tools).then_some("page");
-    view! {
-        <nav class="tabs" aria-label="Catalog">
-            <a href=links.catalog() aria-current=here(false)>"Modules"</a>
-            <a href=links.catalog_with("show=tools") aria-current=here(true)>"Tools"</a>
-        </nav>
-    }
-    .into_any()
 }
 
 fn empty(visit: &Visit) -> AnyView {

@@ -5,7 +5,8 @@ use model::access::Grantee;
 use model::call::Epoch;
 use model::{McpId, Money, TenantId};
 use policy::{
-    AgentFact, CredentialFact, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact, UserFact,
+    AgentFact, BundleFact, BundledFact, CredentialFact, Facts, GrantFact, ModuleFact, TenantFact, ToolFact,
+    UnitFact, UserFact,
 };
 
 use crate::actor::Actor;
@@ -50,6 +51,8 @@ pub(super) async fn facts(
         modules: modules(&mut tx).await?,
         tools: tools(&mut tx, of).await?,
         grants: grants(&mut tx).await?,
+        // They give no right, and what is asked of some tools is asked about rights.
+        bundles: if of.is_none() { bundles(&mut tx).await? } else { Vec::new() },
     };
     tx.commit().await?;
     Ok(facts)
@@ -211,6 +214,30 @@ async fn tools(tx: &mut TenantTx, of: Option<&[String]>) -> Result<Vec<ToolFact>
                 _ => Money::zero(currency),
             },
             rate: row.rate.map(Into::into),
+        })
+    })
+    .collect()
+}
+
+async fn bundles(tx: &mut TenantTx) -> Result<Vec<BundleFact>, Error> {
+    sqlx::query!(
+        r#"SELECT b.id, b.name, b.title,
+                  coalesce(array_agg(t.tool_id) FILTER (WHERE t.tool_id IS NOT NULL), '{}') AS "tools!",
+                  coalesce(array_agg(t.name) FILTER (WHERE t.tool_id IS NOT NULL), '{}') AS "names!"
+           FROM bundles b
+           LEFT JOIN bundled_tools t ON t.tenant_id = b.tenant_id AND t.bundle_id = b.id
+           GROUP BY b.tenant_id, b.id"#
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| {
+        let tools = row.tools.into_iter().zip(row.names);
+        Ok(BundleFact {
+            id: row.id.into(),
+            name: row.name,
+            title: row.title,
+            tools: tools.map(|(tool, name)| BundledFact { tool: tool.into(), name }).collect(),
         })
     })
     .collect()

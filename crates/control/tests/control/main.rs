@@ -5,6 +5,7 @@
 mod account;
 mod activity;
 mod agents;
+mod bundles;
 mod cancelled;
 mod catalog;
 mod catalog_pages;

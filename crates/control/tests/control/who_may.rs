@@ -8,6 +8,7 @@ use crate::outside::{signed_in, user};
 use control::access::{self, Subject, Wanted};
 use control::activity::{self, Filter, Page};
 use control::agents::{self, NewAgent};
+use control::bundles::{self, NewBundle};
 use control::credentials::{self, NewCredential};
 use control::modules::{self, NewModule, connections};
 use control::revocations::{self, Target};
@@ -15,6 +16,7 @@ use control::units::{self, NewUnit};
 use control::users::{self, NewUser};
 use control::{Actor, Error, account, crm, grants, invitations, people, settings, tenants};
 use model::access::Grantee;
+use model::catalog::Naming;
 use model::crm::{Company, Records};
 use model::people::{Role, UnitKind};
 use model::{AgentId, Currency, Money};
@@ -157,6 +159,18 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     credentials::issue(control, operator, further(agent)).await.unwrap();
     let event = revocations::revoke_now(control, operator, Target::Agent(agent)).await.unwrap();
     attempt!("revocation.story", revocations::story(control, actor, event));
+    attempt!("bundle.list", bundles::list(control, actor));
+    let desk =
+        |name: &str| NewBundle { name: name.to_owned(), title: "Desk".to_owned(), naming: Naming::Plain };
+    attempt!("bundle.create", bundles::create(control, actor, desk("desk")));
+    bundles::create(control, operator, desk("other")).await.unwrap();
+    attempt!("bundle.read", bundles::page(control, actor, "other"));
+    attempt!("bundle.describe", bundles::describe(control, actor, "other", "Other", Naming::Full));
+    attempt!("bundle.add", bundles::add(control, actor, "other", &[tool]));
+    bundles::add(control, operator, "other", &[tool]).await.unwrap();
+    attempt!("bundle.rename_tool", bundles::rename(control, actor, "other", tool, "renamed"));
+    attempt!("bundle.remove", bundles::remove(control, actor, "other", &[tool]));
+    attempt!("bundle.delete", bundles::delete(control, actor, "other"));
     attempt!("module.list", modules::list(control, actor));
     let new = NewModule {
         name: "new".to_owned(),

@@ -71,7 +71,24 @@ impl Things {
         // Shared or the owner's own: neither is a member's to delete. Of fifty that one may keep, it is one.
         let kept = control::activity::saved::save(control, &owner, filter).await;
         let kept = kept.map_or_else(|_| "none".to_owned(), |filter| filter.to_string());
+        let notes = control::modules::find(control, operator, "notes").await.unwrap();
+        let tool = notes.tools.iter().find(|tool| tool.name == "read_note").unwrap().id;
+        let bundle = control::bundles::NewBundle {
+            name: format!("b{number}"),
+            title: format!("Bundle {number}"),
+            naming: model::catalog::Naming::Plain,
+        };
+        // Of two hundred that there may be, it is one; where one is enough, it is read alone.
+        let bundle = match control::bundles::create(control, operator, bundle).await {
+            Ok(made) => {
+                control::bundles::add(control, operator, &made.name, &[tool]).await.unwrap();
+                made.name
+            }
+            Err(_) => "b0".to_owned(),
+        };
         let values = BTreeMap::from([
+            ("bundle", bundle),
+            ("bundled", tool.to_string()),
             ("filter", kept),
             ("tenant", "acme".to_owned()),
             ("unit", unit.to_string()),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod attack;
+mod bundles;
 mod catalog;
 mod crm;
 mod grants;

@@ -143,6 +143,7 @@ async fn set_up(
     let actor = Actor::operator(head.id, LOADER);
     let place = set_up::people(control, &actor, &kept.password).await?;
     set_up::catalog(control, &actor, &place).await?;
+    set_up::bundle(control, &actor).await?;
     set_up::agents(control, &actor, &place).await?;
     set_up::grants(control, &actor).await?;
     if set_up::keys(control, &actor, &mut kept.keys).await? {

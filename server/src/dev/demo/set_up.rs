@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use control::bundles::{self, NewBundle};
 use control::credentials::{self, NewCredential};
 use control::tenants::{self, NewOwner, NewTenant};
 use control::{Actor, Control, Error, agents, grants, modules, units, users};
 use model::access::Grantee;
+use model::catalog::Naming;
 use model::people::{Slug, Standing, UnitKind};
 use model::{Currency, Money, UserId};
 use secrecy::{ExposeSecret, SecretString};
@@ -119,6 +121,19 @@ pub(super) async fn catalog(control: &Control, actor: &Actor, place: &Place) -> 
             modules::set_price(control, actor, found.id, price).await?;
         }
     }
+    Ok(())
+}
+
+/// A bundle for whoever answers customers: what one looks up, by short names.
+pub(super) async fn bundle(control: &Control, actor: &Actor) -> Result<(), Failure> {
+    let new =
+        NewBundle { name: "look-up".to_owned(), title: "Customer look-up".to_owned(), naming: Naming::Plain };
+    at_most_once(bundles::create(control, actor, new).await)?;
+    let mut tools = Vec::new();
+    for tool in ["crm.list_companies", "crm.get_company", "crm.list_contacts", "crm.log_interaction"] {
+        tools.push(modules::find_tool(control, actor, tool).await?.id);
+    }
+    bundles::add(control, actor, "look-up", &tools).await?;
     Ok(())
 }
 
