@@ -67,7 +67,8 @@ function hasForm({ method, params }, answer) {
   if (method === 'roots/list') return Array.isArray(answer.roots);
   if (method === 'sampling/createMessage') return typeof answer.role === 'string' && answer.content !== undefined;
   if (['decline', 'cancel'].includes(answer.action)) return true;
-  return answer.action === 'accept' && params.requestedSchema.required.every((name) => answer.content?.[name] !== undefined);
+  const fields = Object.entries(params.requestedSchema.properties);
+  return answer.action === 'accept' && fields.every(([name, { type }]) => typeof answer.content?.[name] === type);
 }
 
 /** The answers of a request: an object of objects. Keys that nobody asked for are let be. */

@@ -162,10 +162,10 @@ export function legacyEra(serverInfo) {
   function cancel(session, { requestId }) {
     const answer = session.open.get(requestId);
     if (!answer) return;
-    // No answer is owed to what was cancelled; the connection has to end all the same.
+    // No answer is owed to what was cancelled: its stream ends without one.
+    answer.begin();
     answer.isOver = true;
-    if (answer.isStream) answer.response.end();
-    else answer.response.destroy();
+    answer.response.end();
   }
 
   async function run(session, { id, method: name, params = {} }, answer) {

@@ -64,7 +64,10 @@ function told(output, folder) {
   const name = folder.replace(/^server-/, '').replace(TIME, '');
   const file = join(output, folder, 'checks.json');
   // A scenario that broke off, or ran out of time, leaves none.
-  if (!existsSync(file)) return { name, passed: 0, skipped: 0, problems: [{ id: name, status: 'FAILURE', message: 'did not come to its end' }] };
+  if (!existsSync(file)) {
+    const problem = { id: name, status: 'FAILURE', message: 'it did not come to its end' };
+    return { name, passed: 0, skipped: 0, problems: [problem] };
+  }
   const checks = JSON.parse(readFileSync(file, 'utf8'));
   const problems = checks
     .filter(({ status }) => ['FAILURE', 'WARNING'].includes(status))
@@ -84,8 +87,9 @@ function uncountedAt(revision) {
 export const table = (scenarios) => scenarios.flatMap(lines).join('\n');
 
 function lines({ name, passed, skipped, problems, uncounted }) {
-  const counts = [`${passed} passed`, skipped && `${skipped} skipped`, problems.length && `${problems.length} failed`].filter(Boolean).join(', ');
-  const verdict = problems.length === 0 ? 'ok  ' : 'FAIL';
+  const failed = problems.length;
+  const counts = [`${passed} passed`, skipped && `${skipped} skipped`, failed && `${failed} failed`].filter(Boolean).join(', ');
+  const verdict = failed === 0 ? 'ok  ' : 'FAIL';
   if (uncounted) return [`  -  ${name}: ${counts} (does not count: ${uncounted})`];
   const details = problems.map(({ id, status, message }) => `       ${status.toLowerCase()} ${id}: ${`${message ?? ''}`.slice(0, 300)}`);
   return [`${verdict} ${name}: ${counts}`, ...details];
@@ -117,7 +121,8 @@ async function byHand() {
   for (const revision of values.revision ? [values.revision] : REVISIONS) {
     const expected = values.expected ? expectedFailures(revision) : undefined;
     const { code, said, scenarios } = await runSuite(positionals[0] ?? own.url, revision, { scenario: values.scenario, expected });
-    console.log(`${revision}\n${table(scenarios)}\n${summary(scenarios)}\n${values.scenario ? said : conclusion(said)}\nexit code ${code}\n`);
+    const end = values.scenario ? said : conclusion(said);
+    console.log(`${revision}\n${table(scenarios)}\n${summary(scenarios)}\n${end}\nexit code ${code}\n`);
     process.exitCode ||= code;
   }
   await own?.stop();

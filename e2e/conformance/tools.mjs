@@ -164,7 +164,11 @@ const confirms = (name) => (args, call) => {
 
 /** The stateless era: the result says what is needed, and the call is made again with it. */
 const ASKING_MODERN = [
-  ['elicitation', 'Asks for a name.', (args, call) => until(call, NAME, ({ user_name: { content } }) => says(`Hello, ${content?.name ?? 'you'}!`))],
+  [
+    'elicitation',
+    'Asks for a name.',
+    (args, call) => until(call, NAME, ({ user_name: { content } }) => says(`Hello, ${content?.name ?? 'you'}!`)),
+  ],
   [
     'sampling',
     'Asks the model of the client.',
@@ -177,7 +181,9 @@ const ASKING_MODERN = [
     'list_roots',
     'Asks for the roots of the client.',
     (args, call) =>
-      until(call, { client_roots: ask.roots() }, ({ client_roots: { roots } }) => says(`Roots: ${roots.map((root) => root.uri).join(', ')}`)),
+      until(call, { client_roots: ask.roots() }, ({ client_roots: { roots } }) =>
+        says(`The roots are ${roots.map((root) => root.uri).join(', ')}.`),
+      ),
   ],
   ['request_state', 'Hands out a state and wants it back.', confirms('request_state')],
   ['tampered_state', 'Refuses a state that it did not hand out.', confirms('tampered_state')],
