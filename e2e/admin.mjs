@@ -42,3 +42,6 @@ export const calls = ({ tool, limit = 50 } = {}) => admin(['calls', 'list', '--l
 
 /** Everything on record about one call. */
 export const story = (id) => admin(['calls', 'show', id]);
+
+/** Makes an endpoint at `{mcp_url}/{name}` that has one module's tools, prompts and resources under their plain names. */
+export const createBundle = (name, module) => admin(['bundle', 'create', '--name', name, '--module', module, '--unprefixed']);
