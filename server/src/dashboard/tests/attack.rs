@@ -72,7 +72,7 @@ impl Things {
         let kept = control::activity::saved::save(control, &owner, filter).await;
         let kept = kept.map_or_else(|_| "none".to_owned(), |filter| filter.to_string());
         let notes = control::modules::find(control, operator, "notes").await.unwrap();
-        let tool = notes.tools.iter().find(|tool| tool.name == "read_note").unwrap().id;
+        let tool = notes.tools.iter().find(|tool| tool.name == "write_note").unwrap().id;
         let bundle = control::bundles::NewBundle {
             name: format!("b{number}"),
             title: format!("Bundle {number}"),

@@ -47,7 +47,7 @@ async fn a_bundle_is_made_filled_renamed_and_deleted() {
     let page = owner.get("/t/acme/bundles/desk").await;
     assert!(page.text.contains("look_up") && page.text.contains("read_note"), "{}", page.text);
     let page = owner.get("/t/acme/bundles").await;
-    assert!(page.text.contains("Front desk") && page.text.contains("Notes"), "{}", page.text);
+    assert!(page.text.contains("Front desk") && page.text.contains("<bdi>notes</bdi>"), "{}", page.text);
 
     let described = owner.get("/t/acme/bundles/desk/describe").await;
     assert!(described.text.contains("value=\"Front desk\""), "{}", described.text);
