@@ -53,12 +53,12 @@ pub fn page(visit: &Visit, bundle: BundlePage, form: &Form) -> String {
             <ErrorSummary errors=form.errors().to_vec() />
             <PageHead title=head lead=lead.into_any()>{actions}</PageHead>
             {snippet("bundle-url", "MCP URL of this bundle", url.clone())}
-            <section aria-labelledby="tools">
+            <section class="cat-section" aria-labelledby="tools">
                 <h2 id="tools">"In it"</h2>
                 {chosen(&links, &bundle, may)}
             </section>
             {may.then(|| others(&links, &bundle))}
-            <section aria-labelledby="connect">
+            <section class="cat-section" aria-labelledby="connect">
                 <h2 id="connect">"Connect an agent to it"</h2>
                 <EveryWay connection=Connection::to(url) />
             </section>
@@ -162,7 +162,7 @@ fn others(links: &Links, bundle: &BundlePage) -> AnyView {
             "Everything that is approved is in it."
         };
         return view! {
-            <section aria-labelledby="add">
+            <section class="cat-section" aria-labelledby="add">
                 <h2 id="add">"Put something in"</h2>
                 <p class="absent">{words}</p>
             </section>
@@ -184,7 +184,7 @@ fn others(links: &Links, bundle: &BundlePage) -> AnyView {
         })
         .collect::<Vec<_>>();
     view! {
-        <section aria-labelledby="add">
+        <section class="cat-section" aria-labelledby="add">
             <h2 id="add">"Put something in"</h2>
             <form method="post" action=links.bundle_to(name, "add")>
                 {modules}
