@@ -17,8 +17,8 @@ const LARGEST: usize = 64 << 10;
 /// Longest progress token that is taken, in bytes of JSON text.
 const LONGEST_TOKEN: usize = 256;
 
-/// What is told, as events.
-pub(crate) type Told = mpsc::Receiver<Bytes>;
+/// What was told on a line, as events.
+pub(crate) type Events = mpsc::Receiver<Bytes>;
 
 /// Tells one client, on the answer to one HTTP request.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Line {
 
 impl Line {
     /// A line and its other end.
-    pub(crate) fn new() -> (Self, Told) {
+    pub(crate) fn new() -> (Self, Events) {
         let (events, told) = mpsc::channel(WAITING);
         (Self { events }, told)
     }

@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue};
 use tokio::time::sleep;
 
 use super::reply::{Form, Reply};
-use crate::conduit::Told;
+use crate::conduit::Events;
 
 /// How long nothing may be said before a comment is, so that what stands in between does not take the connection for dead.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -23,7 +23,7 @@ const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Waits for the answer, or for the first that is told of it, whichever comes first. Who drops the response drops the request.
-pub(super) async fn answer(mut served: BoxFuture<'static, Reply>, mut told: Told, form: Form) -> Response {
+pub(super) async fn answer(mut served: BoxFuture<'static, Reply>, mut told: Events, form: Form) -> Response {
     let first = tokio::select! {
         biased;
         reply = &mut served => return reply.into_response(form),
@@ -44,10 +44,10 @@ pub(super) async fn answer(mut served: BoxFuture<'static, Reply>, mut told: Told
 
 /// How far a stream has come.
 enum Stage {
-    First(Bytes, BoxFuture<'static, Reply>, Told),
-    Open(BoxFuture<'static, Reply>, Told),
+    First(Bytes, BoxFuture<'static, Reply>, Events),
+    Open(BoxFuture<'static, Reply>, Events),
     /// The answer, and what was told before it and is not written yet.
-    Last(Bytes, Told),
+    Last(Bytes, Events),
     Over,
 }
 
@@ -70,7 +70,7 @@ impl Stage {
     }
 }
 
-fn last(answer: Bytes, mut told: Told) -> Option<(Bytes, Stage)> {
+fn last(answer: Bytes, mut told: Events) -> Option<(Bytes, Stage)> {
     match told.try_recv() {
         Ok(event) => Some((event, Stage::Last(answer, told))),
         Err(_) => Some((answer, Stage::Over)),

@@ -39,8 +39,8 @@ use crate::wire::Answer;
 /// It cannot be made from a permit and a receipt, even with both at hand:
 ///
 /// ```compile_fail,E0451
-/// fn skip(permit: policy::Permit, like: gateway::Admitted) -> gateway::Admitted {
-///     gateway::Admitted { permit, ..like }
+/// fn skip(like: gateway::Admitted) -> gateway::Admitted {
+///     gateway::Admitted { ..like }
 /// }
 /// ```
 ///
@@ -53,17 +53,11 @@ use crate::wire::Answer;
 /// ```
 #[derive(Debug)]
 pub struct Admitted {
-    permit: Permit,
-    ask: Ask,
-    name: Arc<str>,
-    arguments: Bytes,
-    conduit: Option<Conduit>,
-    deadline: Instant,
-    unsettled: Unsettled,
-    sending: Sending,
+    parts: Parts,
 }
 
 /// What there is to execute.
+#[derive(Debug)]
 pub(super) struct Parts {
     pub(super) permit: Permit,
     pub(super) ask: Ask,
@@ -79,7 +73,7 @@ pub(super) struct Parts {
 impl Admitted {
     /// The call.
     pub fn id(&self) -> CallId {
-        self.unsettled.call()
+        self.parts.unsettled.call()
     }
 
     /// Joins a permit and a receipt that are about the same call; anything else is not executed.
@@ -100,16 +94,22 @@ impl Admitted {
         }
         let sending = Sending::new(receipt.send_before, house.plugs.boot.clone());
         unsettled.watch(sending.clone());
-        let (arguments, deadline) = (received.arguments().clone(), received.deadline());
-        let (ask, name) = (received.ask(), received.name().clone());
-        let conduit = received.conduit().cloned();
-        Some(Self { permit, ask, name, arguments, conduit, deadline, unsettled, sending })
+        let parts = Parts {
+            permit,
+            ask: received.ask(),
+            name: received.name().clone(),
+            arguments: received.arguments().clone(),
+            conduit: received.conduit().cloned(),
+            deadline: received.deadline(),
+            unsettled,
+            sending,
+        };
+        Some(Self { parts })
     }
 
     /// Takes it apart to be executed.
     pub(super) fn into_parts(self) -> Parts {
-        let Self { permit, ask, name, arguments, conduit, deadline, unsettled, sending } = self;
-        Parts { permit, ask, name, arguments, conduit, deadline, unsettled, sending }
+        self.parts
     }
 }
 

@@ -117,15 +117,21 @@ impl Session {
 
 /// Writes a request; `params` is the JSON text of an object.
 pub(crate) fn request(id: u64, method: &str, params: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(64 + method.len() + params.len());
+    let mut out = begun(id, method, params.len());
+    out.extend_from_slice(params);
+    out.push(b'}');
+    out.into()
+}
+
+/// A request up to its `params`, with room for so many bytes of them.
+fn begun(id: u64, method: &str, room: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + method.len() + room);
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     out.extend_from_slice(id.to_string().as_bytes());
     out.extend_from_slice(b",\"method\":\"");
     out.extend_from_slice(method.as_bytes());
     out.extend_from_slice(b"\",\"params\":");
-    out.extend_from_slice(params);
-    out.push(b'}');
-    out.into()
+    out
 }
 
 /// What a call asks of a server, by the server's own names. Arguments are the JSON text of an object and go in byte for byte.
@@ -168,12 +174,7 @@ impl Wanted<'_> {
                 members(rest),
             ),
         };
-        let mut out = Vec::with_capacity(112 + name.len() + rest.len());
-        out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-        out.extend_from_slice(id.to_string().as_bytes());
-        out.extend_from_slice(b",\"method\":\"");
-        out.extend_from_slice(method.as_bytes());
-        out.extend_from_slice(b"\",\"params\":");
+        let mut out = begun(id, method, 64 + name.len() + rest.len());
         out.extend_from_slice(before.as_bytes());
         wire::write_string(&mut out, name);
         out.extend_from_slice(between.as_bytes());
