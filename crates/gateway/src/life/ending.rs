@@ -6,7 +6,7 @@ use model::call::Outcome;
 use policy::Tool;
 
 use crate::upstream::{Sending, Trouble};
-use crate::wire::ResultText;
+use crate::wire::{self, ResultText, code};
 
 /// How a call ended.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Failed {
     pub(super) content: Option<Bytes>,
     /// The JSON-RPC error code that the server answered with.
     pub(super) theirs: Option<i32>,
+    /// What the client would have to be able to do (2026-07-28, error -32021): the `data` of that error, raw.
+    pub(super) lacking: Option<Bytes>,
 }
 
 impl Failed {
@@ -39,7 +41,8 @@ impl Failed {
         sentence: impl Into<String>,
         told: impl Into<String>,
     ) -> Self {
-        Self { outcome, code, sentence: sentence.into(), told: told.into(), content: None, theirs: None }
+        let (sentence, told) = (sentence.into(), told.into());
+        Self { outcome, code, sentence, told, content: None, theirs: None, lacking: None }
     }
 
     /// What an upstream server, or the way to it, did.
@@ -56,6 +59,10 @@ impl Failed {
                 let sentence = format!("the server answered error {code}");
                 let failed = Self::new(outcome, trouble.code(), sentence, told);
                 Self { content: Some(raw.clone()), theirs: i32::try_from(*code).ok(), ..failed }
+            }
+            Trouble::ClientLacks { raw, .. } => {
+                let failed = Self::new(outcome, trouble.code(), trouble.to_string(), told);
+                Self { content: Some(raw.clone()), lacking: wire::error_data(raw), ..failed }
             }
             _ => Self::new(outcome, trouble.code(), trouble.to_string(), told),
         }
@@ -141,9 +148,21 @@ fn told(trouble: &Trouble, outcome: Outcome, title: &str) -> String {
         (_, Trouble::Unauthorized { .. }) => {
             format!("{title} refused the credentials of this connection. Ask an admin to renew it.")
         }
+        (Outcome::NotSent, Trouble::Refused { code, .. }) if *code == i64::from(code::HEADER_MISMATCH) => {
+            format!(
+                "{title} wants other arguments in headers than its approved definition says; nothing was done. Ask an admin \
+             to look at its tools."
+            )
+        }
         (_, Trouble::Refused { code, message, .. }) => {
             format!("{title} answered with error {code}: {message}")
         }
+        (_, Trouble::ClientLacks { missing, .. }) => format!(
+            "{title} needs a client that can do more than this one says it can: {missing}. The call was not finished."
+        ),
+        (_, Trouble::NoHeader) => format!(
+            "{title} wants an argument in a header that cannot stand in one; nothing was done. Use a smaller number."
+        ),
         (Outcome::NotSent, _) => {
             format!("{title} could not be reached; nothing was done. Try again later, or ask an admin.")
         }

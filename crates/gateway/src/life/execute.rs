@@ -15,14 +15,15 @@ use super::settle::Unsettled;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
-use crate::upstream::{Key, Outbound, Sending, Trouble, Wanted, presented};
+use crate::upstream::{Brought, Input, Key, Outbound, Sending, Trouble, Wanted, presented};
+use crate::wire::Capabilities;
 
 /// A call that was made, or came to nothing.
 #[derive(Debug)]
 pub(super) struct Executed {
     pub(super) unsettled: Unsettled,
-    /// The result object, raw.
-    pub(super) result: Result<Bytes, Failed>,
+    /// What came of it.
+    pub(super) result: Result<Brought, Failed>,
 }
 
 /// Executes an admitted call.
@@ -48,7 +49,7 @@ async fn native(
     arguments: Bytes,
     sending: &Sending,
     deadline: Instant,
-) -> Result<Bytes, Failed> {
+) -> Result<Brought, Failed> {
     let tool = permit.tool();
     if !sending.begin() {
         return Err(Failed::of(&Trouble::TooLate, tool, sending));
@@ -56,7 +57,7 @@ async fn native(
     let who = &permit.principal().attribution;
     let called = house.plugs.native.call(who, call, &tool.module_name, &tool.name, arguments);
     match tokio::time::timeout_at(deadline, called).await {
-        Ok(Ok(answer)) => Ok(answer.result),
+        Ok(Ok(answer)) => Ok(Brought { result: answer.result, is_stateless: false }),
         Ok(Err(NativeFailure { sentence })) => Err(Failed::native(sentence)),
         Err(_) => Err(Failed::of(&timed_out(house, tool), tool, sending)),
     }
@@ -69,7 +70,7 @@ async fn remote(
     conduit: Option<&Conduit>,
     sending: &Sending,
     deadline: Instant,
-) -> Result<Bytes, Failed> {
+) -> Result<Brought, Failed> {
     let tool: &Arc<Tool> = permit.tool();
     let tenant = permit.tenant();
     let authorization = match tool.connection {
@@ -85,7 +86,15 @@ async fn remote(
     };
     let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
     let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
-    let outbound = Outbound { wanted, conduit, authorization, sending, deadline };
+    let outbound = Outbound {
+        wanted,
+        input: Input::default(),
+        capabilities: Capabilities::default(),
+        conduit,
+        authorization,
+        sending,
+        deadline,
+    };
     // On the heap: the futures of an HTTP exchange are large.
     let called = Box::pin(house.upstreams.call(&key, outbound)).await;
     called.map_err(|trouble| Failed::of(&trouble, tool, sending))
@@ -94,7 +103,7 @@ async fn remote(
 /// What is asked of the server, in its own words.
 fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> Wanted<'a> {
     match ask {
-        Ask::Call => Wanted::Call { tool: &tool.name, arguments },
+        Ask::Call => Wanted::Call { tool: &tool.name, definition: &tool.listing, arguments },
         Ask::Get => Wanted::Get { prompt: &tool.name, arguments },
         // A template's name is not what is read; the scheme is ours, with its module.
         Ask::Read => Wanted::Read { uri: name.split_once('+').map_or(name, |(_, theirs)| theirs) },

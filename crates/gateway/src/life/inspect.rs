@@ -29,7 +29,7 @@ struct Told<'b> {
 pub(super) fn inspect(executed: Executed) -> Inspected {
     let Executed { unsettled, result } = executed;
     let ending = match result {
-        Ok(text) => read(text),
+        Ok(brought) => read(brought.result),
         Err(failed) => Ending::Failed(failed),
     };
     Inspected { unsettled, ending }
@@ -53,7 +53,7 @@ fn read(text: Bytes) -> Ending {
         // It asks for input, or speaks of a task: neither was agreed on.
         Some(_) => return Ending::Failed(Failed::unreadable("the result is not of the type `complete`")),
     };
-    Ending::Answered { result: ResultText { text, is_typed, is_uncached: false }, is_error }
+    Ending::Answered { result: ResultText { text, is_typed }, is_error }
 }
 
 #[cfg(test)]

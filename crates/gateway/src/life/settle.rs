@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::StatusCode;
 use model::call::{Digest, Entry, Failure, Outcome, Reason, Settlement, Verdict};
 use model::{AgentId, CallId, Money, RateId, TenantId};
 use serde_json::json;
@@ -16,7 +17,7 @@ use super::ending::{Ending, Failed};
 use super::inspect::Inspected;
 use crate::gateway::House;
 use crate::upstream::Sending;
-use crate::wire::{self, Answer, ResultText, RpcError, code};
+use crate::wire::{self, Answer, RpcError, code};
 
 /// Results from this size on are hashed where they hold nobody up, in bytes.
 const LARGE: usize = 1 << 20;
@@ -191,9 +192,14 @@ pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     tracing::debug!(target: "call", %call, kept_up_to = house.settings.kept_result_bytes, "settling");
     unsettled.settle_hashed(&ending, digest);
     match ending {
-        Ending::Answered { result, .. } => {
-            // What is read may be different the next time, and for somebody else.
-            Answer::result(ResultText { is_uncached: ask == Ask::Read && !result.is_typed, ..result })
+        Ending::Answered { result, .. } if ask == Ask::Read && is_stateless => {
+            Answer::result(wire::private(result, house.settings.list_ttl))
+        }
+        Ending::Answered { result, .. } => Answer::result(result),
+        // A client that says what it can do is told what more it would have to (2026-07-28, Error Codes).
+        Ending::Failed(Failed { lacking: Some(data), told, .. }) if is_stateless => {
+            let error = RpcError::new(code::MISSING_CAPABILITY, told).with_raw(data);
+            Answer::refused(StatusCode::BAD_REQUEST, error)
         }
         Ending::Failed(failed) if ask.is_tool_call() => {
             Answer::result(wire::failed(call, failed.code, &failed.told))

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -249,6 +250,17 @@ pub(crate) struct Implementation<'b> {
     pub(crate) name: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) version: Option<&'b RawValue>,
+}
+
+/// The `data` of an error object, raw.
+pub(crate) fn error_data(error: &[u8]) -> Option<Bytes> {
+    #[derive(Deserialize)]
+    struct Error<'b> {
+        #[serde(borrow)]
+        data: Option<&'b RawValue>,
+    }
+    let error: Error<'_> = serde_json::from_slice(error).ok()?;
+    error.data.map(|data| Bytes::copy_from_slice(data.get().as_bytes()))
 }
 
 /// Reads an object's known members; nothing for what is no object or has one of them twice.

@@ -9,8 +9,10 @@ use super::{Revision, RpcError, mirror};
 
 /// Names the revision.
 pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("mcp-protocol-version");
-const METHOD_HEADER: HeaderName = HeaderName::from_static("mcp-method");
-const NAME_HEADER: HeaderName = HeaderName::from_static("mcp-name");
+/// Names the method (2026-07-28).
+pub(crate) const METHOD_HEADER: HeaderName = HeaderName::from_static("mcp-method");
+/// Names the tool, prompt or resource (2026-07-28).
+pub(crate) const NAME_HEADER: HeaderName = HeaderName::from_static("mcp-name");
 
 /// The revision of a request. An error is answered with HTTP 400.
 pub(crate) fn revision(

@@ -10,6 +10,8 @@ mod eras;
 mod features;
 mod gate;
 mod ledger;
+mod modern_upstream;
+mod stateless;
 mod upstream;
 mod upstreams;
 mod world;
