@@ -4,15 +4,19 @@
 use bytes::Bytes;
 use model::call::Outcome;
 use policy::Tool;
+use serde_json::json;
 
+use super::rounds::{MOST_ROUNDS, Next};
 use crate::upstream::{Sending, Trouble};
-use crate::wire::{self, ResultText, code};
+use crate::wire::{self, Capabilities, Questions, ResultText, code};
 
 /// How a call ended.
 #[derive(Debug)]
 pub(super) enum Ending {
     /// The tool answered.
     Answered { result: ResultText, is_error: bool },
+    /// Its server asks for input first, which the client can be asked for (2026-07-28, Multi Round-Trip Requests).
+    Asks { result: Bytes, questions: Questions, next: Next },
     /// It did not, or there is nobody left to answer.
     Failed(Failed),
 }
@@ -101,6 +105,43 @@ impl Failed {
     pub(super) fn unreadable(why: &str) -> Self {
         let told = "The tool gave an answer that could not be used. The call may or may not have happened.";
         Self::new(Outcome::UpstreamError, "upstream_garbage", why, told)
+    }
+
+    /// Its server asks for what the client has not said it can give: `missing`, or nothing if it could be asked for nothing at
+    /// all. `result` is what the server answered.
+    pub(super) fn unasked(title: &str, missing: Option<Capabilities>, result: Bytes) -> Self {
+        let data = missing.map(|missing| json!({ "requiredCapabilities": missing.object() }));
+        let (sentence, told) = match missing {
+            Some(missing) => {
+                let missing = wire::in_words(&missing.object());
+                (
+                    format!("the server asked for input that the client cannot give: {missing}"),
+                    format!(
+                        "{title} asks for what this client has not said it can give: {missing}. The call was not finished."
+                    ),
+                )
+            }
+            None => (
+                "the server asked for input, which the client cannot be asked for".to_owned(),
+                format!(
+                    "{title} asks for input before it can answer, which this client cannot give. The call was not \
+                     finished; a client of MCP 2026-07-28 can make it."
+                ),
+            ),
+        };
+        let failed = Self::new(Outcome::UpstreamError, "client_lacks_capability", sentence, told);
+        let lacking = data.map(|data| Bytes::from(data.to_string()));
+        Self { content: Some(result), lacking, ..failed }
+    }
+
+    /// Its server has asked often enough.
+    pub(super) fn asked_too_often(title: &str, result: Bytes) -> Self {
+        let sentence = format!("the server asked for input in {MOST_ROUNDS} rounds and wants more");
+        let told = format!(
+            "{title} keeps asking for input. The call was not finished: make it again, or ask an admin."
+        );
+        let failed = Self::new(Outcome::UpstreamError, "too_many_rounds", sentence, told);
+        Self { content: Some(result), ..failed }
     }
 
     /// Whoever had the call in hand let go of it: the caller went away, or something broke on our side.

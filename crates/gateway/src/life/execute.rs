@@ -11,11 +11,12 @@ use tokio::time::Instant;
 use super::admit::{Admitted, Parts};
 use super::ask::Ask;
 use super::ending::Failed;
+use super::rounds::{Input, Next};
 use super::settle::Unsettled;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
-use crate::upstream::{Brought, Input, Key, Outbound, Sending, Trouble, Wanted, presented};
+use crate::upstream::{self, Brought, Key, Outbound, Sending, Trouble, Wanted, presented};
 use crate::wire::Capabilities;
 
 /// A call that was made, or came to nothing.
@@ -24,22 +25,40 @@ pub(super) struct Executed {
     pub(super) unsettled: Unsettled,
     /// What came of it.
     pub(super) result: Result<Brought, Failed>,
+    /// What the client can do that its server may ask for, and what it would bring back.
+    pub(super) capabilities: Capabilities,
+    pub(super) next: Option<Next>,
+    /// The module's title.
+    pub(super) title: Arc<str>,
 }
 
 /// Executes an admitted call.
 pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
-    let Parts { permit, ask, name, arguments, conduit, deadline, mut unsettled, sending } =
-        admitted.into_parts();
+    let Parts {
+        permit,
+        ask,
+        name,
+        arguments,
+        input,
+        capabilities,
+        next,
+        conduit,
+        deadline,
+        mut unsettled,
+        sending,
+    } = admitted.into_parts();
     let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
     unsettled.sent_from(Instant::now());
     let result = match permit.tool().kind {
         ModuleKind::Native => native(house, &permit, unsettled.call(), arguments, &sending, deadline).await,
         ModuleKind::Mcp => {
             let wanted = wanted(ask, permit.tool(), &name, &arguments);
-            remote(house, &permit, &wanted, conduit.as_ref(), &sending, deadline).await
+            let asked = Asking { wanted, input: &input, capabilities, conduit: conduit.as_ref() };
+            remote(house, &permit, asked, &sending, deadline).await
         }
     };
-    Executed { unsettled, result }
+    let title = permit.tool().module_title.clone();
+    Executed { unsettled, result, capabilities, next, title }
 }
 
 async fn native(
@@ -63,11 +82,18 @@ async fn native(
     }
 }
 
+/// What is asked of a server, and for what client.
+struct Asking<'a> {
+    wanted: Wanted<'a>,
+    input: &'a Input,
+    capabilities: Capabilities,
+    conduit: Option<&'a Conduit>,
+}
+
 async fn remote(
     house: &House,
     permit: &Permit,
-    wanted: &Wanted<'_>,
-    conduit: Option<&Conduit>,
+    asking: Asking<'_>,
     sending: &Sending,
     deadline: Instant,
 ) -> Result<Brought, Failed> {
@@ -87,10 +113,14 @@ async fn remote(
     let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
     let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
     let outbound = Outbound {
-        wanted,
-        input: Input::default(),
-        capabilities: Capabilities::default(),
-        conduit,
+        wanted: &asking.wanted,
+        input: upstream::Input {
+            responses: asking.input.responses.as_deref(),
+            state: asking.input.round.as_ref().and_then(|round| round.theirs.as_deref()),
+            goes_on: asking.input.round.is_some(),
+        },
+        capabilities: asking.capabilities,
+        conduit: asking.conduit,
         authorization,
         sending,
         deadline,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -16,6 +17,7 @@ use super::decide::Decided;
 use super::ending::{Ending, Failed};
 use super::inspect::Inspected;
 use crate::gateway::House;
+use crate::refusals;
 use crate::upstream::Sending;
 use crate::wire::{self, Answer, RpcError, code};
 
@@ -30,6 +32,8 @@ pub(super) struct Unsettled {
     agent: AgentId,
     ask: Ask,
     is_stateless: bool,
+    /// Whether it brought more than its arguments, so that its result is true of this once (2026-07-28, Caching).
+    is_retry: bool,
     name: Arc<str>,
     verdict: Verdict,
     price: Money,
@@ -60,6 +64,7 @@ impl Unsettled {
             agent: entry.who.agent,
             ask: decided.received.ask(),
             is_stateless: decided.received.is_stateless(),
+            is_retry: decided.received.input().is_there(),
             name: entry.wanted.name.clone(),
             verdict: entry.verdict,
             price: entry.wanted.price,
@@ -118,6 +123,8 @@ impl Unsettled {
                 let failure = Failure { code: "tool_error".to_owned(), sentence };
                 (Outcome::ToolError, Some(failure), Some(&result.text))
             }
+            // What it asked for is what it answered.
+            Ending::Asks { result, .. } => (Outcome::Succeeded, None, Some(result)),
             Ending::Failed(failed) => {
                 let failure = Failure { code: failed.code.to_owned(), sentence: failed.sentence.clone() };
                 (failed.outcome, Some(failure), failed.content.as_ref())
@@ -184,8 +191,10 @@ impl Drop for Unsettled {
 pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     let Inspected { unsettled, ending } = inspected;
     let (call, ask, is_stateless) = (unsettled.call(), unsettled.ask, unsettled.is_stateless);
+    let keep_for = if unsettled.is_retry { Duration::ZERO } else { house.settings.list_ttl };
     let digest = match &ending {
         Ending::Answered { result, .. } => hash(result.text.clone()).await,
+        Ending::Asks { result, .. } => hash(result.clone()).await,
         Ending::Failed(Failed { content: Some(content), .. }) => hash(content.clone()).await,
         Ending::Failed(_) => None,
     };
@@ -193,9 +202,14 @@ pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     unsettled.settle_hashed(&ending, digest);
     match ending {
         Ending::Answered { result, .. } if ask == Ask::Read && is_stateless => {
-            Answer::result(wire::private(result, house.settings.list_ttl))
+            Answer::result(wire::private(result, keep_for))
         }
         Ending::Answered { result, .. } => Answer::result(result),
+        Ending::Asks { result, questions, next } => {
+            // The state is ours, and theirs is in it; the rest passes as it came.
+            let asking = next.seal(house, questions).and_then(|state| wire::asking(&result, &state));
+            asking.map_or_else(refusals::internal, Answer::result)
+        }
         // A client that says what it can do is told what more it would have to (2026-07-28, Error Codes).
         Ending::Failed(Failed { lacking: Some(data), told, .. }) if is_stateless => {
             let error = RpcError::new(code::MISSING_CAPABILITY, told).with_raw(data);

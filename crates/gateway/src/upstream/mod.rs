@@ -306,7 +306,7 @@ async fn send(
 ) -> Result<Brought, Trouble> {
     let id = upstream.ids.next();
     let is_stateless = session.is_stateless;
-    if outbound.input.state.is_some() && !is_stateless {
+    if outbound.input.goes_on && !is_stateless {
         // What it goes on from was asked by a server that was.
         return Err(Trouble::WrongEra { url: upstream.url.to_string() });
     }

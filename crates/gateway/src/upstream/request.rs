@@ -95,6 +95,8 @@ pub(crate) struct Input<'a> {
     pub(crate) responses: Option<&'a [u8]>,
     /// `requestState`, as the server gave it.
     pub(crate) state: Option<&'a str>,
+    /// Whether it goes on from an earlier call: then it means nothing to a server of the other era.
+    pub(crate) goes_on: bool,
 }
 
 impl Wanted<'_> {
@@ -187,7 +189,7 @@ mod tests {
                 assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
                 (text, written.headers)
             };
-            let input = Input { responses: Some(b"{ }"), state: Some("s\"") };
+            let input = Input { responses: Some(b"{ }"), state: Some("s\""), goes_on: true };
             let (text, headers) = write(input, For::default());
             assert!(text.ends_with(&format!("\"params\":{{{params}}}}}")), "{text}");
             assert!(headers.is_empty());

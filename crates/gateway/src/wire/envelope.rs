@@ -203,6 +203,10 @@ pub(crate) struct Params<'b> {
     pub(crate) argument: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) context: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "inputResponses")]
+    pub(crate) input_responses: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "requestState")]
+    pub(crate) request_state: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "protocolVersion")]
     pub(crate) protocol_version: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "clientInfo")]

@@ -3,6 +3,7 @@
 
 mod capabilities;
 mod envelope;
+mod input;
 mod listing;
 mod members;
 mod mirror;
@@ -17,13 +18,13 @@ pub(crate) use envelope::{
     Id, Implementation, Malformed, Message, Meta, Params, Reference, error_data, is_batch, object, present,
     read, read_batch, text_of,
 };
+pub(crate) use input::{Kind, Questions, check_responses, questions};
 pub(crate) use listing::{after, page};
-pub(crate) use members::{members, saying};
 pub(crate) use mirror::{
     annotations, check as check_mirrored_arguments, encoded, headers as mirrored_arguments,
 };
 pub(crate) use negotiate::{METHOD_HEADER, NAME_HEADER, VERSION_HEADER, from_header, mirrored, revision};
-pub(crate) use reply::{Answer, ResultText, RpcError, as_event, code, private, write, write_string};
+pub(crate) use reply::{Answer, ResultText, RpcError, as_event, asking, code, private, write, write_string};
 pub use revision::Revision;
 pub use strict::{Flaw, check as check_strictly};
 pub(crate) use tool_error::{failed, refused};

@@ -130,6 +130,7 @@ fn unsupported(requested: &str) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::reply::Data;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
@@ -185,7 +186,9 @@ mod tests {
         let error = revision(&headers(&[("mcp-protocol-version", "1900-01-01")]), "ping", None).unwrap_err();
         assert_eq!(
             error.data,
-            json!({"requested": "1900-01-01", "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]})
+            Data::Ours(
+                json!({"requested": "1900-01-01", "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]})
+            )
         );
     }
 

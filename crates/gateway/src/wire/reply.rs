@@ -34,26 +34,38 @@ pub(crate) struct RpcError {
     pub(crate) code: i32,
     /// What happened, to which thing, what to do.
     pub(crate) message: Cow<'static, str>,
-    /// For programs; `Null` is left out.
-    pub(crate) data: Value,
-    /// The JSON text that stands there instead, where it is a server's and passes as it came.
-    pub(crate) raw_data: Option<Bytes>,
+    /// For programs.
+    pub(crate) data: Data,
+}
+
+/// The `data` of an error.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Data {
+    /// What we say; `Null` is left out.
+    Ours(Value),
+    /// What a server said, as JSON text, byte for byte.
+    Theirs(Bytes),
 }
 
 impl RpcError {
     /// An error without data.
     pub(crate) fn new(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), data: Value::Null, raw_data: None }
+        Self { code, message: message.into(), data: Data::Ours(Value::Null) }
     }
 
     /// With data of ours.
     pub(crate) fn with(self, data: Value) -> Self {
-        Self { data, ..self }
+        Self { data: Data::Ours(data), ..self }
+    }
+
+    /// What we say to programs by this name.
+    pub(crate) fn has(&self, member: &str) -> bool {
+        matches!(&self.data, Data::Ours(data) if data.get(member).is_some())
     }
 
     /// With a server's data.
     pub(crate) fn with_raw(self, data: Bytes) -> Self {
-        Self { raw_data: Some(data), ..self }
+        Self { data: Data::Theirs(data), ..self }
     }
 }
 
@@ -136,12 +148,16 @@ pub(crate) fn write(
             out.extend_from_slice(error.code.to_string().as_bytes());
             out.extend_from_slice(b",\"message\":");
             write_string(out, &error.message);
-            if let Some(data) = &error.raw_data {
-                out.extend_from_slice(b",\"data\":");
-                out.extend_from_slice(data);
-            } else if !error.data.is_null() {
-                out.extend_from_slice(b",\"data\":");
-                out.extend_from_slice(error.data.to_string().as_bytes());
+            match &error.data {
+                Data::Ours(Value::Null) => (),
+                Data::Ours(data) => {
+                    out.extend_from_slice(b",\"data\":");
+                    out.extend_from_slice(data.to_string().as_bytes());
+                }
+                Data::Theirs(data) => {
+                    out.extend_from_slice(b",\"data\":");
+                    out.extend_from_slice(data);
+                }
             }
             out.push(b'}');
         }
@@ -160,6 +176,15 @@ fn write_result(out: &mut Vec<u8>, result: &ResultText, stateless: bool) {
         }
         _ => out.extend_from_slice(&result.text),
     }
+}
+
+/// A result that asks for input, with a state of ours in place of its server's (2026-07-28, Multi Round-Trip Requests).
+pub(crate) fn asking(result: &[u8], state: &str) -> Option<ResultText> {
+    let mut ours = Vec::with_capacity(state.len() + 2);
+    write_string(&mut ours, state);
+    let ours = String::from_utf8(ours).ok()?;
+    let said = [("resultType", "\"input_required\""), ("requestState", ours.as_str())];
+    saying(result, &said).map(|text| ResultText { text, is_typed: true })
 }
 
 /// What was read, as 2026-07-28 wants it said to whom and for how long it may be kept (Caching): to its reader alone, since

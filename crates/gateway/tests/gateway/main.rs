@@ -11,6 +11,7 @@ mod features;
 mod gate;
 mod ledger;
 mod modern_upstream;
+mod rounds;
 mod stateless;
 mod upstream;
 mod upstreams;
