@@ -65,8 +65,12 @@ impl Failed {
                 Self { content: Some(raw.clone()), theirs: i32::try_from(*code).ok(), ..failed }
             }
             Trouble::ClientLacks { raw, .. } => {
-                let failed = Self::new(outcome, trouble.code(), trouble.to_string(), told);
-                Self { content: Some(raw.clone()), lacking: wire::error_data(raw), ..failed }
+                let unsaid = Bytes::from_static(br#"{"requiredCapabilities":{}}"#);
+                let lacking = wire::error_data(raw).unwrap_or(unsaid);
+                // What is missing is in the server's words too.
+                let sentence = "the server wants a client that can do more";
+                let failed = Self::new(outcome, trouble.code(), sentence, told);
+                Self { content: Some(raw.clone()), lacking: Some(lacking), ..failed }
             }
             _ => Self::new(outcome, trouble.code(), trouble.to_string(), told),
         }

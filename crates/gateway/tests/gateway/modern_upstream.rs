@@ -214,6 +214,12 @@ async fn what_a_server_wants_of_the_client_is_told_to_each_era_in_its_way() {
     );
     assert!(settled.result.is_some(), "what the server said is content");
 
+    let unsaid = json!({"jsonrpc": "2.0", "error": {"code": -32021, "message": "no"}});
+    upstream.quirks.lock().next.push_back((400, unsaid));
+    let answered = world.ask_stateless("tools/call", json!({"name": "up.echo"})).await;
+    assert_eq!((answered.status.as_u16(), answered.rpc_error()), (400, -32021));
+    assert_eq!(answered.json()["error"]["data"], json!({"requiredCapabilities": {}}));
+
     let answered = world.call("up.rpc_error", json!({})).await;
     assert_eq!((answered.status.as_u16(), answered.trouble().as_str()), (200, "client_lacks_capability"));
     assert!(answered.text.contains("elicitation.form, sampling"), "{}", answered.text);
