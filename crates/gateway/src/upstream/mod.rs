@@ -289,6 +289,12 @@ impl Remedy {
             {
                 Some(Self::Nothing)
             }
+            // An opened server may have codes of its own there.
+            Trouble::Refused { .. } if !session.is_stateless && trouble.is_of_the_stateless_era() => {
+                Some(Self::ProbeNextTime)
+            }
+            // A session says itself when it is over.
+            _ if session.id.is_some() => None,
             Trouble::Refused { code, .. } if *code == i64::from(code::METHOD_NOT_FOUND) => {
                 Some(Self::ProbeNextTime)
             }

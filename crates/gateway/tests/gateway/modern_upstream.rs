@@ -179,6 +179,17 @@ async fn a_server_whose_era_changes_is_probed_again() {
     assert_eq!(world.call("up.echo", json!({})).await.trouble(), "upstream_status");
     assert_eq!(upstream.with_method("tools/call").len(), 2);
     assert_eq!(world.call("up.echo", json!({"n": 2})).await.result()["structuredContent"], json!({"n": 2}));
+    // An opened server that speaks of headers is one no longer, or has a code of its own: not sent again either.
+    upstream.quirks.lock().opened_era = None;
+    upstream.quirks.lock().next.push_back((400, rpc_error(-32020, Value::Null)));
+    assert_eq!(world.call("up.echo", json!({})).await.trouble(), "upstream_error");
+    assert_eq!(upstream.methods().last().unwrap(), "tools/call");
+    assert_eq!(world.call("up.echo", json!({"n": 4})).await.result()["structuredContent"], json!({"n": 4}));
+    assert_eq!(
+        upstream.methods().iter().rev().take(2).collect::<Vec<_>>(),
+        ["tools/call", "server/discover"]
+    );
+    world.ledger.assert_balanced();
 }
 
 #[tokio::test]
