@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, Unavailable,
+    BootClock, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
 };
 use gateway::{Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
@@ -60,6 +60,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         connections: Arc::new(NoSecrets),
         native: Arc::new(NothingNative),
         boot: Arc::new(Boot(ambient.clone())),
+        state_key: StateKey::random(&ambient),
     };
     let network =
         "127.0.0.0/8".parse().map_err(|wrong| Failure::of("allowing the loopback network", wrong))?;

@@ -91,8 +91,10 @@ impl Discoverer {
         };
         match self.ask(actor.tenant(), url, authorization, &mut |_| ()).await {
             Ok(discovered) => {
+                let passed_over = passed_over(&discovered);
                 let definitions = definitions(discovered);
-                let discovery = modules::rediscover(&self.control, actor, module.id, definitions).await?;
+                let mut discovery = modules::rediscover(&self.control, actor, module.id, definitions).await?;
+                discovery.refused.extend(passed_over);
                 modules::note_asked(&self.control, actor, module.id, None).await?;
                 Ok(discovery)
             }
@@ -107,6 +109,11 @@ impl Discoverer {
 /// The definitions alone.
 pub(crate) fn definitions(discovered: Discovered) -> Vec<String> {
     discovered.tools.into_iter().map(|tool| tool.definition).collect()
+}
+
+/// What the gateway has left out of it, and why: not taken, like what the catalog does not take.
+pub(crate) fn passed_over(discovered: &Discovered) -> Vec<(String, String)> {
+    discovered.passed_over.iter().map(|tool| (tool.name.clone(), tool.why.clone())).collect()
 }
 
 /// The stable code of what went wrong.

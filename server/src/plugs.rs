@@ -120,6 +120,7 @@ pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Res
         connections: Arc::new(Connections { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),
         boot: Arc::new(BootClock { ambient: ambient.clone() }),
+        state_key: seams::StateKey::random(&ambient),
     };
     Gateway::new(plugs, settings, ambient)
 }

@@ -179,6 +179,7 @@ pub(crate) async fn run(
             connections: Arc::new(plugs::Connections { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+            state_key: config.encryption.state_key()?,
         },
         config.gateway.clone(),
         ambient,

@@ -8,8 +8,8 @@ use model::{CallId, CredentialId, McpId, Timestamp};
 use tokio::time::Instant;
 
 use crate::gateway::Gateway;
-use crate::life::{self, Ask, NotSeen, Presented, Proof, Received, Told};
-use crate::wire::{self, Answer, Flaw};
+use crate::life::{self, Ask, Input, NotSeen, Presented, Proof, Received, Told};
+use crate::wire::{self, Answer, Capabilities, Flaw};
 
 /// Such a call. Whoever makes one has checked that the person may act as the credential's agent.
 #[derive(Debug, Clone)]
@@ -88,15 +88,16 @@ impl Gateway {
             deadline,
             revision: None,
             conduit: None,
+            capabilities: Capabilities::default(),
             mirrored: None,
         };
-        let received =
-            Received::known(entrusted.call, entrusted.at, told, Ask::Call, &entrusted.tool, Some(arguments));
+        let Entrusted { call, at, tool, .. } = entrusted;
+        let received = Received::known(call, at, told, Ask::Call, &tool, Some(arguments), Input::default());
         let answer = Box::pin(life::live(house, received, caller)).await;
         // Whatever is answered about a call on record names it.
         match &answer.said {
             Ok(_) => Ok(()),
-            Err(error) if error.data.get("call_id").is_some() => Ok(()),
+            Err(error) if error.has("call_id") => Ok(()),
             Err(_) => Err(not_recorded(answer)),
         }
     }

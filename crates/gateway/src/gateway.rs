@@ -8,7 +8,7 @@ use model::{Ambient, TenantId};
 use secrecy::SecretString;
 
 use crate::edge;
-use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules};
+use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
 use crate::settings::Settings;
 use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
 
@@ -25,6 +25,8 @@ pub struct Plugs {
     pub native: Arc<dyn NativeModules>,
     /// Time since boot.
     pub boot: Arc<dyn BootClock>,
+    /// Seals what clients carry between the rounds of a call.
+    pub state_key: StateKey,
 }
 
 /// Why the gateway cannot be built.

@@ -22,5 +22,5 @@ pub use self::entrusted::{Entrusted, NotMade};
 pub use self::gateway::{Gateway, NotBuilt, Plugs};
 pub use self::life::Admitted;
 pub use self::settings::{AddressHeader, Settings};
-pub use self::upstream::{Discovered, DiscoveredTool, DiscoveryError, Progress, Trouble};
+pub use self::upstream::{Discovered, DiscoveredTool, DiscoveryError, PassedOver, Progress, Trouble};
 pub use self::wire::{Flaw, Revision, check_strictly};

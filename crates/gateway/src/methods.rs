@@ -1,6 +1,7 @@
 //! What a message asks for, once it is known who sent it: the methods of both eras, and the way to a call's life.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,12 +18,12 @@ use tokio::time::Instant;
 use crate::conduit::{Conduit, Line};
 use crate::edge::{Reply, turn_away_refused};
 use crate::gateway::House;
-use crate::life::{self, Ask, Caller, Presented, Received, Told};
+use crate::life::{self, Ask, Caller, Input, NO_ARGUMENTS, NotOpened, Presented, Received, Told};
 use crate::reject;
 use crate::upstream::SESSION_HEADER;
 use crate::wire::{
-    self, Answer, Implementation, Malformed, Message, Meta, Params, Reference, ResultText, Revision,
-    RpcError, code,
+    self, Answer, Capabilities, Implementation, Malformed, Message, Meta, Params, Reference, ResultText,
+    Revision, RpcError, code,
 };
 
 /// Messages that a batch may have (2025-03-26).
@@ -117,6 +118,8 @@ struct Asked<'b> {
     revision: Revision,
     params: Params<'b>,
     client: Client,
+    /// What the client can do that a server may ask of it.
+    capabilities: Capabilities,
     conduit: Option<Conduit>,
 }
 
@@ -150,9 +153,13 @@ fn understand<'b>(
     }
     let token = meta.as_ref().and_then(|meta| meta.progress_token);
     let conduit = visit.line.as_ref().zip(token).and_then(|(line, token)| Conduit::new(line, token));
+    // Of the older era nothing is kept that could be asked for: its clients said it when they opened.
+    let declared =
+        meta.as_ref().and_then(|meta| meta.client_capabilities).filter(|_| revision.is_stateless());
+    let capabilities = declared.map(Capabilities::declared).unwrap_or_default();
     let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
     let client = visit.client(revision, info.and_then(wire::object));
-    Ok(Asked { revision, params, client, conduit })
+    Ok(Asked { revision, params, client, capabilities, conduit })
 }
 
 async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>) -> Answer {
@@ -317,7 +324,11 @@ async fn complete(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
 
 impl Visit<'_> {
     async fn live(&self, asked: Asked<'_>, ask: Ask, name: &str, arguments: Option<Bytes>) -> Answer {
-        let Asked { revision, client, conduit, .. } = asked;
+        let input = match self.input(&asked, ask, name, arguments.as_deref()) {
+            Ok(input) => input,
+            Err(answer) => return answer,
+        };
+        let Asked { revision, client, capabilities, conduit, .. } = asked;
         let told = Told {
             presented: self.presented.clone(),
             client,
@@ -325,10 +336,43 @@ impl Visit<'_> {
             started: self.started,
             deadline: self.deadline,
             revision: Some(revision),
+            capabilities,
             mirrored: revision.is_stateless().then(|| self.mirrored_arguments()),
         };
-        let received = Received::new(&self.house.ambient, told, ask, name, arguments);
+        let received = Received::new(&self.house.ambient, told, ask, name, arguments, input);
         Box::pin(life::live(self.house, received, self.caller.clone())).await
+    }
+
+    /// What a call brings besides its arguments: which call it goes on from, and answers to what that one's server asked for
+    /// (2026-07-28, Multi Round-Trip Requests).
+    fn input(
+        &self,
+        asked: &Asked<'_>,
+        ask: Ask,
+        name: &str,
+        arguments: Option<&[u8]>,
+    ) -> Result<Input, Answer> {
+        let mut input = Input::default();
+        if !asked.revision.is_stateless() || !ask.may_be_asked_back() {
+            return Ok(input);
+        }
+        if let Some(state) = asked.params.request_state {
+            let arguments = arguments.unwrap_or(NO_ARGUMENTS);
+            let opened = wire::text_of(state)
+                .ok_or(NotOpened::Foreign)
+                .and_then(|state| life::open_state(self.house, &state, ask, name, arguments));
+            let round = opened.map_err(|why| self.malformed(why.code(), why.sentence()))?;
+            input.round = Some(round);
+        }
+        if let Some(responses) = asked.params.input_responses {
+            self.object("params.inputResponses", responses)?;
+            let kinds = input.round.as_ref().map(|round| &round.asked);
+            wire::check_responses(responses, kinds.unwrap_or(&BTreeMap::new())).map_err(|why| {
+                self.malformed("malformed_input", format!("`params.inputResponses`: {why}"))
+            })?;
+            input.responses = Some(Bytes::copy_from_slice(responses.get().as_bytes()));
+        }
+        Ok(input)
     }
 
     /// Checks a value that is forwarded byte for byte.

@@ -1,12 +1,14 @@
 //! What the gateway needs from the rest of the house, as a few small traits. `server` plugs them in.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{CallId, ConnectionId, McpId, TenantId};
+use model::{Ambient, CallId, ConnectionId, McpId, TenantId};
 use policy::Directory;
 use secrecy::SecretString;
 
@@ -88,4 +90,39 @@ pub trait NativeModules: Send + Sync + 'static {
 pub trait BootClock: Send + Sync + 'static {
     /// Time since boot.
     fn since_boot(&self) -> Duration;
+}
+
+/// The secret under which what clients carry from one round of a call to the next is sealed. It is the same on every node, and
+/// serves nothing else.
+#[derive(Clone)]
+pub struct StateKey {
+    first: XChaCha20Poly1305,
+    others: Vec<XChaCha20Poly1305>,
+}
+
+impl StateKey {
+    /// `first` seals; it and the `others` open.
+    pub fn new(first: [u8; 32], others: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        let cipher = |key: [u8; 32]| XChaCha20Poly1305::new(&key.into());
+        Self { first: cipher(first), others: others.into_iter().map(cipher).collect() }
+    }
+
+    /// A key of its own, for a gateway that stands alone and serves no client twice.
+    pub fn random(ambient: &Ambient) -> Self {
+        Self::new(ambient.bytes(), [])
+    }
+
+    pub(crate) fn sealing(&self) -> &XChaCha20Poly1305 {
+        &self.first
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &XChaCha20Poly1305> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+impl fmt::Debug for StateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateKey").finish_non_exhaustive()
+    }
 }

@@ -53,6 +53,9 @@ pub struct Settings {
     /// How long a call waits for its place among those. Default 1 s.
     pub upstream_wait: Duration,
 
+    /// How long a client may take to answer what a server asked it for (2026-07-28). Default 10 minutes.
+    pub input_timeout: Duration,
+
     /// Results up to this size are kept on record; of larger ones size and digest. Default 256 KiB.
     pub kept_result_bytes: usize,
     /// For how long a call is decided again when rights change while it waits. Default 2 s.
@@ -79,6 +82,7 @@ impl Default for Settings {
             max_upstream_bytes: 64 << 20,
             upstream_concurrency: 64,
             upstream_wait: Duration::from_secs(1),
+            input_timeout: Duration::from_secs(600),
             kept_result_bytes: 256 << 10,
             redecide_for: Duration::from_secs(2),
             currency: Currency::USD,

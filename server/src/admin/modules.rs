@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::{Desk, secret};
 use crate::Failure;
-use crate::discovery::{Discoverer, definitions};
+use crate::discovery::{Discoverer, definitions, passed_over};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -135,7 +135,9 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
             let discovered = asked?;
             let server = format!("{} {}", discovered.server_name, discovered.server_version);
             let new = NewModule { name: name.clone(), title, url, owner, authorization };
-            let added = modules::add_mcp(control, &actor, new, definitions(discovered)).await?;
+            let passed_over = passed_over(&discovered);
+            let mut added = modules::add_mcp(control, &actor, new, definitions(discovered)).await?;
+            added.discovery.refused.extend(passed_over);
             let approved = match approve_all && !added.discovery.proposed.is_empty() {
                 true => modules::approve_all(control, &actor, added.module).await?,
                 false => 0,

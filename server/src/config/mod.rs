@@ -7,10 +7,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use control::ledger::LedgerSettings;
 use control::vault::MasterKeys;
+use gateway::seams::StateKey;
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 pub(crate) use source::Wrong;
@@ -67,6 +71,13 @@ impl Database {
     }
 }
 
+const NO_KEY: Wrong = Wrong::Missing {
+    key: "encryption.master_key",
+    wanted: "give 32 random bytes in base64, such as `head -c 32 /dev/urandom | base64` makes",
+};
+/// What the key for the states of calls is made for, so that it is made for nothing else.
+const STATE_KEY: &[u8] = b"workingagents: sealing requestState, 1\0";
+
 /// The keys that seal organizations' keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Encryption {
@@ -83,10 +94,7 @@ impl Encryption {
     /// The keys, newest first.
     pub(crate) fn master_keys(&self) -> Result<MasterKeys, Wrong> {
         if self.keys.is_empty() {
-            return Err(Wrong::Missing {
-                key: "encryption.master_key",
-                wanted: "give 32 random bytes in base64, such as `head -c 32 /dev/urandom | base64` makes",
-            });
+            return Err(NO_KEY);
         }
         MasterKeys::from_base64(self.keys.iter().map(|key| key.expose_secret())).map_err(|wrong| {
             Wrong::Value {
@@ -96,6 +104,18 @@ impl Encryption {
                 wanted: wrong.to_string().replace("a master key is ", ""),
             }
         })
+    }
+
+    /// The key that seals what clients carry between the rounds of a call: made from the master keys, so that every node has
+    /// the same, and by itself no way to them.
+    pub(crate) fn state_key(&self) -> Result<StateKey, Wrong> {
+        self.master_keys()?;
+        let mut keys = self.keys.iter().filter_map(|key| {
+            let master = STANDARD.decode(key.expose_secret().trim()).ok()?;
+            Some(Sha256::new().chain_update(STATE_KEY).chain_update(master).finalize().into())
+        });
+        let first = keys.next().ok_or(NO_KEY)?;
+        Ok(StateKey::new(first, keys))
     }
 }
 
@@ -236,6 +256,7 @@ impl Config {
             max_upstream_bytes: source.one("gateway.max_upstream", parse::size)?,
             upstream_concurrency: source.one("gateway.upstream_concurrency", parse::number(1, 100_000))?,
             upstream_wait: source.one("gateway.upstream_wait", parse::duration)?,
+            input_timeout: source.one("gateway.input_timeout", parse::duration)?,
             kept_result_bytes: source.one("gateway.kept_result", parse::size)?,
             redecide_for: source.one("gateway.redecide_for", parse::duration)?,
             currency: source.one("gateway.currency", parse::currency)?,

@@ -17,12 +17,13 @@ use super::ask::Ask;
 use super::decide::{Decided, Ruling};
 use super::ending::Ending;
 use super::receive::Received;
+use super::rounds::{Input, Next};
 use super::settle::Unsettled;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::refusals;
 use crate::upstream::Sending;
-use crate::wire::Answer;
+use crate::wire::{Answer, Capabilities};
 
 /// A call that may be executed: permitted, on record, and not executed yet. It can only be made here, from a permit
 /// of the policy crate and a receipt of the ledger that are about the same call and the same argument bytes; and it
@@ -64,6 +65,10 @@ pub(super) struct Parts {
     /// As the agent gave it.
     pub(super) name: Arc<str>,
     pub(super) arguments: Bytes,
+    pub(super) input: Input,
+    pub(super) capabilities: Capabilities,
+    /// What a client that can take a question brings back with its answer.
+    pub(super) next: Option<Next>,
     pub(super) conduit: Option<Conduit>,
     pub(super) deadline: Instant,
     pub(super) unsettled: Unsettled,
@@ -95,6 +100,9 @@ impl Admitted {
         let sending = Sending::new(receipt.send_before, house.plugs.boot.clone());
         unsettled.watch(sending.clone());
         let parts = Parts {
+            next: Next::after(received, &permit),
+            input: received.input().clone(),
+            capabilities: received.capabilities(),
             permit,
             ask: received.ask(),
             name: received.name().clone(),
@@ -204,7 +212,7 @@ fn entry(house: &House, decided: &Decided) -> Entry {
         who: decided.principal.attribution.clone(),
         wanted,
         client: received.client().clone(),
-        arguments: received.arguments().clone(),
+        arguments: received.on_record().clone(),
         arguments_digest: received.digest(),
     }
 }

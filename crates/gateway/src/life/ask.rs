@@ -28,6 +28,21 @@ impl Ask {
         }
     }
 
+    /// As it stands in a request.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Call => "tools/call",
+            Self::Get => "prompts/get",
+            Self::Read => "resources/read",
+            Self::CompletePrompt | Self::CompleteTemplate => "completion/complete",
+        }
+    }
+
+    /// Whether its server may ask for input before it answers (2026-07-28, Multi Round-Trip Requests).
+    pub(crate) fn may_be_asked_back(self) -> bool {
+        matches!(self, Self::Call | Self::Get | Self::Read)
+    }
+
     /// Whether it is a call in MCP's narrower sense: what goes wrong with one is told as its result.
     pub(crate) fn is_tool_call(self) -> bool {
         self == Self::Call

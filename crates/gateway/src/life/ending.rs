@@ -4,15 +4,19 @@
 use bytes::Bytes;
 use model::call::Outcome;
 use policy::Tool;
+use serde_json::json;
 
+use super::rounds::{MOST_ROUNDS, Next};
 use crate::upstream::{Sending, Trouble};
-use crate::wire::ResultText;
+use crate::wire::{self, Capabilities, Questions, ResultText, code};
 
 /// How a call ended.
 #[derive(Debug)]
 pub(super) enum Ending {
     /// The tool answered.
     Answered { result: ResultText, is_error: bool },
+    /// Its server asks for input first, which the client can be asked for (2026-07-28, Multi Round-Trip Requests).
+    Asks { result: Bytes, questions: Questions, next: Next },
     /// It did not, or there is nobody left to answer.
     Failed(Failed),
 }
@@ -30,6 +34,8 @@ pub(super) struct Failed {
     pub(super) content: Option<Bytes>,
     /// The JSON-RPC error code that the server answered with.
     pub(super) theirs: Option<i32>,
+    /// What the client would have to be able to do (2026-07-28, error -32021): the `data` of that error, raw.
+    pub(super) lacking: Option<Bytes>,
 }
 
 impl Failed {
@@ -39,7 +45,8 @@ impl Failed {
         sentence: impl Into<String>,
         told: impl Into<String>,
     ) -> Self {
-        Self { outcome, code, sentence: sentence.into(), told: told.into(), content: None, theirs: None }
+        let (sentence, told) = (sentence.into(), told.into());
+        Self { outcome, code, sentence, told, content: None, theirs: None, lacking: None }
     }
 
     /// What an upstream server, or the way to it, did.
@@ -56,6 +63,14 @@ impl Failed {
                 let sentence = format!("the server answered error {code}");
                 let failed = Self::new(outcome, trouble.code(), sentence, told);
                 Self { content: Some(raw.clone()), theirs: i32::try_from(*code).ok(), ..failed }
+            }
+            Trouble::ClientLacks { raw, .. } => {
+                let unsaid = Bytes::from_static(br#"{"requiredCapabilities":{}}"#);
+                let lacking = wire::error_data(raw).unwrap_or(unsaid);
+                // What is missing is in the server's words too.
+                let sentence = "the server wants a client that can do more";
+                let failed = Self::new(outcome, trouble.code(), sentence, told);
+                Self { content: Some(raw.clone()), lacking: Some(lacking), ..failed }
             }
             _ => Self::new(outcome, trouble.code(), trouble.to_string(), told),
         }
@@ -94,6 +109,43 @@ impl Failed {
     pub(super) fn unreadable(why: &str) -> Self {
         let told = "The tool gave an answer that could not be used. The call may or may not have happened.";
         Self::new(Outcome::UpstreamError, "upstream_garbage", why, told)
+    }
+
+    /// Its server asks for what the client has not said it can give: `missing`, or nothing if it could be asked for nothing at
+    /// all. `result` is what the server answered.
+    pub(super) fn unasked(title: &str, missing: Option<Capabilities>, result: Bytes) -> Self {
+        let data = missing.map(|missing| json!({ "requiredCapabilities": missing.object() }));
+        let (sentence, told) = match missing {
+            Some(missing) => {
+                let missing = wire::in_words(&missing.object());
+                (
+                    format!("the server asked for input that the client cannot give: {missing}"),
+                    format!(
+                        "{title} asks for what this client has not said it can give: {missing}. The call was not finished."
+                    ),
+                )
+            }
+            None => (
+                "the server asked for input, which the client cannot be asked for".to_owned(),
+                format!(
+                    "{title} asks for input before it can answer, which this client cannot give. The call was not \
+                     finished; a client of MCP 2026-07-28 can make it."
+                ),
+            ),
+        };
+        let failed = Self::new(Outcome::UpstreamError, "client_lacks_capability", sentence, told);
+        let lacking = data.map(|data| Bytes::from(data.to_string()));
+        Self { content: Some(result), lacking, ..failed }
+    }
+
+    /// Its server has asked often enough.
+    pub(super) fn asked_too_often(title: &str, result: Bytes) -> Self {
+        let sentence = format!("the server asked for input in {MOST_ROUNDS} rounds and wants more");
+        let told = format!(
+            "{title} keeps asking for input. The call was not finished: make it again, or ask an admin."
+        );
+        let failed = Self::new(Outcome::UpstreamError, "too_many_rounds", sentence, told);
+        Self { content: Some(result), ..failed }
     }
 
     /// Whoever had the call in hand let go of it: the caller went away, or something broke on our side.
@@ -141,9 +193,21 @@ fn told(trouble: &Trouble, outcome: Outcome, title: &str) -> String {
         (_, Trouble::Unauthorized { .. }) => {
             format!("{title} refused the credentials of this connection. Ask an admin to renew it.")
         }
+        (Outcome::NotSent, Trouble::Refused { code, .. }) if *code == i64::from(code::HEADER_MISMATCH) => {
+            format!(
+                "{title} wants other arguments in headers than its approved definition says; nothing was done. Ask an admin \
+             to look at its tools."
+            )
+        }
         (_, Trouble::Refused { code, message, .. }) => {
             format!("{title} answered with error {code}: {message}")
         }
+        (_, Trouble::ClientLacks { missing, .. }) => format!(
+            "{title} needs a client that can do more than this one says it can: {missing}. The call was not finished."
+        ),
+        (_, Trouble::NoHeader) => format!(
+            "{title} wants an argument in a header that cannot stand in one; nothing was done. Use a smaller number."
+        ),
         (Outcome::NotSent, _) => {
             format!("{title} could not be reached; nothing was done. Try again later, or ask an admin.")
         }

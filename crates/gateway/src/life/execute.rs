@@ -11,34 +11,54 @@ use tokio::time::Instant;
 use super::admit::{Admitted, Parts};
 use super::ask::Ask;
 use super::ending::Failed;
+use super::rounds::{Input, Next};
 use super::settle::Unsettled;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
-use crate::upstream::{Key, Outbound, Sending, Trouble, Wanted, presented};
+use crate::upstream::{self, Brought, Key, Outbound, Sending, Trouble, Wanted, presented};
+use crate::wire::Capabilities;
 
 /// A call that was made, or came to nothing.
 #[derive(Debug)]
 pub(super) struct Executed {
     pub(super) unsettled: Unsettled,
-    /// The result object, raw.
-    pub(super) result: Result<Bytes, Failed>,
+    /// What came of it.
+    pub(super) result: Result<Brought, Failed>,
+    /// What the client can do that its server may ask for, and what it would bring back.
+    pub(super) capabilities: Capabilities,
+    pub(super) next: Option<Next>,
+    /// The module's title.
+    pub(super) title: Arc<str>,
 }
 
 /// Executes an admitted call.
 pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
-    let Parts { permit, ask, name, arguments, conduit, deadline, mut unsettled, sending } =
-        admitted.into_parts();
+    let Parts {
+        permit,
+        ask,
+        name,
+        arguments,
+        input,
+        capabilities,
+        next,
+        conduit,
+        deadline,
+        mut unsettled,
+        sending,
+    } = admitted.into_parts();
     let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
     unsettled.sent_from(Instant::now());
     let result = match permit.tool().kind {
         ModuleKind::Native => native(house, &permit, unsettled.call(), arguments, &sending, deadline).await,
         ModuleKind::Mcp => {
             let wanted = wanted(ask, permit.tool(), &name, &arguments);
-            remote(house, &permit, &wanted, conduit.as_ref(), &sending, deadline).await
+            let asked = Asking { wanted, input: &input, capabilities, conduit: conduit.as_ref() };
+            remote(house, &permit, asked, &sending, deadline).await
         }
     };
-    Executed { unsettled, result }
+    let title = permit.tool().module_title.clone();
+    Executed { unsettled, result, capabilities, next, title }
 }
 
 async fn native(
@@ -48,7 +68,7 @@ async fn native(
     arguments: Bytes,
     sending: &Sending,
     deadline: Instant,
-) -> Result<Bytes, Failed> {
+) -> Result<Brought, Failed> {
     let tool = permit.tool();
     if !sending.begin() {
         return Err(Failed::of(&Trouble::TooLate, tool, sending));
@@ -56,20 +76,27 @@ async fn native(
     let who = &permit.principal().attribution;
     let called = house.plugs.native.call(who, call, &tool.module_name, &tool.name, arguments);
     match tokio::time::timeout_at(deadline, called).await {
-        Ok(Ok(answer)) => Ok(answer.result),
+        Ok(Ok(answer)) => Ok(Brought { result: answer.result, is_stateless: false }),
         Ok(Err(NativeFailure { sentence })) => Err(Failed::native(sentence)),
         Err(_) => Err(Failed::of(&timed_out(house, tool), tool, sending)),
     }
 }
 
+/// What is asked of a server, and for what client.
+struct Asking<'a> {
+    wanted: Wanted<'a>,
+    input: &'a Input,
+    capabilities: Capabilities,
+    conduit: Option<&'a Conduit>,
+}
+
 async fn remote(
     house: &House,
     permit: &Permit,
-    wanted: &Wanted<'_>,
-    conduit: Option<&Conduit>,
+    asking: Asking<'_>,
     sending: &Sending,
     deadline: Instant,
-) -> Result<Bytes, Failed> {
+) -> Result<Brought, Failed> {
     let tool: &Arc<Tool> = permit.tool();
     let tenant = permit.tenant();
     let authorization = match tool.connection {
@@ -85,7 +112,19 @@ async fn remote(
     };
     let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
     let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
-    let outbound = Outbound { wanted, conduit, authorization, sending, deadline };
+    let outbound = Outbound {
+        wanted: &asking.wanted,
+        input: upstream::Input {
+            responses: asking.input.responses.as_deref(),
+            state: asking.input.round.as_ref().and_then(|round| round.theirs.as_deref()),
+            goes_on: asking.input.round.is_some(),
+        },
+        capabilities: asking.capabilities,
+        conduit: asking.conduit,
+        authorization,
+        sending,
+        deadline,
+    };
     // On the heap: the futures of an HTTP exchange are large.
     let called = Box::pin(house.upstreams.call(&key, outbound)).await;
     called.map_err(|trouble| Failed::of(&trouble, tool, sending))
@@ -94,7 +133,7 @@ async fn remote(
 /// What is asked of the server, in its own words.
 fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> Wanted<'a> {
     match ask {
-        Ask::Call => Wanted::Call { tool: &tool.name, arguments },
+        Ask::Call => Wanted::Call { tool: &tool.name, definition: &tool.listing, arguments },
         Ask::Get => Wanted::Get { prompt: &tool.name, arguments },
         Ask::Read => Wanted::Read { uri: tool.uri(name) },
         Ask::CompletePrompt => Wanted::CompletePrompt { prompt: &tool.name, rest: arguments },

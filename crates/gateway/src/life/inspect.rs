@@ -1,5 +1,5 @@
-//! What came back is looked at before it goes on: whether the tool says it failed, and whether it is a result that
-//! can be passed on at all. It is not rewritten.
+//! What came back is looked at before it goes on: whether the tool says it failed, whether its server asks for something first,
+//! and whether it is a result that can be passed on at all. It is not rewritten.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -7,8 +7,10 @@ use serde_json::value::RawValue;
 
 use super::ending::{Ending, Failed};
 use super::execute::Executed;
+use super::rounds::Next;
 use super::settle::Unsettled;
-use crate::wire::{self, ResultText};
+use crate::upstream::Brought;
+use crate::wire::{self, Capabilities, ResultText};
 
 /// A call whose result has been looked at.
 #[derive(Debug)]
@@ -27,33 +29,63 @@ struct Told<'b> {
 
 /// Inspects what was brought back.
 pub(super) fn inspect(executed: Executed) -> Inspected {
-    let Executed { unsettled, result } = executed;
+    let Executed { unsettled, result, capabilities, next, title } = executed;
     let ending = match result {
-        Ok(text) => read(text),
+        Ok(brought) => match read(brought) {
+            Read::Answered { result, is_error } => Ending::Answered { result, is_error },
+            Read::Asks { result } => asks(result, capabilities, next, &title),
+            Read::Unreadable(why) => Ending::Failed(Failed::unreadable(why)),
+        },
         Err(failed) => Ending::Failed(failed),
     };
     Inspected { unsettled, ending }
 }
 
-fn read(text: Bytes) -> Ending {
+/// What a result is.
+enum Read {
+    Answered { result: ResultText, is_error: bool },
+    Asks { result: Bytes },
+    Unreadable(&'static str),
+}
+
+fn read(brought: Brought) -> Read {
+    let Brought { result: text, is_stateless } = brought;
     if text.first() != Some(&b'{') {
-        return Ending::Failed(Failed::unreadable("the result is no JSON object"));
+        return Read::Unreadable("the result is no JSON object");
     }
     let Ok(told) = serde_json::from_slice::<Told<'_>>(&text) else {
-        return Ending::Failed(Failed::unreadable("the result cannot be read as JSON with each member once"));
+        return Read::Unreadable("the result cannot be read as JSON with each member once");
     };
     let is_error = match told.is_error.map(RawValue::get) {
         None | Some("null" | "false") => false,
         Some("true") => true,
-        Some(_) => return Ending::Failed(Failed::unreadable("isError is neither true nor false")),
+        Some(_) => return Read::Unreadable("isError is neither true nor false"),
     };
     let is_typed = match told.result_type.map(wire::text_of) {
         None => false,
         Some(Some(kind)) if kind == "complete" => true,
-        // It asks for input, or speaks of a task: neither was agreed on.
-        Some(_) => return Ending::Failed(Failed::unreadable("the result is not of the type `complete`")),
+        Some(Some(kind)) if kind == "input_required" && is_stateless => return Read::Asks { result: text },
+        // It speaks of a task, or of what its era does not have: neither was agreed on.
+        Some(_) => return Read::Unreadable("the result is not of a type that was agreed on"),
     };
-    Ending::Answered { result: ResultText { text, is_typed, is_uncached: false }, is_error }
+    Read::Answered { result: ResultText { text, is_typed }, is_error }
+}
+
+/// A server may ask the client for what the client has said it can do, and no more often than that.
+fn asks(result: Bytes, has: Capabilities, next: Option<Next>, title: &str) -> Ending {
+    let questions = match wire::questions(&result) {
+        Ok(questions) => questions,
+        Err(why) => return Ending::Failed(Failed::unreadable(why)),
+    };
+    let Some(next) = next else { return Ending::Failed(Failed::unasked(title, None, result)) };
+    let missing = questions.wants.missing_in(has);
+    if missing != Capabilities::default() {
+        return Ending::Failed(Failed::unasked(title, Some(missing), result));
+    }
+    if next.is_too_many() {
+        return Ending::Failed(Failed::asked_too_often(title, result));
+    }
+    Ending::Asks { result, questions, next }
 }
 
 #[cfg(test)]
@@ -74,8 +106,10 @@ mod tests {
             ("{", None),
             ("", None),
         ] {
-            let read = match read(Bytes::from_static(text.as_bytes())) {
-                Ending::Answered { result, is_error } => {
+            // What only a server that was asked without a session may say is refused of any other.
+            let brought = Brought { result: Bytes::from_static(text.as_bytes()), is_stateless: false };
+            let read = match read(brought) {
+                Read::Answered { result, is_error } => {
                     assert_eq!(result.text, text);
                     Some((is_error, result.is_typed))
                 }

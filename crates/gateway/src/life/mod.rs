@@ -15,6 +15,7 @@ mod execute;
 mod inspect;
 mod receive;
 mod resolve;
+mod rounds;
 mod settle;
 
 use std::sync::Arc;
@@ -30,8 +31,9 @@ use self::authenticate::{authenticate, look_again};
 use self::decide::decide;
 use self::execute::execute;
 use self::inspect::inspect;
-pub(crate) use self::receive::{Received, Told};
+pub(crate) use self::receive::{NO_ARGUMENTS, Received, Told};
 use self::resolve::{Unresolved, resolve};
+pub(crate) use self::rounds::{Input, NotOpened, open as open_state};
 use self::settle::settle;
 use crate::gateway::House;
 use crate::wire::Answer;

@@ -11,11 +11,12 @@ use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::authenticate::Presented;
+use super::rounds::Input;
 use crate::conduit::Conduit;
-use crate::wire::Revision;
+use crate::wire::{Capabilities, Revision};
 
 /// Arguments that were left out are an empty object.
-const NO_ARGUMENTS: &[u8] = b"{}";
+pub(crate) const NO_ARGUMENTS: &[u8] = b"{}";
 
 /// A call that was received.
 #[derive(Debug)]
@@ -28,10 +29,13 @@ pub(crate) struct Received {
     ask: Ask,
     name: Arc<str>,
     arguments: Bytes,
+    input: Input,
+    on_record: Bytes,
     digest: Digest,
     client: Client,
     revision: Option<Revision>,
     conduit: Option<Conduit>,
+    capabilities: Capabilities,
     /// The headers, where the era wants them compared with the arguments.
     mirrored: Option<HeaderMap>,
 }
@@ -47,21 +51,24 @@ pub(crate) struct Told {
     pub(crate) revision: Option<Revision>,
     /// None: the client does not want to know how it goes.
     pub(crate) conduit: Option<Conduit>,
+    /// What the client can do that a server may ask of it.
+    pub(crate) capabilities: Capabilities,
     pub(crate) mirrored: Option<HeaderMap>,
 }
 
 impl Received {
-    /// Receives a call: gives it its id, and fixes its arguments by their digest. `arguments` is the JSON text of an
-    /// object that was read strictly.
+    /// Receives a call: gives it its id, and fixes its arguments, and what came with them, by their digest. `arguments` is the
+    /// JSON text of an object that was read strictly.
     pub(crate) fn new(
         ambient: &Ambient,
         told: Told,
         ask: Ask,
         name: &str,
         arguments: Option<Bytes>,
+        input: Input,
     ) -> Box<Self> {
         let at = ambient.now();
-        Self::known(ambient.id_at(at), at, told, ask, name, arguments)
+        Self::known(ambient.id_at(at), at, told, ask, name, arguments, input)
     }
 
     /// Receives a call whose id was given out at `at`, when it was received elsewhere in the house.
@@ -72,8 +79,10 @@ impl Received {
         ask: Ask,
         name: &str,
         arguments: Option<Bytes>,
+        input: Input,
     ) -> Box<Self> {
         let arguments = arguments.unwrap_or(Bytes::from_static(NO_ARGUMENTS));
+        let on_record = input.on_record(&arguments);
         Box::new(Self {
             id,
             at,
@@ -84,8 +93,11 @@ impl Received {
             revision: told.revision,
             conduit: told.conduit,
             name: name.into(),
-            digest: Sha256::digest(&arguments).into(),
+            digest: Sha256::digest(&on_record).into(),
+            on_record,
             arguments,
+            input,
+            capabilities: told.capabilities,
             client: told.client,
             mirrored: told.mirrored,
         })
@@ -136,7 +148,22 @@ impl Received {
         &self.arguments
     }
 
-    /// SHA-256 of the arguments.
+    /// What came with them.
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// What is written down as its arguments: they, and what came with them.
+    pub(crate) fn on_record(&self) -> &Bytes {
+        &self.on_record
+    }
+
+    /// What the client can do that a server may ask of it.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// SHA-256 of what is written down as the arguments.
     pub(crate) fn digest(&self) -> Digest {
         self.digest
     }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use policy::{Directory, Principal, Tool};
+use serde_json::json;
 
 use super::authenticate::Authenticated;
 use super::decide::Decided;
 use super::receive::Received;
+use super::rounds::{Bound, NotOpened};
 use crate::gateway::House;
 use crate::reject;
-use crate::wire::{self, Answer, RpcError};
+use crate::wire::{self, Answer, RpcError, code};
 
 /// A call whose tool is known.
 #[derive(Debug)]
@@ -25,15 +27,16 @@ pub(super) struct Resolved {
 pub(super) enum Unresolved {
     /// No such tool, none that takes calls, or none that this agent may know of.
     Refused(Box<Decided>),
-    /// The request contradicts itself, which shows once the tool is known.
-    Malformed(Malformed),
+    /// The request contradicts itself or what it goes on from, which shows once the tool is known.
+    Malformed(Box<Malformed>),
 }
 
 /// A request that is no call after all.
 #[derive(Debug)]
 pub(super) struct Malformed {
     resolved: Resolved,
-    error: Box<RpcError>,
+    code: &'static str,
+    answer: Answer,
 }
 
 /// Resolves the tool's name.
@@ -53,34 +56,40 @@ pub(super) fn resolve(authenticated: Authenticated) -> Result<Resolved, Unresolv
             let resolved = Resolved { received, directory, principal, tool };
             match resolved.contradiction() {
                 None => Ok(resolved),
-                Some(error) => Err(Unresolved::Malformed(Malformed { resolved, error: Box::new(error) })),
+                Some((code, answer)) => {
+                    Err(Unresolved::Malformed(Box::new(Malformed { resolved, code, answer })))
+                }
             }
         }
     }
 }
 
 impl Resolved {
-    /// Whether headers say something else than the arguments that the tool wants mirrored (2026-07-28).
-    fn contradiction(&self) -> Option<RpcError> {
-        let headers = self.received.mirrored().filter(|_| self.received.ask().is_tool_call())?;
-        wire::check_mirrored_arguments(&self.tool.listing, self.received.arguments(), headers).err()
+    /// Whether headers say something else than the arguments that the tool wants mirrored, or the call goes on from one of
+    /// somebody else or for something else (2026-07-28). What is answered then, and its code for the record.
+    fn contradiction(&self) -> Option<(&'static str, Answer)> {
+        let received = &self.received;
+        if let Some(round) = &received.input().round
+            && round.bound != Bound::to(&self.principal.attribution, &self.tool)
+        {
+            let why = NotOpened::Foreign;
+            let error = RpcError::new(code::INVALID_PARAMS, why.sentence());
+            return Some((why.code(), Answer::error(error.with(json!({"code": why.code()})))));
+        }
+        let headers = received.mirrored().filter(|_| received.ask().is_tool_call())?;
+        let error =
+            wire::check_mirrored_arguments(&self.tool.listing, received.arguments(), headers).err()?;
+        Some(("header_mismatch", Answer::refused(http::StatusCode::BAD_REQUEST, error)))
     }
 }
 
 impl Malformed {
     /// Answers it, and records that it was turned away.
     pub(super) fn rejected(self, house: &House) -> Answer {
-        let answer = Answer::refused(http::StatusCode::BAD_REQUEST, *self.error);
-        let Resolved { received, directory, principal, .. } = &self.resolved;
+        let Self { resolved, code, answer } = self;
+        let Resolved { received, directory, principal, .. } = &resolved;
         let (tenant, credential) = (directory.tenant().id, Some(principal.attribution.credential));
-        reject::record(
-            house,
-            tenant,
-            "header_mismatch",
-            answer.status,
-            credential,
-            received.presented().address,
-        );
+        reject::record(house, tenant, code, answer.status, credential, received.presented().address);
         answer
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use model::call::{Digest, Entry, Failure, Outcome, Reason, Settlement, Verdict};
 use model::{AgentId, CallId, Money, RateId, TenantId};
 use serde_json::json;
@@ -15,8 +17,9 @@ use super::decide::Decided;
 use super::ending::{Ending, Failed};
 use super::inspect::Inspected;
 use crate::gateway::House;
+use crate::refusals;
 use crate::upstream::Sending;
-use crate::wire::{self, Answer, ResultText, RpcError, code};
+use crate::wire::{self, Answer, RpcError, code};
 
 /// Results from this size on are hashed where they hold nobody up, in bytes.
 const LARGE: usize = 1 << 20;
@@ -29,6 +32,8 @@ pub(super) struct Unsettled {
     agent: AgentId,
     ask: Ask,
     is_stateless: bool,
+    /// Whether it brought more than its arguments, so that its result is true of this once (2026-07-28, Caching).
+    is_retry: bool,
     name: Arc<str>,
     verdict: Verdict,
     price: Money,
@@ -59,6 +64,7 @@ impl Unsettled {
             agent: entry.who.agent,
             ask: decided.received.ask(),
             is_stateless: decided.received.is_stateless(),
+            is_retry: decided.received.input().is_there(),
             name: entry.wanted.name.clone(),
             verdict: entry.verdict,
             price: entry.wanted.price,
@@ -117,6 +123,8 @@ impl Unsettled {
                 let failure = Failure { code: "tool_error".to_owned(), sentence };
                 (Outcome::ToolError, Some(failure), Some(&result.text))
             }
+            // What it asked for is what it answered.
+            Ending::Asks { result, .. } => (Outcome::Succeeded, None, Some(result)),
             Ending::Failed(failed) => {
                 let failure = Failure { code: failed.code.to_owned(), sentence: failed.sentence.clone() };
                 (failed.outcome, Some(failure), failed.content.as_ref())
@@ -183,17 +191,29 @@ impl Drop for Unsettled {
 pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     let Inspected { unsettled, ending } = inspected;
     let (call, ask, is_stateless) = (unsettled.call(), unsettled.ask, unsettled.is_stateless);
+    let keep_for = if unsettled.is_retry { Duration::ZERO } else { house.settings.list_ttl };
     let digest = match &ending {
         Ending::Answered { result, .. } => hash(result.text.clone()).await,
+        Ending::Asks { result, .. } => hash(result.clone()).await,
         Ending::Failed(Failed { content: Some(content), .. }) => hash(content.clone()).await,
         Ending::Failed(_) => None,
     };
     tracing::debug!(target: "call", %call, kept_up_to = house.settings.kept_result_bytes, "settling");
     unsettled.settle_hashed(&ending, digest);
     match ending {
-        Ending::Answered { result, .. } => {
-            // What is read may be different the next time, and for somebody else.
-            Answer::result(ResultText { is_uncached: ask == Ask::Read && !result.is_typed, ..result })
+        Ending::Answered { result, .. } if ask == Ask::Read && is_stateless => {
+            Answer::result(wire::private(result, keep_for))
+        }
+        Ending::Answered { result, .. } => Answer::result(result),
+        Ending::Asks { result, questions, next } => {
+            // The state is ours, and theirs is in it; the rest passes as it came.
+            let asking = next.seal(house, questions).and_then(|state| wire::asking(&result, &state));
+            asking.map_or_else(refusals::internal, Answer::result)
+        }
+        // A client that says what it can do is told what more it would have to (2026-07-28, Error Codes).
+        Ending::Failed(Failed { lacking: Some(data), told, .. }) if is_stateless => {
+            let error = RpcError::new(code::MISSING_CAPABILITY, told).with_raw(data);
+            Answer::refused(StatusCode::BAD_REQUEST, error)
         }
         Ending::Failed(failed) if ask.is_tool_call() => {
             Answer::result(wire::failed(call, failed.code, &failed.told))

@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::exchange::{Listening, Peer};
-use super::session::{Session, request};
-use super::{Trouble, Upstreams, presented, read_url};
+use super::request::{For, request};
+use super::session::Session;
+use super::{Ids, Trouble, Upstreams, presented, probe, read_url};
 use crate::wire;
 use crate::wire::code::METHOD_NOT_FOUND;
 
@@ -33,6 +34,17 @@ pub struct Discovered {
     pub protocol: String,
     /// Its tools, in its order.
     pub tools: Vec<DiscoveredTool>,
+    /// What it offers besides and cannot be used, though the rest can.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A tool that was left out of what a server offers (2026-07-28, Custom Headers from Tool Parameters).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its name there.
+    pub name: String,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// A tool as its server defines it.
@@ -47,7 +59,7 @@ pub struct DiscoveredTool {
 /// How far asking a server has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It answered and a session is open.
+    /// It answered, and how it is spoken to is known.
     Opened {
         /// Its name, as it says.
         server_name: String,
@@ -118,7 +130,8 @@ struct Definition<'b> {
 }
 
 impl Upstreams {
-    /// Opens a session of its own, lists all tools, and ends the session. Takes at most the time of one call.
+    /// Finds out how the server is spoken to, lists all that it offers, and ends its session if there is one. Takes at most
+    /// the time of one call.
     pub(crate) async fn discover(
         &self,
         tenant: TenantId,
@@ -139,21 +152,26 @@ impl Upstreams {
             limit: self.limit.min(MOST_BYTES),
         };
         let deadline = Instant::now() + self.timeout;
-        let session = Session::open(&peer, 1, deadline).await?;
+        let ids = Ids::default();
+        let session = probe::open(&peer, &ids, deadline).await?;
         tell(Progress::Opened {
             server_name: session.server.name.clone(),
             server_version: session.server.version.clone(),
             protocol: session.server.protocol.clone(),
         });
-        let listed = list(&peer, &session, deadline, tell).await;
+        let listed = list(&peer, &session, &ids, deadline, tell).await;
         peer.leave(&session).await;
-        let tools = listed?;
+        let (tools, passed_over) = listed?;
         tracing::debug!(%tenant, url = &*peer.url, tools = tools.len(), "discovered");
+        for PassedOver { name, why } in &passed_over {
+            tracing::warn!(%tenant, url = &*peer.url, tool = name, why, "a tool was passed over");
+        }
         Ok(Discovered {
             server_name: session.server.name.clone(),
             server_version: session.server.version.clone(),
             protocol: session.server.protocol.clone(),
             tools,
+            passed_over,
         })
     }
 }
@@ -161,11 +179,20 @@ impl Upstreams {
 async fn list(
     peer: &Peer,
     session: &Session,
+    ids: &Ids,
     deadline: Instant,
     tell: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Vec<DiscoveredTool>, DiscoveryError> {
-    let mut shelf =
-        Shelf { peer, session, deadline, next_id: 2, bytes: 0, tools: Vec::new(), names: HashSet::new() };
+) -> Result<(Vec<DiscoveredTool>, Vec<PassedOver>), DiscoveryError> {
+    let mut shelf = Shelf {
+        peer,
+        session,
+        ids,
+        deadline,
+        bytes: 0,
+        tools: Vec::new(),
+        passed_over: Vec::new(),
+        names: HashSet::new(),
+    };
     let server = &session.server;
     for (feature, offered) in [
         (Feature::Tool, server.has_tools),
@@ -177,17 +204,18 @@ async fn list(
             shelf.fill(feature, tell).await?;
         }
     }
-    Ok(shelf.tools)
+    Ok((shelf.tools, shelf.passed_over))
 }
 
 /// What a server has told so far.
 struct Shelf<'a> {
     peer: &'a Peer,
     session: &'a Session,
+    ids: &'a Ids,
     deadline: Instant,
-    next_id: u64,
     bytes: usize,
     tools: Vec<DiscoveredTool>,
+    passed_over: Vec<PassedOver>,
     names: HashSet<String>,
 }
 
@@ -205,14 +233,11 @@ impl Shelf<'_> {
         };
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let params =
-                cursor.as_ref().map_or("{}".to_owned(), |cursor| format!(r#"{{"cursor":{cursor}}}"#));
-            let id = self.next_id;
-            self.next_id += 1;
-            let asked = request(id, method, params.as_bytes());
+            let members = cursor.as_ref().map_or(String::new(), |cursor| format!(r#""cursor":{cursor}"#));
+            let with = For { session: Some(self.session), ..For::default() };
+            let asked = request(self.ids.next(), method, None, members.as_bytes(), with);
             let reply =
-                match self.peer.ask(Some(self.session), asked, id, Listening::default(), self.deadline).await
-                {
+                match self.peer.ask(Some(self.session), asked, Listening::default(), self.deadline).await {
                     // Some that have resources know no templates.
                     Err(Trouble::Refused { code, .. })
                         if feature == Feature::Template && code == i64::from(METHOD_NOT_FOUND) =>
@@ -235,14 +260,22 @@ impl Shelf<'_> {
                 Feature::Template => page.templates,
             };
             for definition in definitions {
-                let tool = read_tool(feature, definition, self.tools.len() + 1)?;
+                let number = self.tools.len() + self.passed_over.len() + 1;
+                let tool = read_tool(feature, definition, number)?;
                 if !self.names.insert(tool.name.clone()) {
                     let why = format!("two {}s have this name", feature.word());
                     return Err(DiscoveryError::BadTool { tool: tool.name, why });
                 }
+                if feature == Feature::Tool
+                    && self.session.is_stateless
+                    && let Err(why) = wire::annotations(&tool.definition)
+                {
+                    self.passed_over.push(PassedOver { name: tool.name, why });
+                    continue;
+                }
                 tell(Progress::Tool { name: tool.name.clone() });
                 self.tools.push(tool);
-                if self.tools.len() > MOST_TOOLS {
+                if number > MOST_TOOLS {
                     return Err(DiscoveryError::TooMany { what: "more than 5,000 tools" });
                 }
             }

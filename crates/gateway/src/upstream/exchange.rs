@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::client::HttpClient;
 use super::events::Events;
+use super::request::Written;
 use super::sending::{Outgoing, Sending};
 use super::session::Session;
 use super::trouble::{Place, Trouble};
@@ -66,22 +67,22 @@ pub(crate) struct Reply {
 }
 
 impl Peer {
-    /// Sends request `id`, written in `message`, and waits for its answer until `deadline`.
+    /// Sends a request and waits for its answer until `deadline`.
     pub(crate) async fn ask(
         &self,
         session: Option<&Session>,
-        message: Bytes,
-        id: u64,
+        written: Written,
         listening: Listening<'_>,
         deadline: Instant,
     ) -> Result<Reply, Trouble> {
         let begun = Instant::now();
+        let Written { id, text, headers } = written;
         let body = match listening.sending {
-            Some(sending) => Outgoing::in_time(message, sending.clone()),
-            None => Outgoing::any_time(message),
+            Some(sending) => Outgoing::in_time(text, sending.clone()),
+            None => Outgoing::any_time(text),
         };
         let answered = async {
-            let response = self.post(session, body).await?;
+            let response = self.post(session, headers, body).await?;
             self.answer(response, session, id, listening.conduit).await
         };
         match tokio::time::timeout_at(deadline, answered).await {
@@ -95,7 +96,7 @@ impl Peer {
 
     /// Sends a message that wants no answer: a notification, or an answer to a request of theirs.
     pub(crate) async fn tell(&self, session: Option<&Session>, message: Bytes) -> Result<(), Trouble> {
-        let told = self.post(session, Outgoing::any_time(message));
+        let told = self.post(session, HeaderMap::new(), Outgoing::any_time(message));
         match tokio::time::timeout(ASIDE, told).await {
             Ok(response) => response.map(|_| ()),
             Err(_) => Err(Trouble::TimedOut { url: self.url.to_string(), seconds: ASIDE.as_secs() }),
@@ -110,8 +111,14 @@ impl Peer {
         }
     }
 
-    async fn post(&self, session: Option<&Session>, body: Outgoing) -> Result<Response<Incoming>, Trouble> {
-        let request = self.request(Method::POST, session, body);
+    async fn post(
+        &self,
+        session: Option<&Session>,
+        headers: HeaderMap,
+        body: Outgoing,
+    ) -> Result<Response<Incoming>, Trouble> {
+        let mut request = self.request(Method::POST, session, body);
+        request.headers_mut().extend(headers);
         self.http
             .request(request)
             .await
@@ -205,7 +212,9 @@ impl Peer {
                 if let Some(conduit) = conduit {
                     pass_on(&message, conduit);
                 }
-                if let Some(answer) = to_their_request(&message)
+                // Without a session, servers ask for input in their results and nowhere else (2026-07-28).
+                if session.is_none_or(|session| !session.is_stateless)
+                    && let Some(answer) = to_their_request(&message)
                     && answered < THEIR_REQUESTS
                 {
                     answered += 1;
@@ -266,7 +275,16 @@ impl Peer {
                     return Trouble::SessionLost { url: url() };
                 }
                 Some(theirs) if theirs.raw().parse() != Ok(id) => (),
-                _ => return rpc_error(error),
+                theirs => {
+                    let trouble = rpc_error(error);
+                    // A server that opens sessions says the same to who comes without one.
+                    let is_unread = theirs.is_none() && status == StatusCode::BAD_REQUEST;
+                    let is_stateless = session.is_some_and(|session| session.is_stateless);
+                    if is_unread && is_stateless && !trouble.is_of_the_stateless_era() {
+                        return Trouble::WrongEra { url: url() };
+                    }
+                    return trouble;
+                }
             }
         }
         let hint = match status.as_u16() {

@@ -1,11 +1,13 @@
-//! The other side: MCP servers that calls are sent to. One HTTP client for all of them, a session and a number of
-//! places for each module of each tenant.
+//! The other side: MCP servers that calls are sent to. One HTTP client for all of them; for each module of each tenant a
+//! number of places, and how its server is spoken to: in a session, or without one.
 
 mod address;
 mod client;
 mod discover;
 mod events;
 mod exchange;
+mod probe;
+mod request;
 mod sending;
 mod session;
 mod trouble;
@@ -28,15 +30,17 @@ use url::Url;
 
 use self::address::AddressRule;
 use self::client::HttpClient;
-pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, Progress};
+pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, PassedOver, Progress};
 pub(crate) use self::exchange::SESSION_HEADER;
 use self::exchange::{Listening, Peer};
+use self::request::For;
+pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
-pub(crate) use self::session::Wanted;
 pub use self::trouble::Trouble;
 use crate::conduit::Conduit;
 use crate::settings::Settings;
+use crate::wire::{Capabilities, Revision, code};
 
 /// From how many open upstreams on those unused for [`UNUSED`] are forgotten.
 const MANY: usize = 1024;
@@ -66,8 +70,18 @@ struct Upstream {
     url: Arc<str>,
     session: Mutex<Standing>,
     places: Semaphore,
-    last_id: AtomicU64,
+    ids: Ids,
     last_used: Mutex<Instant>,
+}
+
+/// Gives each request to a server an id of its own.
+#[derive(Default)]
+struct Ids(AtomicU64);
+
+impl Ids {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
 }
 
 type Opening = Shared<BoxFuture<'static, Result<Session, Trouble>>>;
@@ -81,11 +95,24 @@ enum Standing {
 /// What a call needs to be sent.
 pub(crate) struct Outbound<'a> {
     pub(crate) wanted: &'a Wanted<'a>,
+    /// What its server asked for before, answered.
+    pub(crate) input: Input<'a>,
+    /// What the client can do that its server may ask for.
+    pub(crate) capabilities: Capabilities,
     /// Where its progress is told.
     pub(crate) conduit: Option<&'a Conduit>,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) sending: &'a Sending,
     pub(crate) deadline: Instant,
+}
+
+/// What a server brought back.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    /// The result object, raw.
+    pub(crate) result: Bytes,
+    /// Whether its server is stateless (2026-07-28), so that the result may ask for input.
+    pub(crate) is_stateless: bool,
 }
 
 impl Upstreams {
@@ -101,8 +128,8 @@ impl Upstreams {
         })
     }
 
-    /// Calls a tool and returns the result object, raw. Whether anything left the house, `outbound.sending` knows.
-    pub(crate) async fn call(&self, key: &Key, outbound: Outbound<'_>) -> Result<Bytes, Trouble> {
+    /// Makes a call and returns its result. Whether anything left the house, `outbound.sending` knows.
+    pub(crate) async fn call(&self, key: &Key, outbound: Outbound<'_>) -> Result<Brought, Trouble> {
         let upstream = self.upstream(key)?;
         let peer = self.peer(&upstream, outbound.authorization.clone());
         if outbound.sending.left().is_zero() {
@@ -112,16 +139,34 @@ impl Upstreams {
         // The semaphore is never closed; were it, nothing should pass.
         let Ok(Ok(_place)) = waited.await else { return Err(Trouble::Busy { limit: self.places }) };
         let session = self.session(&upstream, &peer, &outbound).await?;
-        match send(&upstream, &peer, &session, &outbound).await {
-            Err(Trouble::SessionLost { .. }) => {
-                // It did not take the call: a new session, and once more.
+        let trouble = match send(&upstream, &peer, &session, &outbound).await {
+            Err(trouble) => trouble,
+            brought => return brought,
+        };
+        match Remedy::of(&trouble, &session) {
+            None => return Err(trouble),
+            Some(Remedy::ProbeNextTime) => {
+                upstream.forget(&session);
+                return Err(trouble);
+            }
+            Some(Remedy::Nothing) => {
+                outbound.sending.was_not_taken();
+                return Err(trouble);
+            }
+            Some(Remedy::Reopen) => {
                 outbound.sending.was_not_taken();
                 upstream.forget(&session);
-                let session = self.session(&upstream, &peer, &outbound).await?;
-                send(&upstream, &peer, &session, &outbound).await
             }
-            answered => answered,
+            Some(Remedy::Again) => outbound.sending.was_not_taken(),
         }
+        let session = self.session(&upstream, &peer, &outbound).await?;
+        let answered = send(&upstream, &peer, &session, &outbound).await;
+        if let Err(Trouble::Refused { code, .. }) = &answered
+            && *code == i64::from(code::UNSUPPORTED_VERSION)
+        {
+            outbound.sending.was_not_taken();
+        }
+        answered
     }
 
     fn upstream(&self, key: &Key) -> Result<Arc<Upstream>, Trouble> {
@@ -142,7 +187,7 @@ impl Upstreams {
             url: shown.into(),
             session: Mutex::new(Standing::Closed),
             places: Semaphore::new(self.places),
-            last_id: AtomicU64::new(0),
+            ids: Ids::default(),
             last_used: Mutex::new(now),
         });
         known.insert(key.clone(), upstream.clone());
@@ -191,7 +236,7 @@ impl Upstreams {
         let (owner, url) = (upstream.clone(), upstream.url.to_string());
         let task = tokio::spawn({
             let upstream = upstream.clone();
-            async move { Session::open(&peer, upstream.next_id(), deadline).await }
+            async move { probe::open(&peer, &upstream.ids, deadline).await }
         });
         // A task of its own does the waiting too, so that the outcome is kept when every caller has given up.
         let kept = tokio::spawn(async move {
@@ -208,15 +253,53 @@ impl Upstreams {
 }
 
 impl Upstream {
-    fn next_id(&self) -> u64 {
-        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Gives a session up, unless another has replaced it already.
+    /// Gives up what was known of how to speak to it, unless it has been found out anew already.
     fn forget(&self, lost: &Session) {
         let mut standing = self.session.lock();
-        if matches!(&*standing, Standing::Open(session) if session.id == lost.id) {
+        if matches!(&*standing, Standing::Open(session) if Arc::ptr_eq(&session.server, &lost.server)) {
             *standing = Standing::Closed;
+        }
+    }
+}
+
+/// What helps when a call was refused in a way that tells how its server wants to be spoken to.
+enum Remedy {
+    /// It was not taken: find out anew how the server is spoken to, and send it once more.
+    Reopen,
+    /// It was not taken: send it once more.
+    Again,
+    /// It was not taken, and would not be.
+    Nothing,
+    /// It may have been taken, so it is not sent again; the next call finds out anew.
+    ProbeNextTime,
+}
+
+impl Remedy {
+    fn of(trouble: &Trouble, session: &Session) -> Option<Self> {
+        if let Some(spoken) = trouble.spoken() {
+            let has_ours = spoken.iter().any(|word| word == Revision::V2026_07_28.word());
+            return Some(if session.is_stateless && has_ours { Self::Again } else { Self::Reopen });
+        }
+        match trouble {
+            Trouble::SessionLost { .. } | Trouble::WrongEra { .. } => Some(Self::Reopen),
+            // Headers are compared before anything runs. Ours are made from the definition that was approved, so that
+            // another one must be approved first: listing again, as clients do, would not help.
+            Trouble::Refused { code, .. }
+                if session.is_stateless && *code == i64::from(code::HEADER_MISMATCH) =>
+            {
+                Some(Self::Nothing)
+            }
+            // An opened server may have codes of its own there.
+            Trouble::Refused { .. } if !session.is_stateless && trouble.is_of_the_stateless_era() => {
+                Some(Self::ProbeNextTime)
+            }
+            // A session says itself when it is over.
+            _ if session.id.is_some() => None,
+            Trouble::Refused { code, .. } if *code == i64::from(code::METHOD_NOT_FOUND) => {
+                Some(Self::ProbeNextTime)
+            }
+            Trouble::Status { status: 400 | 404 | 405 | 406 | 415, .. } => Some(Self::ProbeNextTime),
+            _ => None,
         }
     }
 }
@@ -226,24 +309,36 @@ async fn send(
     peer: &Peer,
     session: &Session,
     outbound: &Outbound<'_>,
-) -> Result<Bytes, Trouble> {
-    let id = upstream.next_id();
-    let message = outbound.wanted.request(id, outbound.conduit.is_some());
+) -> Result<Brought, Trouble> {
+    let id = upstream.ids.next();
+    let is_stateless = session.is_stateless;
+    if outbound.input.goes_on && !is_stateless {
+        // What it goes on from was asked by a server that was.
+        return Err(Trouble::WrongEra { url: upstream.url.to_string() });
+    }
+    let with = For {
+        session: Some(session),
+        capabilities: outbound.capabilities,
+        progress: outbound.conduit.is_some(),
+    };
+    let written = outbound.wanted.request(id, outbound.input, with).ok_or(Trouble::NoHeader)?;
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };
     let listening = Listening { sending: Some(outbound.sending), conduit: outbound.conduit };
-    let answered = peer.ask(Some(session), message, id, listening, outbound.deadline).await;
+    let answered = peer.ask(Some(session), written, listening, outbound.deadline).await;
     if !matches!(answered, Err(Trouble::TimedOut { .. })) {
         withdrawal.sending = None;
     }
     match answered {
-        Ok(reply) => Ok(reply.result),
+        Ok(reply) => Ok(Brought { result: reply.result, is_stateless }),
         // hyper reports its own error when the body refuses to be sent.
         Err(_) if outbound.sending.is_too_late() => Err(Trouble::TooLate),
+        Err(trouble) if is_stateless => Err(trouble.understood()),
         Err(trouble) => Err(trouble),
     }
 }
 
-/// Tells the server that nobody waits for an answer any more (2025-11-25, Cancellation), unless one has come.
+/// Tells the server that nobody waits for an answer any more (2025-11-25, Cancellation), unless one has come. A stateless one
+/// learns it by the end of its stream (2026-07-28, Cancellation).
 struct Withdrawal<'a> {
     peer: &'a Peer,
     session: &'a Session,
@@ -253,7 +348,7 @@ struct Withdrawal<'a> {
 
 impl Drop for Withdrawal<'_> {
     fn drop(&mut self) {
-        if !self.sending.is_some_and(Sending::has_begun) {
+        if self.session.is_stateless || !self.sending.is_some_and(Sending::has_begun) {
             return;
         }
         let told = format!(

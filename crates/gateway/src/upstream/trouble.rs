@@ -5,8 +5,10 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::client::{AddressRefused, ConnectTimedOut, UnknownHost};
+use crate::wire::{self, code};
 
 /// Why an upstream server could not be used. The sentences are for people who run the catalog, not for agents.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,6 +121,23 @@ pub enum Trouble {
         /// Where.
         url: String,
     },
+    /// It does not take requests of the revision that it said it speaks; nothing was done.
+    #[error("the server at {url} no longer takes requests of MCP 2026-07-28")]
+    WrongEra {
+        /// Where.
+        url: String,
+    },
+    /// It would ask the client for what the client has not said it can do (2026-07-28).
+    #[error("the server wants a client that can do more: {missing}")]
+    ClientLacks {
+        /// What, in words: `elicitation.form, sampling`.
+        missing: String,
+        /// The error object as it came.
+        raw: Bytes,
+    },
+    /// An argument has to stand in a header, and cannot (2026-07-28).
+    #[error("an argument that the server wants in a header is a number that cannot stand in one")]
+    NoHeader,
     /// What it answered is not MCP.
     #[error("what the server at {url} answered is not MCP over streamable HTTP: {why}")]
     NotMcp {
@@ -179,10 +198,44 @@ impl Trouble {
             Self::Status { .. } => "upstream_status",
             Self::Redirect { .. } => "upstream_redirect",
             Self::SessionLost { .. } => "upstream_session_lost",
+            Self::WrongEra { .. } => "upstream_wrong_revision",
+            Self::ClientLacks { .. } => "client_lacks_capability",
+            Self::NoHeader => "argument_without_header",
             Self::NotMcp { .. } | Self::UnknownRevision { .. } => "upstream_garbage",
             Self::TooLarge { .. } => "upstream_too_large",
             Self::BrokeOff { .. } => "upstream_broke_off",
             Self::Refused { .. } => "upstream_error",
+        }
+    }
+
+    /// Whether it is an error that only 2026-07-28 has.
+    pub(crate) fn is_of_the_stateless_era(&self) -> bool {
+        let codes = [code::HEADER_MISMATCH, code::MISSING_CAPABILITY, code::UNSUPPORTED_VERSION];
+        matches!(self, Self::Refused { code, .. } if codes.iter().any(|known| i64::from(*known) == *code))
+    }
+
+    /// The revisions that the server speaks, where it says that it does not speak the one it was asked in.
+    pub(crate) fn spoken(&self) -> Option<Vec<String>> {
+        let Self::Refused { code, raw, .. } = self else { return None };
+        let error: Value = serde_json::from_slice(raw).ok()?;
+        let spoken = error.get("data")?.get("supported")?.as_array()?;
+        (*code == i64::from(code::UNSUPPORTED_VERSION))
+            .then(|| spoken.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
+    }
+
+    /// In which words of its own a stateless server refused.
+    pub(crate) fn understood(self) -> Self {
+        match self {
+            Self::Refused { code, raw, .. } if code == i64::from(code::MISSING_CAPABILITY) => {
+                let error: Value = serde_json::from_slice(&raw).unwrap_or_default();
+                let required = error.get("data").and_then(|data| data.get("requiredCapabilities"));
+                let missing = required.map(wire::in_words).filter(|words| !words.is_empty());
+                Self::ClientLacks {
+                    missing: missing.unwrap_or_else(|| "it does not say what".to_owned()),
+                    raw,
+                }
+            }
+            trouble => trouble,
         }
     }
 

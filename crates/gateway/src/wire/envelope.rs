@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -202,6 +203,10 @@ pub(crate) struct Params<'b> {
     pub(crate) argument: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) context: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "inputResponses")]
+    pub(crate) input_responses: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "requestState")]
+    pub(crate) request_state: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "protocolVersion")]
     pub(crate) protocol_version: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "clientInfo")]
@@ -249,6 +254,17 @@ pub(crate) struct Implementation<'b> {
     pub(crate) name: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) version: Option<&'b RawValue>,
+}
+
+/// The `data` of an error object, raw.
+pub(crate) fn error_data(error: &[u8]) -> Option<Bytes> {
+    #[derive(Deserialize)]
+    struct Error<'b> {
+        #[serde(borrow)]
+        data: Option<&'b RawValue>,
+    }
+    let error: Error<'_> = serde_json::from_slice(error).ok()?;
+    error.data.map(|data| Bytes::copy_from_slice(data.get().as_bytes()))
 }
 
 /// Reads an object's known members; nothing for what is no object or has one of them twice.

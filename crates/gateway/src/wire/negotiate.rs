@@ -9,8 +9,10 @@ use super::{Revision, RpcError, mirror};
 
 /// Names the revision.
 pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("mcp-protocol-version");
-const METHOD_HEADER: HeaderName = HeaderName::from_static("mcp-method");
-const NAME_HEADER: HeaderName = HeaderName::from_static("mcp-name");
+/// Names the method (2026-07-28).
+pub(crate) const METHOD_HEADER: HeaderName = HeaderName::from_static("mcp-method");
+/// Names the tool, prompt or resource (2026-07-28).
+pub(crate) const NAME_HEADER: HeaderName = HeaderName::from_static("mcp-name");
 
 /// The revision of a request. An error is answered with HTTP 400.
 pub(crate) fn revision(
@@ -128,6 +130,7 @@ fn unsupported(requested: &str) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::reply::Data;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
@@ -183,7 +186,9 @@ mod tests {
         let error = revision(&headers(&[("mcp-protocol-version", "1900-01-01")]), "ping", None).unwrap_err();
         assert_eq!(
             error.data,
-            json!({"requested": "1900-01-01", "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]})
+            Data::Ours(
+                json!({"requested": "1900-01-01", "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]})
+            )
         );
     }
 

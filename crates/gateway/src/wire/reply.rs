@@ -1,12 +1,15 @@
 //! What is answered: a result, kept raw, or a JSON-RPC error; written into one buffer.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Id;
+use super::members::saying;
 
 /// JSON-RPC 2.0 section 5.1 and MCP 2026-07-28, Overview, Error Codes.
 pub(crate) mod code {
@@ -20,6 +23,7 @@ pub(crate) mod code {
     /// Our own, beyond those that JSON-RPC reserves: a decision said no.
     pub(crate) const REFUSED: i32 = -31_001;
     pub(crate) const HEADER_MISMATCH: i32 = -32020;
+    pub(crate) const MISSING_CAPABILITY: i32 = -32021;
     pub(crate) const UNSUPPORTED_VERSION: i32 = -32022;
 }
 
@@ -30,19 +34,38 @@ pub(crate) struct RpcError {
     pub(crate) code: i32,
     /// What happened, to which thing, what to do.
     pub(crate) message: Cow<'static, str>,
-    /// For programs; `Null` is left out.
-    pub(crate) data: Value,
+    /// For programs.
+    pub(crate) data: Data,
+}
+
+/// The `data` of an error.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Data {
+    /// What we say; `Null` is left out.
+    Ours(Value),
+    /// What a server said, as JSON text, byte for byte.
+    Theirs(Bytes),
 }
 
 impl RpcError {
     /// An error without data.
     pub(crate) fn new(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), data: Value::Null }
+        Self { code, message: message.into(), data: Data::Ours(Value::Null) }
     }
 
-    /// With data.
+    /// With data of ours.
     pub(crate) fn with(self, data: Value) -> Self {
-        Self { data, ..self }
+        Self { data: Data::Ours(data), ..self }
+    }
+
+    /// What we say to programs by this name.
+    pub(crate) fn has(&self, member: &str) -> bool {
+        matches!(&self.data, Data::Ours(data) if data.get(member).is_some())
+    }
+
+    /// With a server's data.
+    pub(crate) fn with_raw(self, data: Bytes) -> Self {
+        Self { data: Data::Theirs(data), ..self }
     }
 }
 
@@ -53,14 +76,12 @@ pub(crate) struct ResultText {
     pub(crate) text: Bytes,
     /// Whether it already says its `resultType`, as 2026-07-28 wants.
     pub(crate) is_typed: bool,
-    /// Whether it has to say that it must not be kept (2026-07-28, Caching).
-    pub(crate) is_uncached: bool,
 }
 
 impl ResultText {
     /// One of our own, written without `resultType`.
     pub(crate) fn own(text: impl Into<Bytes>) -> Self {
-        Self { text: text.into(), is_typed: false, is_uncached: false }
+        Self { text: text.into(), is_typed: false }
     }
 }
 
@@ -127,9 +148,16 @@ pub(crate) fn write(
             out.extend_from_slice(error.code.to_string().as_bytes());
             out.extend_from_slice(b",\"message\":");
             write_string(out, &error.message);
-            if !error.data.is_null() {
-                out.extend_from_slice(b",\"data\":");
-                out.extend_from_slice(error.data.to_string().as_bytes());
+            match &error.data {
+                Data::Ours(Value::Null) => (),
+                Data::Ours(data) => {
+                    out.extend_from_slice(b",\"data\":");
+                    out.extend_from_slice(data.to_string().as_bytes());
+                }
+                Data::Theirs(data) => {
+                    out.extend_from_slice(b",\"data\":");
+                    out.extend_from_slice(data);
+                }
             }
             out.push(b'}');
         }
@@ -141,15 +169,39 @@ fn write_result(out: &mut Vec<u8>, result: &ResultText, stateless: bool) {
     match result.text.strip_prefix(b"{") {
         Some(rest) if stateless && !result.is_typed => {
             out.extend_from_slice(b"{\"resultType\":\"complete\"");
-            if result.is_uncached {
-                out.extend_from_slice(b",\"ttlMs\":0,\"cacheScope\":\"private\"");
-            }
             if rest.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'}') {
                 out.push(b',');
             }
             out.extend_from_slice(rest);
         }
         _ => out.extend_from_slice(&result.text),
+    }
+}
+
+/// A result that asks for input, with a state of ours in place of its server's (2026-07-28, Multi Round-Trip Requests).
+pub(crate) fn asking(result: &[u8], state: &str) -> Option<ResultText> {
+    let mut ours = Vec::with_capacity(state.len() + 2);
+    write_string(&mut ours, state);
+    let ours = String::from_utf8(ours).ok()?;
+    let said = [("resultType", "\"input_required\""), ("requestState", ours.as_str())];
+    saying(result, &said).map(|text| ResultText { text, is_typed: true })
+}
+
+/// What was read, as 2026-07-28 wants it said to whom and for how long it may be kept (Caching): to its reader alone, since
+/// the next may not read it, and no longer than `most`.
+pub(crate) fn private(result: ResultText, most: Duration) -> ResultText {
+    #[derive(Deserialize)]
+    struct Kept {
+        #[serde(rename = "ttlMs")]
+        ttl: Option<Value>,
+    }
+    let kept: Option<Kept> = serde_json::from_slice(&result.text).ok();
+    let ttl = kept.and_then(|kept| kept.ttl?.as_u64()).unwrap_or(0);
+    let ttl = ttl.min(u64::try_from(most.as_millis()).unwrap_or(u64::MAX)).to_string();
+    let said = [("resultType", "\"complete\""), ("ttlMs", ttl.as_str()), ("cacheScope", "\"private\"")];
+    match saying(&result.text, &said) {
+        Some(text) => ResultText { text, is_typed: true },
+        None => result,
     }
 }
 
@@ -178,12 +230,7 @@ mod tests {
         let request = br#"{"jsonrpc":"2.0","id":"\u00e9","method":"m"}"#;
         let Ok(Message::Request { id, .. }) = read(request) else { panic!() };
         let mut out = Vec::new();
-        write(
-            &mut out,
-            Some(id),
-            &Ok(ResultText { text: text.into(), is_typed, is_uncached: false }),
-            stateless,
-        );
+        write(&mut out, Some(id), &Ok(ResultText { text: text.into(), is_typed }), stateless);
         String::from_utf8(out).unwrap()
     }
 

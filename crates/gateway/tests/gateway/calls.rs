@@ -42,7 +42,7 @@ async fn a_permitted_call_reaches_its_upstream_and_is_on_record() {
     let sent = bodies.last().unwrap();
     // The progress token is ours, too.
     let params =
-        format!(r#""params":{{"name":"echo","arguments":{arguments},"_meta":{{"progressToken":2}}}}"#);
+        format!(r#""params":{{"name":"echo","arguments":{arguments},"_meta":{{"progressToken":3}}}}"#);
     assert!(sent.contains(&params), "{sent}");
     let headers = headers.last().unwrap();
     assert_eq!(headers["authorization"], SECRET);

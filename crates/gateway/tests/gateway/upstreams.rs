@@ -142,7 +142,8 @@ async fn a_session_is_opened_once_and_shared() {
     ids.dedup();
     assert_eq!(ids.len(), 10, "ids are unique in the session");
     let seen = upstream.seen.lock();
-    for headers in seen.headers.iter().skip(1) {
+    assert!(seen.messages[0]["method"] == "server/discover" && seen.messages[1]["method"] == "initialize");
+    for headers in seen.headers.iter().skip(2) {
         assert_eq!(headers["mcp-session-id"], "session-1");
         assert_eq!(headers["mcp-protocol-version"], "2025-11-25");
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gateway::seams::{BootClock, Connections, NativeAnswer, NativeFailure, NativeModules, Unavailable};
+use gateway::seams::{
+    BootClock, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+};
 use gateway::{Gateway, Plugs, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -57,12 +59,13 @@ pub fn price() -> Money {
     Money { amount: "0.0025".parse().unwrap(), currency: Currency::EUR }
 }
 
-/// Does not move unless told to.
-pub struct StillClock;
+/// Does not move unless told to: shows the second that it is set to.
+#[derive(Default)]
+pub struct SetClock(pub Mutex<i64>);
 
-impl Clock for StillClock {
+impl Clock for SetClock {
     fn now(&self) -> Timestamp {
-        at(0)
+        at(*self.0.lock())
     }
 
     fn since_boot(&self) -> Duration {
@@ -137,6 +140,7 @@ pub struct World {
     pub url: String,
     pub ledger: Arc<MemoryLedger>,
     pub directories: Arc<MemoryDirectories>,
+    pub clock: Arc<SetClock>,
     pub boot: Arc<SetBoot>,
     pub connections: Arc<OneSecret>,
     http: Client<HttpConnector, Full<Bytes>>,
@@ -311,15 +315,17 @@ impl World {
             connections: connections.clone(),
             native: Arc::new(Native),
             boot: boot.clone(),
+            state_key: StateKey::new([5; 32], []),
         };
-        let ambient = Ambient::new(Arc::new(StillClock), Arc::new(CountedEntropy::default()));
+        let clock = Arc::new(SetClock::default());
+        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy::default()));
         let gateway = Gateway::new(plugs, settings, ambient).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/{endpoint}/mcp", listener.local_addr().unwrap());
         let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { gateway, url, ledger, directories, boot, connections, http, facts: Mutex::new(facts) }
+        Self { gateway, url, ledger, directories, clock, boot, connections, http, facts: Mutex::new(facts) }
     }
 
     /// Changes the facts under a new epoch: the database and the gate know at once, this node does not.
@@ -390,17 +396,29 @@ impl World {
     }
 
     /// A request of 2026-07-28, as its clients write it.
-    pub async fn ask_stateless(&self, method: &str, mut params: Value) -> Answered {
+    pub async fn ask_stateless(&self, method: &str, params: Value) -> Answered {
+        self.ask_able(1, json!({}), method, params).await
+    }
+
+    /// The same with key `n`, by a client with these capabilities.
+    pub async fn ask_able(&self, n: u8, able: Value, method: &str, mut params: Value) -> Answered {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": able,
             "io.modelcontextprotocol/clientInfo": {"name": "Stateless", "version": "9.1"},
         });
         let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
-        let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
+        let bearer = format!("Bearer {}", key(n));
+        let mut headers = vec![
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", method),
+        ];
         headers.extend(name.as_deref().map(|name| ("mcp-name", name)));
         let body = json!({"jsonrpc": "2.0", "id": "a", "method": method, "params": params}).to_string();
-        self.post(&headers, body).await
+        self.send(Method::POST, &self.url, &headers, body).await
     }
 }
 

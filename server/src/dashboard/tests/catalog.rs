@@ -7,6 +7,7 @@ use axum::Json;
 use axum::routing::post;
 use control::ledger::Ledger;
 use control::modules;
+use gateway::seams::StateKey;
 use gateway::{Gateway, Plugs};
 use http::StatusCode;
 use model::access::Grantee;
@@ -69,6 +70,7 @@ async fn with_calls(browser: &Browser) -> Ledger {
         connections: Arc::new(plugs::Connections { control: control.clone() }),
         native: Arc::new(plugs::NativeModules { control }),
         boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+        state_key: StateKey::random(&ambient),
     };
     browser.calls.set(Gateway::new(plugs, local(), ambient).unwrap()).unwrap();
     ledger

@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 use control::Control;
 use control::directory::Directories;
 use control::ledger::import::PastCall;
+use gateway::seams::StateKey;
 use gateway::{Gateway, Plugs, Settings, seams};
 use http::Request;
 use model::ambient::{Clock, Entropy};
@@ -86,6 +87,7 @@ impl Past {
             connections: Arc::new(plugs::Connections { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+            state_key: StateKey::random(&ambient),
         };
         let mut settings = Settings {
             // The demo's own upstream server lives on this machine.

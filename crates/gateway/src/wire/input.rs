@@ -1,0 +1,267 @@
+//! What a server asks for before it can answer, and what a client answers to that (2026-07-28, Multi Round-Trip Requests).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Capabilities;
+use super::envelope::{object, present, text_of};
+use super::members::members;
+
+/// What a server may ask for at once.
+const MOST: usize = 32;
+/// Longest key of one such request, in bytes.
+const LONGEST_KEY: usize = 256;
+/// Longest state of a server that is carried, in bytes.
+const LONGEST_STATE: usize = 64 << 10;
+
+/// Of which kind a request for input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// `elicitation/create`.
+    Elicitation,
+    /// `sampling/createMessage`.
+    Sampling,
+    /// `roots/list`.
+    Roots,
+}
+
+/// What an `input_required` result asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Questions {
+    /// What the client must be able to do.
+    pub(crate) wants: Capabilities,
+    /// By their keys.
+    pub(crate) kinds: BTreeMap<String, Kind>,
+    /// The server's `requestState`.
+    pub(crate) state: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct InputRequired<'b> {
+    #[serde(borrow, default, deserialize_with = "present", rename = "inputRequests")]
+    requests: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "requestState")]
+    state: Option<&'b RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Request<'b> {
+    #[serde(borrow)]
+    method: Option<&'b RawValue>,
+    #[serde(borrow)]
+    params: Option<&'b RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct Asking<'b> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    mode: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    tools: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "toolChoice")]
+    tool_choice: Option<&'b RawValue>,
+}
+
+/// Reads a result of type `input_required`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn questions(result: &[u8]) -> Result<Questions, &'static str> {
+    let read: InputRequired<'_> =
+        serde_json::from_slice(result).map_err(|_| "it asks for input with a member twice")?;
+    if read.requests.is_none() && read.state.is_none() {
+        return Err("it asks for input without saying for what");
+    }
+    let mut questions = Questions::default();
+    if let Some(state) = read.state {
+        let state = text_of(state).ok_or("its requestState is no string")?;
+        if state.len() > LONGEST_STATE {
+            return Err("its requestState has more than 64 KiB");
+        }
+        questions.state = Some(state.into_owned());
+    }
+    let requests = match read.requests {
+        None => Vec::new(),
+        Some(requests) => members(requests.get().as_bytes()).ok_or("its inputRequests are no object")?,
+    };
+    if requests.len() > MOST {
+        return Err("it asks for more than 32 things at once");
+    }
+    for (key, request) in requests {
+        if key.len() > LONGEST_KEY {
+            return Err("a key of its inputRequests has more than 256 bytes");
+        }
+        let (kind, wants) = question(request)?;
+        questions.wants = questions.wants.and(wants);
+        if questions.kinds.insert(key, kind).is_some() {
+            return Err("a key of its inputRequests stands there twice");
+        }
+    }
+    Ok(questions)
+}
+
+fn question(request: &RawValue) -> Result<(Kind, Capabilities), &'static str> {
+    let request: Request<'_> = object(request).ok_or("one of its inputRequests is no object")?;
+    let method = request.method.and_then(text_of).ok_or("one of its inputRequests has no method")?;
+    let asking: Asking<'_> = match request.params {
+        None => Asking::default(),
+        Some(params) => object(params).ok_or("the params of one of its inputRequests cannot be read")?,
+    };
+    let none = Capabilities::default();
+    match &*method {
+        "elicitation/create" => match asking.mode.map(text_of) {
+            None => Ok((Kind::Elicitation, Capabilities { form: true, ..none })),
+            Some(Some(mode)) if mode == "form" => {
+                Ok((Kind::Elicitation, Capabilities { form: true, ..none }))
+            }
+            Some(Some(mode)) if mode == "url" => Ok((Kind::Elicitation, Capabilities { url: true, ..none })),
+            Some(_) => Err("one of its inputRequests is an elicitation of an unknown mode"),
+        },
+        "sampling/createMessage" => {
+            let tools = asking.tools.is_some() || asking.tool_choice.is_some();
+            Ok((Kind::Sampling, Capabilities { sampling: true, tools, ..none }))
+        }
+        "roots/list" => Ok((Kind::Roots, Capabilities { roots: true, ..none })),
+        _ => Err("one of its inputRequests has an unknown method"),
+    }
+}
+
+#[derive(Deserialize)]
+struct Elicited<'b> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    action: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    content: Option<&'b RawValue>,
+}
+
+/// Checks a client's `inputResponses`, an object whose members are known to be there once. `kinds` is what was asked for,
+/// where that is known; keys that were not asked for are the server's to ignore.
+///
+/// # Errors
+/// What is wrong with them, naming the key.
+pub(crate) fn check_responses(raw: &RawValue, kinds: &BTreeMap<String, Kind>) -> Result<(), String> {
+    let Some(responses) = members(raw.get().as_bytes()) else { return Err("must be an object".to_owned()) };
+    for (key, response) in responses {
+        let wrong = |what: &str| {
+            let key: String = key.chars().take(80).collect();
+            Err(format!("the answer to `{key}` {what}"))
+        };
+        let Some(read) = object::<Elicited<'_>>(response) else {
+            return wrong("must be an object with each member once");
+        };
+        // Of what was not asked for by us, only what says an action can be known as the answer to a question.
+        let is_elicitation = match kinds.get(&key) {
+            Some(kind) => *kind == Kind::Elicitation,
+            None => read.action.is_some(),
+        };
+        if !is_elicitation {
+            continue;
+        }
+        let action = read.action.and_then(text_of);
+        if !matches!(action.as_deref(), Some("accept" | "decline" | "cancel")) {
+            return wrong("must have an `action`: accept, decline or cancel");
+        }
+        if read.content.is_some_and(|content| !content.get().starts_with('{')) {
+            return wrong("must have an object as its `content`, or none");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(result: &Value) -> Result<Questions, &'static str> {
+        questions(result.to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_is_asked_for_says_what_the_client_must_be_able_to_do() {
+        let ask = |method: &str, params: Value| json!({"inputRequests": {"k": {"method": method, "params": params}}});
+        for (result, wants) in [
+            (ask("elicitation/create", json!({"message": "?"})), json!({"elicitation": {"form": {}}})),
+            (ask("elicitation/create", json!({"mode": "form"})), json!({"elicitation": {"form": {}}})),
+            (ask("elicitation/create", json!({"mode": "url"})), json!({"elicitation": {"url": {}}})),
+            (ask("sampling/createMessage", json!({})), json!({"sampling": {}})),
+            (ask("sampling/createMessage", json!({"tools": []})), json!({"sampling": {"tools": {}}})),
+            (ask("sampling/createMessage", json!({"toolChoice": {}})), json!({"sampling": {"tools": {}}})),
+            (json!({"inputRequests": {"r": {"method": "roots/list"}}}), json!({"roots": {}})),
+            (json!({"requestState": "s"}), json!({})),
+            (json!({"inputRequests": {}}), json!({})),
+        ] {
+            assert_eq!(read(&result).unwrap().wants.object(), wants, "{result}");
+        }
+        for bad in [
+            json!({}),
+            json!({"requestState": 7}),
+            json!({"requestState": null}),
+            json!({"requestState": "x".repeat(70_000)}),
+            json!({"inputRequests": []}),
+            json!({"inputRequests": null}),
+            json!({"inputRequests": {"k": 7}}),
+            json!({"inputRequests": {"k": {}}}),
+            json!({"inputRequests": {"k": {"method": 7}}}),
+            ask("elicitation/create", json!({"mode": "voice"})),
+            ask("elicitation/create", json!({"mode": 7})),
+            ask("elicitation/create", json!([])),
+            ask("tasks/get", json!({})),
+            json!({"inputRequests": {"k".repeat(300): {"method": "roots/list"}}}),
+            json!({"inputRequests": (0..33).map(|n| (n.to_string(), json!({"method": "roots/list"}))).collect::<BTreeMap<_, _>>()}),
+        ] {
+            assert!(read(&bad).is_err(), "{bad}");
+        }
+        assert!(
+            questions(br#"{"inputRequests":{"a":{"method":"roots/list"},"a":{"method":"roots/list"}}}"#)
+                .is_err()
+        );
+        assert!(questions(br#"{"requestState":"a","requestState":"b"}"#).is_err());
+    }
+
+    #[test]
+    fn answers_are_objects_and_those_to_questions_say_what_the_person_did() {
+        let kinds = BTreeMap::from([("e".to_owned(), Kind::Elicitation), ("s".to_owned(), Kind::Sampling)]);
+        let check = |responses: &Value, kinds: &BTreeMap<String, Kind>| {
+            check_responses(&serde_json::value::to_raw_value(responses).unwrap(), kinds).is_ok()
+        };
+        for (responses, is_good, is_good_unasked) in [
+            (json!({}), true, true),
+            (json!({"e": {"action": "accept", "content": {"n": 1}}}), true, true),
+            (json!({"e": {"action": "decline"}}), true, true),
+            (json!({"e": {"action": "cancel"}, "more": {"x": 1}}), true, true),
+            (json!({"s": {"role": "assistant", "content": []}}), true, true),
+            (json!({"e": {"content": {}}}), false, true),
+            (json!({"e": {}}), false, true),
+            (json!({"e": {"action": "perhaps"}}), false, false),
+            (json!({"e": {"action": 7}}), false, false),
+            (json!({"e": {"action": "accept", "content": "x"}}), false, false),
+            (json!({"e": {"action": "accept", "content": null}}), false, false),
+            (json!({"e": 12345}), false, false),
+            (json!({"s": null}), false, false),
+            (json!({"more": []}), false, false),
+            (json!([]), false, false),
+            (json!(null), false, false),
+        ] {
+            assert_eq!(check(&responses, &kinds), is_good, "{responses}");
+            assert_eq!(check(&responses, &BTreeMap::new()), is_good_unasked, "{responses}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_bytes_are_read_without_panic(text in "\\PC{0,60}") {
+            let _ = questions(text.as_bytes());
+            if let Ok(raw) = serde_json::from_str::<&RawValue>(&text) {
+                let _ = check_responses(raw, &BTreeMap::new());
+            }
+        }
+    }
+}
