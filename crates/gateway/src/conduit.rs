@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use model::{Ambient, CredentialId};
+use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::wire;
+use crate::correspondence::{Correspondence, Said};
+use crate::wire::{self, Capabilities, Loudness};
 
 /// Events that wait to be written, at most. Progress that nobody takes is passed over: the next one says more.
 const WAITING: usize = 32;
@@ -34,34 +39,140 @@ impl Line {
     }
 }
 
-/// Tells how one request goes, to a client that wants to know.
+/// Whoever listens at the other end, where they can be asked something: a client of the `initialize` era.
+#[derive(Clone, Debug)]
+pub(crate) struct Listener {
+    pub(crate) correspondence: Arc<Correspondence>,
+    pub(crate) ambient: Ambient,
+    pub(crate) credential: CredentialId,
+    /// What it said that it can do.
+    pub(crate) capabilities: Capabilities,
+    /// How long it may take.
+    pub(crate) patience: Duration,
+}
+
+/// Tells how one request goes, to a client that wants to know, and asks what its server wants of the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Conduit {
     line: Line,
     /// The client's progress token, the JSON text of a string or number.
-    token: Arc<RawValue>,
+    token: Option<Arc<RawValue>>,
+    /// The least of its server's log that the client wants.
+    loudness: Option<Loudness>,
+    listener: Option<Listener>,
+    pauses: Arc<Mutex<Pauses>>,
+}
+
+/// How long a client was waited for. It is not the server's time.
+#[derive(Debug, Default)]
+struct Pauses {
+    open: u32,
+    since: Option<Instant>,
+    over: Duration,
 }
 
 impl Conduit {
-    /// For a request with a progress token (MCP, Progress). None: its token is neither a string nor a number.
-    pub(crate) fn new(line: &Line, token: &RawValue) -> Option<Self> {
-        let text = token.get();
-        let is_token = text.starts_with('"') || text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-        let taken = is_token && text.len() <= LONGEST_TOKEN;
-        taken.then(|| Self { line: line.clone(), token: Arc::from(token.to_owned()) })
+    /// For a request with a progress token (MCP, Progress), one whose client wants a log, or one whose client can be asked. None:
+    /// nothing can be told. A token that is neither a string nor a number is none.
+    pub(crate) fn new(
+        line: &Line,
+        token: Option<&RawValue>,
+        loudness: Option<Loudness>,
+        listener: Option<Listener>,
+    ) -> Option<Self> {
+        let is_token = |text: &str| {
+            let begins = text.starts_with('"') || text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+            begins && text.len() <= LONGEST_TOKEN
+        };
+        let token = token.filter(|token| is_token(token.get())).map(|token| Arc::from(token.to_owned()));
+        let listener = listener.filter(|listener| listener.capabilities != Capabilities::default());
+        let is_any = token.is_some() || loudness.is_some() || listener.is_some();
+        is_any.then(|| Self { line: line.clone(), token, loudness, listener, pauses: Arc::default() })
+    }
+
+    /// Whether the client wants to know how far it has come.
+    pub(crate) fn wants_progress(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// The least of a server's log that the client wants; none: nothing.
+    pub(crate) fn loudness(&self) -> Option<Loudness> {
+        self.loudness
+    }
+
+    /// What the client can be asked for.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.listener.as_ref().map_or_else(Capabilities::default, |listener| listener.capabilities)
     }
 
     /// Passes a server's progress notification on under the client's token; every other member as it came.
     pub(crate) fn progress(&self, params: &RawValue) {
+        let Some(token) = &self.token else { return };
         if params.get().len() > LARGEST {
             return;
         }
         let Ok(mut members) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(params.get()) else { return };
-        members.insert("progressToken", &self.token);
+        members.insert("progressToken", token);
         // Members are raw JSON: writing them cannot fail.
         let Ok(params) = serde_json::to_string(&members) else { return };
-        let message = format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}"#);
+        self.notify("notifications/progress", &params);
+    }
+
+    /// Passes a line of a server's log on, as loud as the client wants it.
+    pub(crate) fn log(&self, params: &RawValue) {
+        let Some(least) = self.loudness else { return };
+        if params.get().len() <= LARGEST && Loudness::of(params).is_some_and(|level| level >= least) {
+            self.notify("notifications/message", params.get());
+        }
+    }
+
+    fn notify(&self, method: &str, params: &str) {
+        let message = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
         let _ = self.line.events.try_send(wire::as_event(message.as_bytes()).into());
+    }
+
+    /// Asks the client and waits for what it says. None: it is gone, or takes too long.
+    pub(crate) async fn ask(&self, method: &str, params: Option<&RawValue>) -> Option<Said> {
+        let listener = self.listener.as_ref()?;
+        let mut question = listener.correspondence.ask(listener.ambient.random_uuid(), listener.credential);
+        let params = params.map_or("{}", RawValue::get);
+        let message =
+            format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, question.id());
+        let _pause = self.pause();
+        let answered = async {
+            self.line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
+            question.answer().await
+        };
+        tokio::time::timeout(listener.patience, answered).await.ok().flatten()
+    }
+
+    fn pause(&self) -> Pause<'_> {
+        let mut pauses = self.pauses.lock();
+        if pauses.open == 0 {
+            pauses.since = Some(Instant::now());
+        }
+        pauses.open += 1;
+        Pause(self)
+    }
+
+    /// A deadline of its server, put off by the time that its client was waited for. None: it is being waited for.
+    pub(crate) fn put_off(&self, deadline: Instant) -> Option<Instant> {
+        let pauses = self.pauses.lock();
+        pauses.since.is_none().then(|| deadline + pauses.over)
+    }
+}
+
+struct Pause<'a>(&'a Conduit);
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        let mut pauses = self.0.pauses.lock();
+        pauses.open -= 1;
+        if pauses.open == 0
+            && let Some(since) = pauses.since.take()
+        {
+            pauses.over += since.elapsed();
+        }
     }
 }
 
@@ -73,7 +184,7 @@ mod tests {
     fn progress_is_told_under_the_clients_token() {
         let (line, mut told) = Line::new();
         let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).unwrap();
-        let conduit = Conduit::new(&line, &raw(r#""a\"b""#)).unwrap();
+        let conduit = Conduit::new(&line, Some(&raw(r#""a\"b""#)), Some(Loudness::Warning), None).unwrap();
         conduit.progress(&raw(r#"{"progressToken":7,"progress":1.50,"message":"x"}"#));
         conduit.progress(&raw("[]"));
         assert_eq!(
@@ -81,10 +192,17 @@ mod tests {
             "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":\
              {\"message\":\"x\",\"progress\":1.50,\"progressToken\":\"a\\\"b\"}}\n\n"
         );
+        conduit.log(&raw(r#"{"level":"info","data":1}"#));
         assert!(told.try_recv().is_err());
-        assert!(Conduit::new(&line, &raw("7")).is_some());
+        conduit.log(&raw(r#"{"level":"error","data":1}"#));
+        assert!(
+            told.try_recv().unwrap().starts_with(
+                b"event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\""
+            )
+        );
+        assert!(Conduit::new(&line, Some(&raw("7")), None, None).is_some());
         for token in ["null", "{}", "[1]", "true"] {
-            assert!(Conduit::new(&line, &raw(token)).is_none(), "{token}");
+            assert!(Conduit::new(&line, Some(&raw(token)), None, None).is_none(), "{token}");
         }
     }
 }

@@ -7,10 +7,12 @@ use axum::Router;
 use model::{Ambient, TenantId};
 use secrecy::SecretString;
 
+use crate::correspondence::Correspondence;
 use crate::edge;
 use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
 use crate::settings::Settings;
 use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
+use crate::volumes::Volumes;
 
 /// What the gateway needs from the rest of the house.
 #[derive(Clone)]
@@ -70,6 +72,8 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) ambient: Ambient,
     pub(crate) upstreams: Upstreams,
+    pub(crate) correspondence: Arc<Correspondence>,
+    pub(crate) volumes: Volumes,
 }
 
 impl Gateway {
@@ -96,7 +100,16 @@ impl Gateway {
             *origin = origin.trim_end_matches('/').to_lowercase();
         }
         let upstreams = Upstreams::new(&settings)?;
-        Ok(Self { house: Arc::new(House { plugs, settings, ambient, upstreams }) })
+        Ok(Self {
+            house: Arc::new(House {
+                plugs,
+                settings,
+                ambient,
+                upstreams,
+                correspondence: Arc::default(),
+                volumes: Volumes::default(),
+            }),
+        })
     }
 
     /// The routes of the machines' origin: `/{mcp_id}/mcp`. Cookies are ignored. The caller's address is taken from

@@ -5,6 +5,7 @@
 //! lives the life in `life`, which reaches an `upstream` server or a native module.
 
 mod conduit;
+mod correspondence;
 mod edge;
 mod entrusted;
 mod gateway;
@@ -15,6 +16,7 @@ mod reject;
 pub mod seams;
 mod settings;
 mod upstream;
+mod volumes;
 mod wire;
 
 pub use self::edge::caller_address;

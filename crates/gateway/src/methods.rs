@@ -15,15 +15,15 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::conduit::{Conduit, Line};
+use crate::conduit::{Conduit, Line, Listener};
 use crate::edge::{Reply, turn_away_refused};
 use crate::gateway::House;
 use crate::life::{self, Ask, Caller, Input, NO_ARGUMENTS, NotOpened, Presented, Received, Told};
 use crate::reject;
 use crate::upstream::SESSION_HEADER;
 use crate::wire::{
-    self, Answer, Capabilities, Implementation, Malformed, Message, Meta, Params, Reference, ResultText,
-    Revision, RpcError, code,
+    self, Answer, Capabilities, Implementation, Loudness, Malformed, Message, Meta, Params, Reference,
+    ResultText, Revision, RpcError, code,
 };
 
 /// Messages that a batch may have (2025-03-26).
@@ -32,7 +32,9 @@ const CLIENT_NAME: usize = 80;
 const CLIENT_VERSION: usize = 40;
 /// Characters of a URI that is read.
 const LONGEST_URI: usize = 2048;
-/// Ours have 32 characters; a client that brings another is believed up to here.
+const LEVELS: &str =
+    "a log level must be one of debug, info, notice, warning, error, critical, alert and emergency";
+/// Ours have 35 characters; a client that brings another is believed up to here.
 const SESSION_ID: usize = 64;
 
 /// One HTTP request of somebody who is known.
@@ -99,8 +101,16 @@ async fn one(visit: &Visit<'_>, text: &Bytes) -> Reply {
             }
             Err(error) => visit.turned_away("unsupported_version", bad_request(error)),
         },
-        // We ask nothing of clients, so there is nothing to be answered.
-        Ok(Message::Response { .. }) => Reply::accepted(),
+        Ok(Message::Response { id, outcome }) => {
+            if let Some(answer) = turn_away_refused(visit.house, visit.caller, &visit.presented) {
+                return Reply::one(answer);
+            }
+            if let Some(id) = id {
+                let by = visit.caller.principal.attribution.credential;
+                visit.house.correspondence.answered(id.raw(), by, outcome);
+            }
+            Reply::accepted()
+        }
         Err(Malformed::NotJson) => {
             let error = RpcError::new(code::PARSE, "the body is not JSON");
             visit.turned_away("malformed_json", bad_request(error.with(json!({"code": "malformed_json"}))))
@@ -151,12 +161,17 @@ fn understand<'b>(
         };
         wire::mirrored(headers, method, name.as_deref()).map_err(|error| ("header_mismatch", error))?;
     }
-    let token = meta.as_ref().and_then(|meta| meta.progress_token);
-    let conduit = visit.line.as_ref().zip(token).and_then(|(line, token)| Conduit::new(line, token));
-    // Of the older era nothing is kept that could be asked for: its clients said it when they opened.
+    // A client of the older era is asked while its request is served, and said what it can do when it opened its session.
     let declared =
         meta.as_ref().and_then(|meta| meta.client_capabilities).filter(|_| revision.is_stateless());
     let capabilities = declared.map(Capabilities::declared).unwrap_or_default();
+    let loudness = match meta.as_ref().and_then(|meta| meta.log_level) {
+        None => visit.session(revision).and_then(|session| visit.house.volumes.of(&session)),
+        Some(level) => Some(Loudness::named(level).ok_or_else(|| malformed(LEVELS))?),
+    };
+    let token = meta.as_ref().and_then(|meta| meta.progress_token);
+    let conduit =
+        visit.line.as_ref().and_then(|line| Conduit::new(line, token, loudness, visit.listener(revision)));
     let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
     let client = visit.client(revision, info.and_then(wire::object));
     Ok(Asked { revision, params, client, capabilities, conduit })
@@ -175,6 +190,7 @@ async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>)
     }
     match (method, asked.revision.is_stateless()) {
         ("initialize", false) => initialize(visit, &asked),
+        ("logging/setLevel", false) => set_level(visit, &asked),
         ("ping", false) => Answer::result(ResultText::own(Bytes::from_static(b"{}"))),
         ("server/discover", true) => discover(visit),
         ("tools/list", _) => list(visit, &asked, Feature::Tool),
@@ -191,8 +207,8 @@ async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>)
     }
 }
 
-/// Opens a session (2025-11-25, Lifecycle, Version Negotiation). Nothing is kept of it: the id that the client is given is
-/// recorded with its calls, so that people can read them as one story, and decides nothing.
+/// Opens a session (2025-11-25, Lifecycle, Version Negotiation). Nothing is kept of it: the id that the client is given says
+/// what it can do, is recorded with its calls, so that people can read them as one story, and decides nothing.
 fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
     let Some(wanted) = asked.params.protocol_version.and_then(wire::text_of) else {
         visit.record("malformed_params", StatusCode::BAD_REQUEST);
@@ -201,7 +217,9 @@ fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
     let revision = Revision::named(&wanted)
         .filter(|revision| !revision.is_stateless())
         .unwrap_or(Revision::NEWEST_OPENED);
-    let session = HeaderValue::from_str(&visit.house.ambient.random_uuid().simple().to_string()).ok();
+    let flags = asked.params.capabilities.map(Capabilities::declared).unwrap_or_default().flags();
+    let id = format!("{}-{flags:02x}", visit.house.ambient.random_uuid().simple());
+    let session = HeaderValue::from_str(&id).ok();
     let answer = own_result(&json!({
         "protocolVersion": revision.word(),
         "capabilities": capabilities(),
@@ -209,6 +227,17 @@ fn initialize(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
         "instructions": instructions(visit),
     }));
     Answer { session, ..answer }
+}
+
+/// How loud servers may be from now on (2025-11-25, Logging).
+fn set_level(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
+    let Some(loudness) = asked.params.level.and_then(Loudness::named) else {
+        return visit.malformed("malformed_params", LEVELS);
+    };
+    if let Some(session) = visit.session(asked.revision) {
+        visit.house.volumes.set(&session, loudness);
+    }
+    Answer::result(ResultText::own(Bytes::from_static(b"{}")))
 }
 
 /// Who we are (2026-07-28, Discovery).
@@ -420,6 +449,20 @@ impl Visit<'_> {
         (1..=SESSION_ID).contains(&said.len()).then(|| said.into())
     }
 
+    /// The client, where it can be asked something while its request is served.
+    fn listener(&self, revision: Revision) -> Option<Listener> {
+        let session = self.session(revision)?;
+        let (_, flags) = session.rsplit_once('-')?;
+        let capabilities = Capabilities::of_flags(u8::from_str_radix(flags, 16).ok()?);
+        Some(Listener {
+            correspondence: self.house.correspondence.clone(),
+            ambient: self.house.ambient.clone(),
+            credential: self.caller.principal.attribution.credential,
+            capabilities,
+            patience: self.house.settings.input_timeout,
+        })
+    }
+
     /// What the request tells of the client; where it does not name itself, its `User-Agent` does.
     fn client(&self, revision: Revision, info: Option<Implementation<'_>>) -> Client {
         let cut = |text: &str, most: usize| -> Arc<str> {
@@ -443,7 +486,7 @@ impl Visit<'_> {
 
 /// What is offered. An organization without prompts has an empty list of them.
 fn capabilities() -> serde_json::Value {
-    json!({ "tools": {}, "prompts": {}, "resources": {}, "completions": {} })
+    json!({ "tools": {}, "prompts": {}, "resources": {}, "completions": {}, "logging": {} })
 }
 
 fn server_info() -> serde_json::Value {

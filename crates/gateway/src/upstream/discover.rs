@@ -153,7 +153,7 @@ impl Upstreams {
         };
         let deadline = Instant::now() + self.timeout;
         let ids = Ids::default();
-        let session = probe::open(&peer, &ids, deadline).await?;
+        let session = probe::open(&peer, &ids, wire::Capabilities::default(), deadline).await?;
         tell(Progress::Opened {
             server_name: session.server.name.clone(),
             server_version: session.server.version.clone(),

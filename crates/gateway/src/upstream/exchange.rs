@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -18,6 +20,7 @@ use super::events::Events;
 use super::request::Written;
 use super::sending::{Outgoing, Sending};
 use super::session::Session;
+use super::theirs;
 use super::trouble::{Place, Trouble};
 use crate::conduit::Conduit;
 use crate::wire::{self, Message};
@@ -32,6 +35,8 @@ const ERROR_BODY: usize = 64 << 10;
 const THEIR_REQUESTS: usize = 32;
 /// How long a stream may stay open after its answer.
 const RUN_OUT: Duration = Duration::from_secs(1);
+/// How long is waited, once a server's time is over, before it is asked again whether its client is still waited for.
+const AWHILE: Duration = Duration::from_millis(500);
 /// How long a message that wants no answer may take.
 const ASIDE: Duration = Duration::from_secs(10);
 
@@ -85,12 +90,22 @@ impl Peer {
             let response = self.post(session, headers, body).await?;
             self.answer(response, session, id, listening.conduit).await
         };
-        match tokio::time::timeout_at(deadline, answered).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Trouble::TimedOut {
-                url: self.url.to_string(),
-                seconds: deadline.saturating_duration_since(begun).as_secs().max(1),
-            }),
+        tokio::pin!(answered);
+        let mut until = deadline;
+        loop {
+            if let Ok(answer) = tokio::time::timeout_at(until, &mut answered).await {
+                return answer;
+            }
+            // The time in which its client was waited for was not the server's.
+            let now = Instant::now();
+            let put_off = listening.conduit.map_or(Some(deadline), |conduit| conduit.put_off(deadline));
+            until = put_off.unwrap_or(now + AWHILE);
+            if until <= now {
+                return Err(Trouble::TimedOut {
+                    url: self.url.to_string(),
+                    seconds: deadline.saturating_duration_since(begun).as_secs().max(1),
+                });
+            }
         }
     }
 
@@ -186,9 +201,14 @@ impl Peer {
         conduit: Option<&Conduit>,
     ) -> Result<Bytes, Trouble> {
         let mut events = Events::new(self.limit);
-        let mut answered = 0;
+        let mut asked = 0;
+        // Questions to the client, which are over with the call.
+        let mut questions = FuturesUnordered::new();
         loop {
-            let frame = body.frame().await.transpose().map_err(|_| self.broke_off())?;
+            let frame = tokio::select! {
+                frame = body.frame() => frame.transpose().map_err(|_| self.broke_off())?,
+                Some(()) = questions.next() => continue,
+            };
             let (messages, ended) = match frame {
                 None => (events.finish().into_iter().collect(), true),
                 Some(frame) => match frame.data_ref() {
@@ -214,12 +234,16 @@ impl Peer {
                 }
                 // Without a session, servers ask for input in their results and nowhere else (2026-07-28).
                 if session.is_none_or(|session| !session.is_stateless)
-                    && let Some(answer) = to_their_request(&message)
-                    && answered < THEIR_REQUESTS
+                    && matches!(wire::read(&message), Ok(Message::Request { .. }))
+                    && asked < THEIR_REQUESTS
                 {
-                    answered += 1;
-                    let (peer, session) = (self.clone(), session.cloned());
-                    tokio::spawn(async move { peer.tell(session.as_ref(), answer).await });
+                    asked += 1;
+                    questions.push(async move {
+                        if let Some(answer) = theirs::answer(&message, conduit).await {
+                            // A server that minds will say so in its answer to us.
+                            let _ = self.tell(session, answer).await;
+                        }
+                    });
                 }
             }
             if ended {
@@ -357,28 +381,13 @@ fn rpc_error(error: &RawValue) -> Trouble {
     }
 }
 
-/// Tells the client what the server tells of the request's progress.
+/// Tells the client what the server tells of the request.
 fn pass_on(message: &Bytes, conduit: &Conduit) {
-    if let Ok(Message::Notification { method, params: Some(params) }) = wire::read(message)
-        && method == "notifications/progress"
-    {
-        conduit.progress(params);
-    }
-}
-
-/// What is answered to a request that the server makes of us while it works on ours. We are no model, person or
-/// file system, and declared none of it; only `ping` is answered.
-fn to_their_request(message: &Bytes) -> Option<Bytes> {
-    let Ok(Message::Request { id, method, .. }) = wire::read(message) else { return None };
-    let said = match &*method {
-        "ping" => Ok(wire::ResultText::own(Bytes::from_static(b"{}"))),
-        _ => {
-            let error =
-                wire::RpcError::new(wire::code::METHOD_NOT_FOUND, "this client offers no such method");
-            Err(Box::new(error))
+    if let Ok(Message::Notification { method, params: Some(params) }) = wire::read(message) {
+        match &*method {
+            "notifications/progress" => conduit.progress(params),
+            "notifications/message" => conduit.log(params),
+            _ => (),
         }
-    };
-    let mut out = Vec::new();
-    wire::write(&mut out, Some(id), &said, false);
-    Some(out.into())
+    }
 }

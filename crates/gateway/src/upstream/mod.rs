@@ -10,6 +10,7 @@ mod probe;
 mod request;
 mod sending;
 mod session;
+mod theirs;
 mod trouble;
 
 use std::collections::HashMap;
@@ -68,7 +69,8 @@ pub(crate) struct Key {
 struct Upstream {
     uri: Uri,
     url: Arc<str>,
-    session: Mutex<Standing>,
+    /// By what clients of its calls can do: a server asks no more than its session was opened with.
+    sessions: Mutex<HashMap<Capabilities, Standing>>,
     places: Semaphore,
     ids: Ids,
     last_used: Mutex<Instant>,
@@ -87,7 +89,6 @@ impl Ids {
 type Opening = Shared<BoxFuture<'static, Result<Session, Trouble>>>;
 
 enum Standing {
-    Closed,
     Opening(Opening),
     Open(Session),
 }
@@ -185,7 +186,7 @@ impl Upstreams {
         let upstream = Arc::new(Upstream {
             uri,
             url: shown.into(),
-            session: Mutex::new(Standing::Closed),
+            sessions: Mutex::default(),
             places: Semaphore::new(self.places),
             ids: Ids::default(),
             last_used: Mutex::new(now),
@@ -212,14 +213,15 @@ impl Upstreams {
         peer: &Peer,
         outbound: &Outbound<'_>,
     ) -> Result<Session, Trouble> {
+        let asked = outbound.conduit.map(Conduit::capabilities).unwrap_or_default();
         let opening = {
-            let mut standing = upstream.session.lock();
-            match &*standing {
-                Standing::Open(session) => return Ok(session.clone()),
-                Standing::Opening(opening) => opening.clone(),
-                Standing::Closed => {
-                    let opening = self.open(upstream, peer.clone());
-                    *standing = Standing::Opening(opening.clone());
+            let mut sessions = upstream.sessions.lock();
+            match sessions.get(&asked) {
+                Some(Standing::Open(session)) => return Ok(session.clone()),
+                Some(Standing::Opening(opening)) => opening.clone(),
+                None => {
+                    let opening = self.open(upstream, peer.clone(), asked);
+                    sessions.insert(asked, Standing::Opening(opening.clone()));
                     opening
                 }
             }
@@ -231,20 +233,22 @@ impl Upstreams {
         }
     }
 
-    fn open(&self, upstream: &Arc<Upstream>, peer: Peer) -> Opening {
+    fn open(&self, upstream: &Arc<Upstream>, peer: Peer, asked: Capabilities) -> Opening {
         let deadline = Instant::now() + self.timeout;
         let (owner, url) = (upstream.clone(), upstream.url.to_string());
         let task = tokio::spawn({
             let upstream = upstream.clone();
-            async move { probe::open(&peer, &upstream.ids, deadline).await }
+            async move { probe::open(&peer, &upstream.ids, asked, deadline).await }
         });
         // A task of its own does the waiting too, so that the outcome is kept when every caller has given up.
         let kept = tokio::spawn(async move {
             let opened = task.await.unwrap_or(Err(Trouble::StillOpening { url }));
-            *owner.session.lock() = match &opened {
-                Ok(session) => Standing::Open(session.clone()),
-                Err(_) => Standing::Closed,
+            let mut sessions = owner.sessions.lock();
+            match &opened {
+                Ok(session) => sessions.insert(asked, Standing::Open(session.clone())),
+                Err(_) => sessions.remove(&asked),
             };
+            drop(sessions);
             opened
         });
         let url = upstream.url.to_string();
@@ -255,10 +259,9 @@ impl Upstreams {
 impl Upstream {
     /// Gives up what was known of how to speak to it, unless it has been found out anew already.
     fn forget(&self, lost: &Session) {
-        let mut standing = self.session.lock();
-        if matches!(&*standing, Standing::Open(session) if Arc::ptr_eq(&session.server, &lost.server)) {
-            *standing = Standing::Closed;
-        }
+        self.sessions.lock().retain(|_, standing| {
+            !matches!(standing, Standing::Open(session) if Arc::ptr_eq(&session.server, &lost.server))
+        });
     }
 }
 
@@ -319,7 +322,8 @@ async fn send(
     let with = For {
         session: Some(session),
         capabilities: outbound.capabilities,
-        progress: outbound.conduit.is_some(),
+        loudness: outbound.conduit.and_then(Conduit::loudness),
+        progress: outbound.conduit.is_some_and(Conduit::wants_progress),
     };
     let written = outbound.wanted.request(id, outbound.input, with).ok_or(Trouble::NoHeader)?;
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };

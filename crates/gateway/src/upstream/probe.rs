@@ -49,7 +49,14 @@ enum Found {
 }
 
 /// Finds out how a server is spoken to, and opens a session if it wants one.
-pub(crate) async fn open(peer: &Peer, ids: &Ids, deadline: Instant) -> Result<Session, Trouble> {
+/// What clients can do, a session is opened with; of a
+/// stateless server each request says it.
+pub(crate) async fn open(
+    peer: &Peer,
+    ids: &Ids,
+    asked: wire::Capabilities,
+    deadline: Instant,
+) -> Result<Session, Trouble> {
     let supposed = Session::stateless(Server::default());
     let mut asked_again = false;
     loop {
@@ -58,7 +65,7 @@ pub(crate) async fn open(peer: &Peer, ids: &Ids, deadline: Instant) -> Result<Se
         let answer = peer.ask(Some(&supposed), probe, Listening::default(), deadline).await;
         return match read(answer.map(|reply| reply.result)) {
             Found::Stateless(server) => Ok(Session::stateless(server)),
-            Found::Opens => Session::open(peer, ids.next(), deadline).await,
+            Found::Opens => Session::open(peer, ids.next(), asked, deadline).await,
             Found::Again(_) if !asked_again => {
                 asked_again = true;
                 continue;

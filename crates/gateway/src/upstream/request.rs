@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
 use super::session::Session;
-use crate::wire::{self, Capabilities, Revision};
+use crate::wire::{self, Capabilities, Loudness, Revision};
 
 /// A request as it is sent.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct For<'a> {
     pub(crate) session: Option<&'a Session>,
     /// What the client can do that the server may ask of it.
     pub(crate) capabilities: Capabilities,
+    /// The least of its log that is wanted; none: nothing.
+    pub(crate) loudness: Option<Loudness>,
     /// Whether somebody wants to know of its progress. Its token is the request's id.
     pub(crate) progress: bool,
 }
@@ -66,8 +68,11 @@ pub(crate) fn request(
 /// The `_meta` of a request that follows no `initialize` (2026-07-28, schema `RequestMetaObject`).
 fn standing_for_itself(id: u64, with: For<'_>) -> String {
     let progress = if with.progress { format!(r#","progressToken":{id}"#) } else { String::new() };
+    let loudness = with.loudness.map_or_else(String::new, |loudness| {
+        format!(r#","io.modelcontextprotocol/logLevel":"{}""#, loudness.word())
+    });
     format!(
-        r#"{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{{"name":"WorkingAgents","version":"{}"}}{progress}}}"#,
+        r#"{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{{"name":"WorkingAgents","version":"{}"}}{loudness}{progress}}}"#,
         Revision::V2026_07_28.word(),
         with.capabilities.object(),
         env!("CARGO_PKG_VERSION"),

@@ -69,11 +69,17 @@ impl Session {
         Self { id: None, version, is_stateless: true, server: Arc::new(server) }
     }
 
-    /// Opens a session: `initialize`, then `notifications/initialized`.
-    pub(crate) async fn open(peer: &Peer, id: u64, deadline: Instant) -> Result<Self, Trouble> {
+    /// Opens a session for clients that can do what `asked` says: `initialize`, then `notifications/initialized`.
+    pub(crate) async fn open(
+        peer: &Peer,
+        id: u64,
+        asked: wire::Capabilities,
+        deadline: Instant,
+    ) -> Result<Self, Trouble> {
         let params = format!(
-            r#""protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":"WorkingAgents","version":"{}"}}"#,
+            r#""protocolVersion":"{}","capabilities":{},"clientInfo":{{"name":"WorkingAgents","version":"{}"}}"#,
             Revision::NEWEST_OPENED.word(),
+            asked.object(),
             env!("CARGO_PKG_VERSION"),
         );
         let asked = request(id, "initialize", None, params.as_bytes(), For::default());

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::{object, present};
 
 /// What of a client's capabilities can be carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Capabilities {
     /// `elicitation.form`.
     pub(crate) form: bool,
@@ -61,6 +61,18 @@ impl Capabilities {
             tools: sampling.is_some_and(|sampling| is_object(sampling.tools)),
             roots: is_object(declared.roots),
         }
+    }
+
+    /// As a number, for the id of a session: its client says it again with each request.
+    pub(crate) fn flags(self) -> u8 {
+        let all = [self.form, self.url, self.sampling, self.tools, self.roots];
+        all.into_iter().rev().fold(0, |flags, flag| flags << 1 | u8::from(flag))
+    }
+
+    /// The ones that a number stands for.
+    pub(crate) fn of_flags(flags: u8) -> Self {
+        let flag = |at: u8| flags >> at & 1 == 1;
+        Self { form: flag(0), url: flag(1), sampling: flag(2), tools: flag(3), roots: flag(4) }
     }
 
     /// What of `self` is not in `of`.
@@ -145,6 +157,15 @@ mod tests {
             let raw = serde_json::value::to_raw_value(&declared).unwrap();
             assert_eq!(Capabilities::declared(&raw).object(), carried, "{declared}");
         }
+    }
+
+    #[test]
+    fn as_a_number_they_stay_the_same() {
+        for flags in 0..32 {
+            assert_eq!(Capabilities::of_flags(flags).flags(), flags);
+        }
+        let url = Capabilities { url: true, roots: true, ..Capabilities::default() };
+        assert_eq!(Capabilities::of_flags(url.flags()), url);
     }
 
     #[test]

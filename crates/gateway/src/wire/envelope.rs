@@ -211,6 +211,10 @@ pub(crate) struct Params<'b> {
     pub(crate) protocol_version: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "clientInfo")]
     pub(crate) client_info: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) capabilities: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) level: Option<&'b RawValue>,
 }
 
 /// The members of a request's `_meta` that 2026-07-28 defines (schema `RequestMetaObject`).
@@ -232,6 +236,8 @@ pub(crate) struct Meta<'b> {
     pub(crate) client_capabilities: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "io.modelcontextprotocol/clientInfo")]
     pub(crate) client_info: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "io.modelcontextprotocol/logLevel")]
+    pub(crate) log_level: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "progressToken")]
     pub(crate) progress_token: Option<&'b RawValue>,
 }

@@ -5,6 +5,7 @@ mod capabilities;
 mod envelope;
 mod input;
 mod listing;
+mod loudness;
 mod members;
 mod mirror;
 mod negotiate;
@@ -20,11 +21,14 @@ pub(crate) use envelope::{
 };
 pub(crate) use input::{Kind, Questions, check_responses, questions};
 pub(crate) use listing::{after, page};
+pub(crate) use loudness::Loudness;
 pub(crate) use mirror::{
     annotations, check as check_mirrored_arguments, encoded, headers as mirrored_arguments,
 };
 pub(crate) use negotiate::{METHOD_HEADER, NAME_HEADER, VERSION_HEADER, from_header, mirrored, revision};
-pub(crate) use reply::{Answer, ResultText, RpcError, as_event, asking, code, private, write, write_string};
+pub(crate) use reply::{
+    Answer, ResultText, RpcError, as_event, asking, code, private, write, write_raw_error, write_string,
+};
 pub use revision::Revision;
 pub use strict::{Flaw, check as check_strictly};
 pub(crate) use tool_error::{failed, refused};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Id;
 use super::members::saying;
@@ -203,6 +204,15 @@ pub(crate) fn private(result: ResultText, most: Duration) -> ResultText {
         Some(text) => ResultText { text, is_typed: true },
         None => result,
     }
+}
+
+/// Writes a response message with an error object as it came.
+pub(crate) fn write_raw_error(out: &mut Vec<u8>, id: Id<'_>, error: &RawValue) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    out.extend_from_slice(id.raw().as_bytes());
+    out.extend_from_slice(b",\"error\":");
+    out.extend_from_slice(error.get().as_bytes());
+    out.push(b'}');
 }
 
 /// Writes a JSON string with its quotes.
