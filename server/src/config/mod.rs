@@ -110,13 +110,15 @@ impl Encryption {
     /// the same, and by itself no way to them.
     pub(crate) fn state_key(&self) -> Result<StateKey, Wrong> {
         self.master_keys()?;
-        let mut keys = self.keys.iter().filter_map(|key| {
-            let master = STANDARD.decode(key.expose_secret().trim()).ok()?;
-            Some(Sha256::new().chain_update(STATE_KEY).chain_update(master).finalize().into())
-        });
+        let mut keys = self.keys.iter().filter_map(|key| state_key(key));
         let first = keys.next().ok_or(NO_KEY)?;
         Ok(StateKey::new(first, keys))
     }
+}
+
+fn state_key(master: &SecretString) -> Option<[u8; 32]> {
+    let master = STANDARD.decode(master.expose_secret().trim()).ok()?;
+    Some(Sha256::new().chain_update(STATE_KEY).chain_update(master).finalize().into())
 }
 
 /// One of the three places on the network.

@@ -118,6 +118,20 @@ fn mistakes_are_told_in_one_line() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+/// Nodes of two versions serve beside each other while one is replaced: what one has sealed the other opens.
+#[test]
+fn the_key_of_states_is_always_made_in_the_same_way() {
+    let master = |byte| SecretString::from(STANDARD.encode([byte; 32]));
+    let made = |byte| STANDARD.encode(state_key(&master(byte)).unwrap());
+    assert_eq!(made(1), "RJGWjGHzpoYdeHaDVPABsfm/eAPS0lg7RiyJtBFLryI=");
+    assert_ne!(made(1), made(2));
+    let padded = SecretString::from(format!(" {}\n", master(1).expose_secret()));
+    assert_eq!(state_key(&padded), state_key(&master(1)));
+    let set = read("", &[("WORKINGAGENTS_ENCRYPTION__MASTER_KEY", master(1).expose_secret())]).unwrap();
+    assert!(set.encryption.state_key().is_ok());
+    assert!(read("", &[]).unwrap().encryption.state_key().is_err());
+}
+
 /// `docs/CONFIGURATION.md` says what the defaults say. `UPDATE_DOCS=1 cargo test -p server` writes it.
 #[test]
 fn the_page_about_configuration_is_up_to_date() {
