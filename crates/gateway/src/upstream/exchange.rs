@@ -20,7 +20,7 @@ use super::events::Events;
 use super::request::Written;
 use super::sending::{Outgoing, Sending};
 use super::session::Session;
-use super::theirs;
+use super::theirs::{self, Theirs};
 use super::trouble::{Place, Trouble};
 use crate::conduit::Conduit;
 use crate::wire::{self, Message};
@@ -234,16 +234,22 @@ impl Peer {
                 }
                 // Without a session, servers ask for input in their results and nowhere else (2026-07-28).
                 if session.is_none_or(|session| !session.is_stateless)
-                    && matches!(wire::read(&message), Ok(Message::Request { .. }))
                     && asked < THEIR_REQUESTS
+                    && let Some(theirs) = theirs::read(&message, conduit)
                 {
                     asked += 1;
-                    questions.push(async move {
-                        if let Some(answer) = theirs::answer(&message, conduit).await {
-                            // A server that minds will say so in its answer to us.
-                            let _ = self.tell(session, answer).await;
+                    // A server that minds will say so in its answer to us.
+                    match theirs {
+                        Theirs::Answered(answer) => {
+                            let (peer, session) = (self.clone(), session.cloned());
+                            tokio::spawn(async move { peer.tell(session.as_ref(), answer).await });
                         }
-                    });
+                        Theirs::Question(question) => questions.push(async move {
+                            if let Some(answer) = question.asked().await {
+                                let _ = self.tell(session, answer).await;
+                            }
+                        }),
+                    }
                 }
             }
             if ended {

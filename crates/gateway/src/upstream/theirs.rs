@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::conduit::Conduit;
-use crate::wire::{self, Answer, Capabilities, Message, ResultText, RpcError, code};
+use crate::wire::{self, Capabilities, Message, ResultText, RpcError, code};
 
 /// Largest question that is carried, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -31,30 +31,57 @@ struct Params<'b> {
     tool_choice: Option<&'b RawValue>,
 }
 
-/// The answer to a request of a server, as a message. None: it is no request.
-pub(super) async fn answer(message: &Bytes, conduit: Option<&Conduit>) -> Option<Bytes> {
+/// A request of a server.
+pub(super) enum Theirs<'c> {
+    /// We have answered it ourselves: this is the message to be told.
+    Answered(Bytes),
+    /// It is for the client.
+    Question(Question<'c>),
+}
+
+/// A request that the client said that it can answer.
+pub(super) struct Question<'c> {
+    message: Bytes,
+    wish: Wish,
+    conduit: &'c Conduit,
+}
+
+/// Reads a message. None: it is no request.
+pub(super) fn read<'c>(message: &Bytes, conduit: Option<&'c Conduit>) -> Option<Theirs<'c>> {
     let Ok(Message::Request { id, method, params }) = wire::read(message) else { return None };
-    let mut out = Vec::new();
-    let said = match &*method {
-        "ping" => Ok(b"{}".to_vec()),
+    let answer = match &*method {
+        "ping" => Ok(ResultText::own(Bytes::from_static(b"{}"))),
         method => match carried(method, params, conduit) {
-            Err(error) => Err(*error),
-            Ok((wish, conduit)) => match conduit.ask(method, params).await {
-                Some(Ok(result)) => Ok(result.get().as_bytes().to_vec()),
-                Some(Err(error)) => {
-                    wire::write_raw_error(&mut out, id, &error);
-                    return Some(out.into());
-                }
-                None => unanswered(wish),
-            },
+            Err(error) => Err(error),
+            Ok((wish, conduit)) => {
+                return Some(Theirs::Question(Question { message: message.clone(), wish, conduit }));
+            }
         },
     };
-    let answer = match said {
-        Ok(result) => Answer::result(ResultText::own(result)),
-        Err(error) => Answer::error(error),
-    };
-    wire::write(&mut out, Some(id), &answer.said, false);
-    Some(out.into())
+    Some(Theirs::Answered(written(id, &answer)))
+}
+
+impl Question<'_> {
+    /// Asks the client. Returns the message to be told to the server.
+    pub(super) async fn asked(self) -> Option<Bytes> {
+        let Ok(Message::Request { id, method, params }) = wire::read(&self.message) else { return None };
+        let answer = match self.conduit.ask(&method, params).await {
+            Some(Ok(result)) => Ok(ResultText::own(Bytes::copy_from_slice(result.get().as_bytes()))),
+            Some(Err(error)) => {
+                let mut out = Vec::new();
+                wire::write_raw_error(&mut out, id, &error);
+                return Some(out.into());
+            }
+            None => unanswered(self.wish),
+        };
+        Some(written(id, &answer))
+    }
+}
+
+fn written(id: wire::Id<'_>, said: &Result<ResultText, Box<RpcError>>) -> Bytes {
+    let mut out = Vec::new();
+    wire::write(&mut out, Some(id), said, false);
+    out.into()
 }
 
 /// Whether the client said that it can do this, in this way.
@@ -105,10 +132,10 @@ fn carried<'c>(
 }
 
 /// What is said when the client is gone or takes too long.
-fn unanswered(wish: Wish) -> Result<Vec<u8>, RpcError> {
+fn unanswered(wish: Wish) -> Result<ResultText, Box<RpcError>> {
     match wish {
-        Wish::Elicitation => Ok(br#"{"action":"cancel"}"#.to_vec()),
-        Wish::Sampling => Err(RpcError::new(REJECTED, "User rejected sampling request")),
-        Wish::Roots => Err(RpcError::new(code::INTERNAL, "the client did not answer")),
+        Wish::Elicitation => Ok(ResultText::own(Bytes::from_static(br#"{"action":"cancel"}"#))),
+        Wish::Sampling => Err(Box::new(RpcError::new(REJECTED, "User rejected sampling request"))),
+        Wish::Roots => Err(Box::new(RpcError::new(code::INTERNAL, "the client did not answer"))),
     }
 }

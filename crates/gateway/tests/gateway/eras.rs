@@ -28,7 +28,7 @@ async fn a_client_that_opens_agrees_on_a_revision() {
         assert_eq!(answered.result()["protocolVersion"], agreed, "{wanted}");
         assert_eq!(
             answered.result()["capabilities"],
-            json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}})
+            json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}, "logging": {}})
         );
         assert_eq!(answered.result()["serverInfo"]["name"], "WorkingAgents");
         assert!(answered.headers.contains_key("mcp-session-id"));
@@ -58,13 +58,11 @@ async fn ping_is_answered_where_there_is_ping() {
         let answered = world.ask_stateless(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (404, -32601), "{method}");
     }
-    for method in
-        ["logging/setLevel", "resources/subscribe", "tasks/get", "server/discover", "subscriptions/listen"]
-    {
+    for method in ["resources/subscribe", "tasks/get", "server/discover", "subscriptions/listen"] {
         let answered = world.ask(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (200, -32601), "{method}");
     }
-    assert_eq!(world.ledger.rejected().len(), 10);
+    assert_eq!(world.ledger.rejected().len(), 9);
 }
 
 #[tokio::test]
@@ -74,7 +72,7 @@ async fn discovery_tells_what_the_schema_wants() {
     assert_eq!(result["supportedVersions"], json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]));
     assert_eq!(
         result["capabilities"],
-        json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}})
+        json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}, "logging": {}})
     );
     assert_eq!(result["cacheScope"], "private");
     assert!(result["ttlMs"].is_u64());
@@ -127,7 +125,7 @@ async fn a_long_list_comes_in_pages() {
             break;
         }
     }
-    assert_eq!((pages, names.len()), (3, 29));
+    assert_eq!((pages, names.len()), (3, 30));
     assert!(names.is_sorted());
     for cursor in [json!("nonsense"), json!(7), json!("")] {
         let answered = world.ask("tools/list", json!({ "cursor": cursor })).await;

@@ -16,8 +16,9 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-pub const TOOLS: [&str; 26] = [
+pub const TOOLS: [&str; 27] = [
     "ask_back",
+    "asks",
     "bad_result",
     "breaks",
     "cut_stream",
@@ -154,6 +155,7 @@ async fn receive(State(upstream): State<Upstream>, headers: HeaderMap, body: Str
         }
     }
     match method {
+        "tools/call" if message["params"]["name"] == "asks" => asks(upstream, message),
         "tools/call" => call(&message).await,
         "tools/list" => list(&upstream, &message),
         "prompts/list" => answer(&message, json!({"prompts": [prompt()]})),
@@ -240,6 +242,30 @@ fn stream(events: Vec<String>, then: Option<Duration>) -> Response {
 
 fn event(message: &Value) -> String {
     format!("event: message\ndata: {message}\n\n")
+}
+
+/// Asks the client what its arguments say, tells a line of log, and answers with what it was told.
+fn asks(upstream: Upstream, message: Value) -> Response {
+    let arguments = &message["params"]["arguments"];
+    let question =
+        json!({"jsonrpc": "2.0", "id": "q", "method": arguments["method"], "params": arguments["params"]});
+    let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "asked"}});
+    let begun = event(&log) + &event(&question);
+    let answered = futures::stream::once(async move {
+        let said = loop {
+            let seen = upstream.seen.lock().messages.iter().rev().find(|said| said["id"] == "q").cloned();
+            match seen {
+                Some(said) => break said,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
+        let result = json!({"content": [], "structuredContent": said});
+        Ok::<_, Infallible>(Bytes::from(event(
+            &json!({"jsonrpc": "2.0", "id": message["id"], "result": result}),
+        )))
+    });
+    let events = futures::stream::once(async { Ok(Bytes::from(begun)) }).chain(answered);
+    ([("content-type", "text/event-stream")], Body::from_stream(events)).into_response()
 }
 
 async fn call(message: &Value) -> Response {

@@ -363,6 +363,30 @@ impl World {
         Answered { status: head.status, headers: head.headers, text }
     }
 
+    /// A request of the `initialize` era in a session, whose answer is read event by event.
+    pub async fn stream(&self, session: &str, method: &str, params: Value) -> Events {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(&self.url)
+            .header("authorization", format!("Bearer {}", key(1)))
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2025-11-25")
+            .header("mcp-session-id", session)
+            .body(Full::new(Bytes::from(body)))
+            .unwrap();
+        let response = self.http.request(request).await.unwrap();
+        Events { body: response.into_body(), text: String::new() }
+    }
+
+    /// Opens a session for a client with these capabilities.
+    pub async fn open(&self, capabilities: Value) -> String {
+        let params = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities});
+        let opened = self.ask("initialize", params).await;
+        opened.headers["mcp-session-id"].to_str().unwrap().to_owned()
+    }
+
     /// Posts a body with key 1 and further headers.
     pub async fn post(&self, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answered {
         let bearer = format!("Bearer {}", key(1));
@@ -419,6 +443,38 @@ impl World {
         headers.extend(name.as_deref().map(|name| ("mcp-name", name)));
         let body = json!({"jsonrpc": "2.0", "id": "a", "method": method, "params": params}).to_string();
         self.send(Method::POST, &self.url, &headers, body).await
+    }
+}
+
+/// An answer as it comes.
+pub struct Events {
+    body: hyper::body::Incoming,
+    text: String,
+}
+
+impl Events {
+    /// The next message, within five seconds.
+    pub async fn next(&mut self) -> Value {
+        let next = async {
+            loop {
+                if let Some((event, rest)) = self.text.split_once("\n\n") {
+                    let data =
+                        event.split_once("data: ").map(|(_, data)| serde_json::from_str(data).unwrap());
+                    self.text = rest.to_owned();
+                    match data {
+                        Some(message) => return message,
+                        None => continue,
+                    }
+                }
+                let Some(frame) = self.body.frame().await else {
+                    // Nothing was told before the answer.
+                    return serde_json::from_str(&self.text).expect("another event");
+                };
+                let frame = frame.unwrap();
+                self.text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), next).await.expect("an event in time")
     }
 }
 
