@@ -110,7 +110,7 @@ impl Encryption {
     /// the same, and by itself no way to them.
     pub(crate) fn state_key(&self) -> Result<StateKey, Wrong> {
         self.master_keys()?;
-        let mut keys = self.keys.iter().filter_map(|key| state_key(key));
+        let mut keys = self.keys.iter().filter_map(state_key);
         let first = keys.next().ok_or(NO_KEY)?;
         Ok(StateKey::new(first, keys))
     }
