@@ -42,12 +42,11 @@ impl Volumes {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn who_was_not_heard_of_for_longest_is_forgotten() {
+    #[test]
+    fn who_was_not_heard_of_for_longest_is_forgotten() {
         let volumes = Volumes::default();
         volumes.set("first", Loudness::Error);
         for n in 0..MOST {
-            tokio::time::advance(std::time::Duration::from_millis(1)).await;
             volumes.set(&n.to_string(), Loudness::Info);
             volumes.of("0");
         }
