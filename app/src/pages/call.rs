@@ -2,7 +2,7 @@
 
 use control::activity::Why;
 use leptos::prelude::*;
-use model::call::{CallStory, Verdict};
+use model::call::{CallStory, Content, Verdict};
 
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
@@ -31,6 +31,15 @@ pub fn page(visit: &Visit, story: CallStory, why: Option<Why>) -> String {
                 </section>
             }
         });
+        let asked = matches!(story.exchange, Content::Text(_)).then(|| {
+            view! {
+                <section class="content" aria-labelledby="asked">
+                    <h2 id="asked">"What its server asked meanwhile"</h2>
+                    <p class="note">"The client was asked while the call ran; what it answered reached the server."</p>
+                    <Arguments content=story.exchange.clone() />
+                </section>
+            }
+        });
         view! {
             <header class="page-head call-head">
                 <h1>{text::code(&row.tool_name)}</h1>
@@ -48,6 +57,7 @@ pub fn page(visit: &Visit, story: CallStory, why: Option<Why>) -> String {
                         <h2 id="arguments">"Arguments"</h2>
                         <Arguments content=story.arguments.clone() />
                     </section>
+                    {asked}
                     {answer}
                 </div>
                 <aside class="facts" aria-labelledby="facts">

@@ -218,7 +218,7 @@ fn contents_that_are_no_json_or_too_much_of_it() {
         let text = || Content::Text(json.clone());
         let page = call::page(
             &visit(),
-            model::call::CallStory { arguments: text(), result: text(), ..sample::story() },
+            model::call::CallStory { arguments: text(), result: text(), exchange: text(), ..sample::story() },
             None,
         );
         is_harmless(what, &page, 0);

@@ -166,6 +166,7 @@ pub(crate) fn story() -> CallStory {
         result: Content::Text(
             r#"{"content":[{"type":"text","text":"Recorded the meeting with Ingrid Halvorsen (Nordlys Energi).\nNext: send the audit export by 26 November."},{"type":"image","data":"aGVsbG8=","mimeType":"image/png"}],"structuredContent":{"interaction":"intr_019a9c0000007000800000000000002a","contact":"Ingrid Halvorsen","open_deals":2},"isError":false}"#.into(),
         ),
+        exchange: Content::None,
         failure: None,
         amended: None,
     }
@@ -179,6 +180,7 @@ pub(crate) fn denied() -> CallStory {
         policies: vec![],
         arguments: Content::Text(r#"{"id":"comp_019a9c00000070008000000000000003"}"#.into()),
         result: Content::None,
+        exchange: Content::None,
         ..story()
     }
 }
@@ -217,6 +219,7 @@ pub(crate) fn hostile() -> CallStory {
         module_title: Some(bad()),
         policies: vec![bad()],
         arguments: Content::Text(format!("{{{}:{},\"deep\":[{{\"<b>\":1}}]}}", json(HOSTILE), json(&long))),
+        exchange: Content::Text(format!("[{}]", serde_json::Value::from(HOSTILE))),
         result: Content::Text(format!(
             r#"{{"content":[{{"type":"text","text":{0}}},{{"type":"resource_link","uri":"javascript:alert(1)"}},{{"type":"image","data":"x","mimeType":{0}}}]}}"#,
             json(HOSTILE)

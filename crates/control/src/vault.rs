@@ -78,6 +78,8 @@ pub enum About {
     Connection(Uuid),
     /// What a module that is being added will be presented.
     Draft(Uuid),
+    /// What a server asked during a call, and what it was answered.
+    Exchange(Uuid),
 }
 
 impl About {
@@ -87,6 +89,7 @@ impl About {
             Self::Result(id) => (2, id),
             Self::Connection(id) => (3, id),
             Self::Draft(id) => (9, id),
+            Self::Exchange(id) => (10, id),
         };
         let mut bound = [kind; 33];
         let (_, rest) = bound.split_at_mut(1);

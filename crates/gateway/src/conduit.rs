@@ -19,6 +19,8 @@ use crate::wire::{self, Capabilities, Loudness};
 const WAITING: usize = 32;
 /// Largest notification that is passed on, in bytes.
 const LARGEST: usize = 64 << 10;
+/// How much of what was asked and answered during a call is kept, in bytes.
+const RECORDED: usize = 256 << 10;
 /// Longest progress token that is taken, in bytes of JSON text.
 const LONGEST_TOKEN: usize = 256;
 
@@ -61,6 +63,14 @@ pub(crate) struct Conduit {
     loudness: Option<Loudness>,
     listener: Option<Listener>,
     pauses: Arc<Mutex<Pauses>>,
+    exchange: Arc<Mutex<Exchange>>,
+}
+
+/// What was asked and answered, for the record.
+#[derive(Debug, Default)]
+struct Exchange {
+    /// JSON objects with commas between them.
+    text: String,
 }
 
 /// How long a client was waited for. It is not the server's time.
@@ -87,7 +97,14 @@ impl Conduit {
         let token = token.filter(|token| is_token(token.get())).map(|token| Arc::from(token.to_owned()));
         let listener = listener.filter(|listener| listener.capabilities != Capabilities::default());
         let is_any = token.is_some() || loudness.is_some() || listener.is_some();
-        is_any.then(|| Self { line: line.clone(), token, loudness, listener, pauses: Arc::default() })
+        is_any.then(|| Self {
+            line: line.clone(),
+            token,
+            loudness,
+            listener,
+            pauses: Arc::default(),
+            exchange: Arc::default(),
+        })
     }
 
     /// Whether the client wants to know how far it has come.
@@ -143,7 +160,15 @@ impl Conduit {
             self.line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
             question.answer().await
         };
-        tokio::time::timeout(listener.patience, answered).await.ok().flatten()
+        let said = tokio::time::timeout(listener.patience, answered).await.ok().flatten();
+        self.exchange.lock().add(method, params, said.as_ref());
+        said
+    }
+
+    /// What was asked and answered so far, as it is recorded: the JSON text of an array. None: nothing was.
+    pub(crate) fn exchange(&self) -> Option<Bytes> {
+        let exchange = self.exchange.lock();
+        (!exchange.text.is_empty()).then(|| Bytes::from(format!("[{}]", exchange.text)))
     }
 
     fn pause(&self) -> Pause<'_> {
@@ -159,6 +184,26 @@ impl Conduit {
     pub(crate) fn put_off(&self, deadline: Instant) -> Option<Instant> {
         let pauses = self.pauses.lock();
         pauses.since.is_none().then(|| deadline + pauses.over)
+    }
+}
+
+impl Exchange {
+    fn add(&mut self, method: &str, params: &str, said: Option<&Said>) {
+        let answer = match said {
+            Some(Ok(result)) => format!(r#"{{"result":{result}}}"#),
+            Some(Err(error)) => format!(r#"{{"error":{error}}}"#),
+            None => "null".to_owned(),
+        };
+        if !self.text.is_empty() {
+            self.text.push(',');
+        }
+        // Method is one of three that we carry.
+        let size = params.len() + answer.len();
+        self.text.push_str(&if self.text.len() + size <= RECORDED {
+            format!(r#"{{"method":"{method}","params":{params},"answer":{answer}}}"#)
+        } else {
+            format!(r#"{{"method":"{method}","bytes_not_kept":{size}}}"#)
+        });
     }
 }
 

@@ -251,6 +251,9 @@ pub struct Settlement {
     pub failure: Option<Failure>,
     /// The result as it came, byte for byte, unless too large to keep.
     pub result: Option<Bytes>,
+    /// What the server asked the client while the call ran, and what it was answered: the JSON text of an array of objects with
+    /// `method`, `params`, and `answer` (an object with `result` or `error`; none: there was none). None: nothing was asked.
+    pub exchange: Option<Bytes>,
     /// Size of the whole result in bytes.
     pub result_size: u64,
     /// SHA-256 of the whole result.
@@ -363,6 +366,8 @@ pub struct CallStory {
     pub arguments: Content,
     /// The result, when the reader may see content.
     pub result: Content,
+    /// What its server asked the client meanwhile, when the reader may see content; see [`Settlement::exchange`].
+    pub exchange: Content,
     /// What went wrong.
     pub failure: Option<Failure>,
     /// An end that was reported after the call had been settled as interrupted.

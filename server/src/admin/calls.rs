@@ -104,6 +104,7 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
                 ),
                 format!("arguments  {}", content(&story.arguments)),
                 format!("result     {}", content(&story.result)),
+                format!("asked      {}", content(&story.exchange)),
             ];
             Ok(Answer::said(lines.join("\n"), serde_json::to_value(&story)?))
         }

@@ -44,21 +44,23 @@ pub async fn story(control: &Control, actor: &Actor, call: CallId) -> Result<Opt
     )
     .fetch_one(tx.conn())
     .await?;
-    let (arguments, result) = if sight.shows_content(told.owner_id, told.on_behalf_of, &told.unit_path) {
-        let mut kept = contents(&mut tx, call.uuid()).await?;
-        let result_size = told.result_size.unwrap_or(0).unsigned_abs();
-        (
-            open(
-                &keys,
-                About::Arguments(call.uuid()),
-                kept.remove("arguments"),
-                u64::from(told.arguments_size.unsigned_abs()),
-            )?,
-            open(&keys, About::Result(call.uuid()), kept.remove("result"), result_size)?,
-        )
-    } else {
-        (Content::Withheld, Content::Withheld)
-    };
+    let (arguments, result, exchange) =
+        if sight.shows_content(told.owner_id, told.on_behalf_of, &told.unit_path) {
+            let mut kept = contents(&mut tx, call.uuid()).await?;
+            let result_size = told.result_size.unwrap_or(0).unsigned_abs();
+            (
+                open(
+                    &keys,
+                    About::Arguments(call.uuid()),
+                    kept.remove("arguments"),
+                    u64::from(told.arguments_size.unsigned_abs()),
+                )?,
+                open(&keys, About::Result(call.uuid()), kept.remove("result"), result_size)?,
+                open(&keys, About::Exchange(call.uuid()), kept.remove("exchange"), 0)?,
+            )
+        } else {
+            (Content::Withheld, Content::Withheld, Content::Withheld)
+        };
     let client = told.client_name.map(|name| match told.client_version {
         Some(version) => format!("{name} {version}"),
         None => name,
@@ -81,6 +83,7 @@ pub async fn story(control: &Control, actor: &Actor, call: CallId) -> Result<Opt
         arguments_digest: hex::encode(told.arguments_digest),
         arguments,
         result,
+        exchange,
         failure: told
             .failure
             .map(serde_json::from_value)

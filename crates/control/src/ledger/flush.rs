@@ -335,6 +335,7 @@ fn never_sent(tenant: TenantId, row: &Admission, now: Timestamp) -> Settlement {
                 .to_owned(),
         }),
         result: None::<Bytes>,
+        exchange: None,
         result_size: 0,
         result_digest: None,
         charge: Money::zero(row.currency.parse().unwrap_or(Currency::USD)),

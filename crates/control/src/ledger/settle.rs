@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Inner;
 use crate::vault::{About, TenantKeys, Unsealable};
 
-/// A settlement as the composite type `settling` of migration 4.
+/// A settlement as the composite type `settling` of migrations 4 and 15.
 #[derive(Clone, Debug, sqlx::Type)]
 #[sqlx(type_name = "settling")]
 pub(super) struct Settling {
@@ -27,6 +27,7 @@ pub(super) struct Settling {
     amount: Decimal,
     currency: String,
     rate_id: Option<Uuid>,
+    exchange: Option<Vec<u8>>,
 }
 
 /// Nobody waits for a settlement, so it may lie this long for others to join it in one transaction.
@@ -35,7 +36,7 @@ const GATHER: Duration = Duration::from_millis(10);
 const GROUP: usize = 1000;
 
 impl Settling {
-    /// A settlement as a row, its result not sealed yet.
+    /// A settlement as a row, its contents not sealed yet.
     pub(super) fn from_settlement(settlement: Settlement) -> Self {
         let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self {
@@ -51,25 +52,30 @@ impl Settling {
             amount: settlement.charge.amount,
             currency: settlement.charge.currency.code().to_owned(),
             rate_id: settlement.rate.map(|rate| rate.uuid()),
+            exchange: settlement.exchange.map(|exchange| exchange.to_vec()),
         }
     }
 
-    /// The same with its result sealed.
+    /// The same with its contents sealed.
     pub(super) fn sealed(mut self, keys: &TenantKeys, ambient: &Ambient) -> Result<Self, Unsealable> {
         if let Some(result) = self.result.take() {
             self.result = Some(keys.seal(ambient, About::Result(self.call_id), &result)?);
+        }
+        if let Some(exchange) = self.exchange.take() {
+            self.exchange = Some(keys.seal(ambient, About::Exchange(self.call_id), &exchange)?);
         }
         Ok(self)
     }
 }
 
-/// Queues a settlement. The result's bytes are sealed by whoever writes the group.
+/// Queues a settlement. Its contents are sealed by whoever writes the group.
 pub(super) fn enqueue(inner: &Arc<Inner>, settlement: Settlement) {
     let tenant = settlement.tenant;
     let mut row = Settling::from_settlement(settlement);
     if inner.settlements.len() >= inner.settings.unsettled {
-        // The database has been away for long. How calls ended and what they cost stays; their results go.
+        // The database has been away for long. How calls ended and what they cost stays; their contents go.
         row.result = None;
+        row.exchange = None;
     }
     inner.settlements.push_beyond(tenant, row);
 }
@@ -124,7 +130,10 @@ async fn flush(inner: &Arc<Inner>, tenant: TenantId, mut group: Vec<Settling>) -
                     groups.push(group);
                 } else if let Some(mut row) = group.pop() {
                     tracing::error!(%tenant, call = %row.call_id, %error, "a settlement cannot be written as it is");
-                    if row.result.take().is_some() || row.failure.take().is_some() {
+                    if row.result.take().is_some()
+                        || row.exchange.take().is_some()
+                        || row.failure.take().is_some()
+                    {
                         groups.push(vec![row]);
                     }
                 }

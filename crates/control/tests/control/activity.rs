@@ -217,6 +217,7 @@ async fn a_story_is_whole_and_its_content_only_for_whom_it_is() {
     let story = activity::story(control, &signed_in(world, ben).await, call).await.unwrap().unwrap();
     assert_eq!(story.arguments, Content::Text(String::from_utf8(arguments.to_vec()).unwrap()));
     assert_eq!(story.result, Content::Text(r#"{"content":[]}"#.to_owned()));
+    assert_eq!(story.exchange, Content::Text(r#"[{"method":"roots/list"}]"#.to_owned()));
     assert_eq!(story.arguments_digest, hex::encode(Sha256::digest(&arguments)));
     let row = &story.row;
     assert_eq!((row.agent_name.as_str(), row.owner_name.as_str()), ("Inbox helper", "Olga Owner"));
@@ -246,6 +247,7 @@ async fn a_story_is_whole_and_its_content_only_for_whom_it_is() {
         let story = activity::story(control, &reader, call).await.unwrap().unwrap();
         assert_eq!(story.arguments != Content::Withheld, sees, "{role}");
         assert_eq!(story.result != Content::Withheld, sees, "{role}");
+        assert_eq!(story.exchange != Content::Withheld, sees, "{role}");
     }
 
     // What is too large is not kept; what failed says why; a denial says what is missing.

@@ -44,6 +44,7 @@ fn ended(world: &TestWorld, entry: &Entry, outcome: Outcome) -> Settlement {
         upstream_duration: Some(Duration::from_millis(9)),
         failure: None,
         result: Some(Bytes::from_static(b"{\"content\":[]}")),
+        exchange: None,
         result_size: 14,
         result_digest: Some([7; 32]),
         charge: entry.wanted.price,
@@ -265,6 +266,7 @@ async fn content_is_sealed_at_rest() {
     ledger.admit(entry.clone()).await.unwrap();
     let mut settlement = ended(&world, &entry, Outcome::Succeeded);
     settlement.result = Some(Bytes::from_static(b"{\"content\":\"hunter2hunter2\"}"));
+    settlement.exchange = Some(Bytes::from_static(b"[{\"answer\":\"hunter2hunter2\"}]"));
     ledger.settle(settlement);
     ledger.close().await;
     let mut outside = world.database.owner().await;
@@ -275,7 +277,10 @@ async fn content_is_sealed_at_rest() {
         .iter()
         .map(|row| (row.get(0), row.get(1)))
         .collect();
-    assert_eq!(kept.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["arguments", "result"]);
+    assert_eq!(
+        kept.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(),
+        ["arguments", "exchange", "result"]
+    );
     for (kind, sealed) in kept {
         assert!(!sealed.windows(7).any(|window| window == b"hunter2"), "{kind} lies open");
     }

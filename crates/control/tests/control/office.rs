@@ -54,6 +54,7 @@ impl Office {
             failure: (outcome != Outcome::Succeeded)
                 .then(|| Failure { code: "test".to_owned(), sentence: "It failed.".to_owned() }),
             result: result.map(Bytes::from_static),
+            exchange: result.map(|_| Bytes::from_static(br#"[{"method":"roots/list"}]"#)),
             result_size: size,
             result_digest: None,
             charge: Money { amount: "0.25".parse().unwrap(), currency: Currency::EUR },

@@ -16,6 +16,7 @@ use super::ask::Ask;
 use super::decide::Decided;
 use super::ending::{Ending, Failed};
 use super::inspect::Inspected;
+use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::refusals;
 use crate::upstream::Sending;
@@ -41,6 +42,7 @@ pub(super) struct Unsettled {
     started: Instant,
     sent_from: Option<Instant>,
     sending: Option<Sending>,
+    conduit: Option<Conduit>,
     /// Whether there is a call to settle: it was admitted, and is not settled yet.
     armed: bool,
 }
@@ -72,6 +74,7 @@ impl Unsettled {
             started: decided.received.started(),
             sent_from: None,
             sending: None,
+            conduit: decided.received.conduit().cloned(),
             armed: false,
         }
     }
@@ -155,6 +158,7 @@ impl Unsettled {
             upstream_duration,
             failure,
             result: kept.cloned(),
+            exchange: self.conduit.as_ref().and_then(Conduit::exchange),
             result_size: result.map_or(0, |text| text.len() as u64),
             result_digest: digest,
             charge,

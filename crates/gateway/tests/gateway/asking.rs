@@ -60,7 +60,10 @@ async fn a_question_reaches_the_client_and_its_answer_the_server() {
         assert_eq!(answer(&world, 1, &question["id"], said.clone()).await, StatusCode::ACCEPTED);
         let last = events.next().await;
         assert_eq!(last["result"]["structuredContent"][said.0], said.1, "{last}");
-        assert_eq!(world.ledger.settlement().outcome, Outcome::Succeeded);
+        let settled = world.ledger.settlement();
+        assert_eq!(settled.outcome, Outcome::Succeeded);
+        let exchange: Value = serde_json::from_slice(&settled.exchange.unwrap()).unwrap();
+        assert_eq!(exchange, json!([{"method": method, "params": params, "answer": {said.0: said.1}}]));
         world.ledger.settlements.lock().clear();
     }
     let opened = upstream.with_method("initialize");
@@ -111,6 +114,8 @@ async fn a_client_that_takes_too_long_or_leaves_has_cancelled() {
     let last = events.next().await;
     assert_eq!(last["result"]["structuredContent"]["result"], json!({"action": "cancel"}), "{last}");
     assert_eq!(answer(&world, 1, &question["id"], ("result", json!({}))).await, StatusCode::ACCEPTED);
+    let exchange: Value = serde_json::from_slice(&world.ledger.settlement().exchange.unwrap()).unwrap();
+    assert_eq!(exchange[0]["answer"], Value::Null);
     upstream.seen.lock().messages.clear();
     let mut events = world.stream(&session, "tools/call", asking("sampling/createMessage", json!({}))).await;
     events.next().await;
