@@ -263,10 +263,11 @@ fn discoverer(desk: &Desk) -> Result<Discoverer, Failure> {
 }
 
 fn as_json(discovery: &Discovery) -> Value {
-    let Discovery { proposed, drifted, restored, withdrawn, refused } = discovery;
+    let Discovery { proposed, drifted, restored, withdrawn, refused, suspect } = discovery;
     let refused: Vec<_> = refused.iter().map(|(tool, why)| json!({ "tool": tool, "why": why })).collect();
     json!({
         "proposed": proposed, "drifted": drifted, "restored": restored, "withdrawn": withdrawn, "refused": refused,
+        "suspect": suspect,
     })
 }
 
@@ -278,6 +279,7 @@ fn in_words(discovery: &Discovery) -> String {
         ("No longer what was approved, frozen", &discovery.drifted),
         ("What was approved once more, callable again", &discovery.restored),
         ("No longer offered", &discovery.withdrawn),
+        ("To be looked at closely: hidden characters, or text that speaks to models", &discovery.suspect),
     ] {
         if !names.is_empty() {
             words.push_str(&format!("\n{what}: {}", names.join(", ")));

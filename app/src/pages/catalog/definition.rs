@@ -1,5 +1,6 @@
 //! A tool's definition as people read it: what it takes as a table, what it says of itself, what has changed.
 
+use control::modules::{Suspect, suspicions};
 use leptos::prelude::*;
 
 use crate::schema::diff::{self, Change};
@@ -11,6 +12,42 @@ use crate::{text, wording};
 const WORDS: usize = 4_000;
 const SHORT: usize = 200;
 const RAW: usize = 70_000;
+
+/// What in a definition is to be looked at closely, if anything is.
+pub(super) fn suspects(definition: &str) -> Option<AnyView> {
+    let found = suspicions(definition);
+    if found.is_empty() {
+        return None;
+    }
+    let lines = found
+        .into_iter()
+        .map(|it| {
+            let what = match it.what {
+                Suspect::Hidden(codes) => {
+                    view! { "has characters that are not seen: " <code>{text::one_line(&codes.join(" "), SHORT)}</code> }
+                        .into_any()
+                }
+                Suspect::Instruction(words) => {
+                    view! { "speaks to the model: “" <bdi>{text::one_line(&words, SHORT)}</bdi> "”" }.into_any()
+                }
+            };
+            view! { <li>{text::code(&it.place)} " " {what}</li> }
+        })
+        .collect::<Vec<_>>();
+    let suspects = view! {
+        <section class="consequence cat-suspects" data-tone="deny" aria-label="To be looked at closely">
+            <p><strong>"Look closely before you approve it."</strong> " Models read all of a definition, also what people do not see."</p>
+            <ul class="cat-plain-list">{lines}</ul>
+        </section>
+    };
+    Some(suspects.into_any())
+}
+
+/// Whether there is something in a definition to be looked at closely, for a line of a table.
+pub(super) fn suspect_mark(definition: &str) -> Option<AnyView> {
+    let is_any = !suspicions(definition).is_empty();
+    is_any.then(|| view! { <span class="cat-under" data-tone="deny">"Look closely"</span> }.into_any())
+}
 
 /// What a tool says of itself, in words.
 pub(super) fn hints(hints: Hints) -> AnyView {

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use model::access::Grantee;
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 
+use super::definition::suspect_mark;
 use super::table::summary;
 use super::{Query, count, filters, health, key, kind, pages, standing, yours};
 use crate::document::{self, Crumb, Visit};
@@ -228,7 +229,10 @@ fn tool(links: &Links, module: &ModulePage, row: &ToolRow, choosing: bool) -> An
     view! {
         <tr>
             {tick}
-            <th scope="row" class="catalog-name"><a href=href>{text::code(&row.view.name)}</a></th>
+            <th scope="row" class="catalog-name">
+                <a href=href>{text::code(&row.view.name)}</a>
+                {row.offered.and_then(|_| suspect_mark(&row.definition))}
+            </th>
             <td data-label="Does">{summary(&row.definition)}</td>
             <td data-label="Standing"><Badge sign=standing(row.view.standing) /></td>
             <td data-label="Key">{key(&row.view.key)}</td>

@@ -197,7 +197,12 @@ fn band(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
             view! { <p class="consequence">{words}</p> }.into_any()
         }
     };
-    view! { <div class="cat-band">{off} {stands}</div> }.into_any()
+    // What would be approved; of what is approved, it is too late for the question.
+    let offered = tool.detail.seen_definition.as_ref().unwrap_or(&tool.detail.definition);
+    let suspects = (tool.detail.view.standing != ToolStanding::Approved)
+        .then(|| definition::suspects(offered))
+        .flatten();
+    view! { <div class="cat-band">{off} {suspects} {stands}</div> }.into_any()
 }
 
 fn facts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView {

@@ -446,7 +446,7 @@ fn tool(draft: &Draft, at: usize, offered: &OfferedTool, form: &Form, detailed: 
                 <label for=tick.clone()>{text::code(&offered.name)}</label>
                 <span class="cat-under">{hints}</span>
             </th>
-            <td data-label="Does"><p class="cat-summary">{words}</p> {takes}</td>
+            <td data-label="Does"><p class="cat-summary">{words}</p> {definition::suspects(&offered.definition)} {takes}</td>
             <td data-label="Key">
                 <select name=key aria-label=format!("Permission key of {name}")>
                     {option("read", !writes)}

@@ -31,9 +31,18 @@ pub struct Discovery {
     pub withdrawn: Vec<String>,
     /// Not taken, and why.
     pub refused: Vec<(String, String)>,
+    /// Of those that wait or are frozen, which are to be looked at closely; see [`super::suspicions`].
+    pub suspect: Vec<String>,
 }
 
 impl Discovery {
+    /// Notes a definition that is to be looked at closely.
+    fn look(&mut self, definition: &Definition) {
+        if !super::suspicions(&definition.text).is_empty() {
+            self.suspect.push(definition.name.clone());
+        }
+    }
+
     fn changes_something(&self) -> bool {
         [&self.proposed, &self.drifted, &self.restored, &self.withdrawn].iter().any(|names| !names.is_empty())
     }
@@ -149,7 +158,7 @@ pub async fn rediscover(
     if discovery.changes_something() {
         let detail = json!({
             "proposed": discovery.proposed, "drifted": discovery.drifted, "restored": discovery.restored,
-            "withdrawn": discovery.withdrawn,
+            "withdrawn": discovery.withdrawn, "suspect": discovery.suspect,
         });
         tx.audit("module.rediscover", "module", module, &view.title, detail).await?;
     }
@@ -197,11 +206,13 @@ pub(super) async fn apply(
             }
             (Some(Change::Drift), Some(definition)) => {
                 store::drift(tx, tool.id, &definition.text).await?;
+                discovery.look(&definition);
                 discovery.drifted.push(tool.name);
             }
             (Some(Change::Redefine(standing)), Some(definition)) => {
                 store::redefine(tx, tool.id, &definition, &key(&module.name, &definition), standing).await?;
                 if standing == ToolStanding::Proposed {
+                    discovery.look(&definition);
                     discovery.proposed.push(tool.name);
                 }
             }
@@ -216,6 +227,9 @@ pub(super) async fn apply(
         })
         .collect();
     new.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    for (definition, _) in &new {
+        discovery.look(definition);
+    }
     discovery.proposed.extend(new.iter().map(|(definition, _)| definition.name.clone()));
     store::insert_tools(tx, module.id, &new, None).await?;
     Ok(discovery)

@@ -441,7 +441,7 @@ fn offered(texts: Vec<String>) -> Result<Vec<OfferedTool>, Error> {
     Ok(texts
         .into_iter()
         .map(|text| {
-            let name = definition::name_of(&text);
+            let name = definition::read(&text).map_or_else(|_| definition::name_of(&text), |read| read.name);
             match known.get(name.as_str()) {
                 Some(tool) => {
                     OfferedTool { read_only: tool.read_only, refused: None, name, definition: text }

@@ -8,6 +8,7 @@ pub mod drafts;
 mod overview;
 mod pages;
 mod store;
+mod suspicion;
 mod tools;
 pub mod trial;
 
@@ -30,6 +31,7 @@ pub use overview::{
     modules_page, tools_page,
 };
 pub use pages::{Holder, ModulePage, Price, ToolPage, Yours, module_page, people, tool_page};
+pub use suspicion::{Suspect, Suspicion, suspicions};
 pub use tools::{
     ToolDetail, approve_all, approve_some, approve_tool, find_tool, set_key, set_price, tool, withdraw_tool,
 };

@@ -123,6 +123,26 @@ async fn a_module_is_added_step_by_step_and_nothing_is_lost_between() {
 }
 
 #[tokio::test]
+async fn prompts_and_resources_are_added_as_tools_are() {
+    let world = TestWorld::new().await;
+    let (control, olga) = (&world.control, owner(&world).await);
+    let offered = [
+        tool("sum_up", true),
+        r#"{"name":"sum_up","arguments":[]}"#.to_owned(),
+        r#"{"name":"Notes","uri":"file:///notes"}"#.to_owned(),
+        r#"{"name":"City","uriTemplate":"city://{name}"}"#.to_owned(),
+    ];
+    let asking = found(&world, &olga, &offered).await;
+    let draft = drafts::draft(control, &olga, asking.draft).await.unwrap();
+    let names: Vec<&str> = draft.offered.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["sum_up", "prompt:sum_up", "resource:file:///notes", "template:city://{name}"]);
+    assert!(draft.offered.iter().all(|tool| tool.refused.is_none()), "{:?}", draft.offered);
+    let choices = names.iter().map(|name| ((*name).to_owned(), choice(true, false, None))).collect();
+    let finished = drafts::finish(control, &olga, asking.draft, &draft.fingerprint, &choices).await;
+    assert_eq!(finished.unwrap().1, 4);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_draft_is_said_by_the_name_of_its_field() {
     let world = TestWorld::new().await;
     let (control, olga) = (&world.control, owner(&world).await);

@@ -100,6 +100,7 @@ fn in_words(title: &str, discovery: &Discovery) -> String {
         (&discovery.proposed, "new, to be approved"),
         (&discovery.restored, "what was approved once more"),
         (&discovery.withdrawn, "no longer offered"),
+        (&discovery.suspect, "to be looked at closely"),
     ];
     for (names, what) in kinds.into_iter().filter(|(names, _)| !names.is_empty()) {
         let some: Vec<String> = names
