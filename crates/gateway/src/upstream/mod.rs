@@ -8,8 +8,10 @@ mod events;
 mod exchange;
 mod probe;
 mod request;
+mod resume;
 mod sending;
 mod session;
+mod stream;
 mod theirs;
 mod trouble;
 

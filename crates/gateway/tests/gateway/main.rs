@@ -13,6 +13,7 @@ mod features;
 mod gate;
 mod ledger;
 mod modern_upstream;
+mod resuming;
 mod rounds;
 mod stateless;
 mod upstream;
