@@ -59,8 +59,8 @@ impl Stateless<'_> {
 
 /// The answer, which may be the last of a stream of events.
 fn message_in(text: &str) -> Value {
-    let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
-    serde_json::from_str(events.last().unwrap_or(text)).unwrap_or_else(|_| panic!("no JSON: {text}"))
+    let mut events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    serde_json::from_str(events.next_back().unwrap_or(text)).unwrap_or_else(|_| panic!("no JSON: {text}"))
 }
 
 /// The headers that a tool's schema wants of its arguments.

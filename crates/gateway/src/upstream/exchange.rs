@@ -182,7 +182,7 @@ impl Peer {
                     None => return Err(self.not_mcp("the answer is not to our request")),
                 }
             }
-            EVENT_STREAM => Stream { peer: self, session, id, conduit }.read(body).await?,
+            EVENT_STREAM => Stream { peer: self, session, id, conduit, is_aside: false }.read(body).await?,
             "" => return Err(self.not_mcp("the answer is empty")),
             other => {
                 let other: String = other.chars().take(60).collect();

@@ -29,6 +29,8 @@ pub(super) struct Stream<'a> {
     /// The request's id.
     pub(super) id: u64,
     pub(super) conduit: Option<&'a Conduit>,
+    /// Whether it is the session's own stream, which tells of other calls too: there the client is asked and told nothing.
+    pub(super) is_aside: bool,
 }
 
 /// What a message of a stream is to us.
@@ -98,7 +100,9 @@ impl Stream<'_> {
         if let Some(result) = self.peer.result_in(&message, self.id)? {
             return Ok(Told::Result(result));
         }
-        if let Some(conduit) = self.conduit {
+        if let Some(conduit) = self.conduit
+            && !self.is_aside
+        {
             pass_on(&message, conduit);
         }
         // Without a session, servers ask for input in their results and nowhere else (2026-07-28).
