@@ -160,9 +160,14 @@ async fn wishes(client: &Client<'_>) -> Vec<(&'static str, Value, Value)> {
         return called.collect();
     }
     let mut wishes = Vec::new();
-    for tool in tools {
+    for tool in &tools {
         let schema = &tool["inputSchema"];
-        let params = json!({"name": tool["name"], "arguments": sample(schema)});
+        let arguments = match &tool["name"] {
+            // It wants to see what became of a schema of its on the way.
+            name if *name == "up.json_schema_echo" => json!({"schema": tools[0]["inputSchema"]}),
+            _ => sample(schema),
+        };
+        let params = json!({"name": tool["name"], "arguments": arguments});
         wishes.push(("tools/call", params, schema.clone()));
     }
     for prompt in client.list("prompts/list", "prompts").await {
