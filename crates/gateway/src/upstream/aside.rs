@@ -6,18 +6,14 @@ use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::StatusCode;
 
 use super::exchange::{Peer, is_stream};
-use super::sending::Outgoing;
 use super::session::Session;
 use super::stream::Stream;
 use crate::conduit::Conduit;
 use crate::wire::Capabilities;
 
-const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 /// How long a call waits for the stream to be open, so that no question comes before it is.
 const HEAD_START: Duration = Duration::from_millis(500);
 /// The id of no request of ours.
@@ -34,10 +30,7 @@ pub(super) async fn listening<T>(
     if !can_be_asked || session.id.is_none() || session.has_no_stream.load(Ordering::Relaxed) {
         return call.await;
     }
-    let mut request = peer.request(Method::GET, Some(session), Outgoing::any_time(Bytes::new()));
-    request.headers_mut().remove(CONTENT_TYPE);
-    request.headers_mut().insert(ACCEPT, STREAM);
-    let mut opening = peer.http.request(request);
+    let mut opening = peer.http.request(peer.listening(session, None));
     let early = tokio::time::timeout(HEAD_START, &mut opening).await.ok();
     let aside = async {
         let opened = match early {

@@ -22,6 +22,7 @@ use super::trouble::{Place, Trouble};
 use crate::conduit::Conduit;
 use crate::wire::{self, Message};
 
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 pub(crate) const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const EVENT_STREAM: &str = "text/event-stream";
@@ -134,12 +135,17 @@ impl Peer {
             .map_err(|error| Trouble::of_client(&error, error.is_connect(), &self.place()))
     }
 
-    pub(super) fn request(
-        &self,
-        method: Method,
-        session: Option<&Session>,
-        body: Outgoing,
-    ) -> Request<Outgoing> {
+    /// A request for a stream of the session: its own, or what comes `after` an event of one that has ended.
+    pub(super) fn listening(&self, session: &Session, after: Option<HeaderValue>) -> Request<Outgoing> {
+        let mut request = self.request(Method::GET, Some(session), Outgoing::any_time(Bytes::new()));
+        let headers = request.headers_mut();
+        headers.remove(CONTENT_TYPE);
+        headers.insert(ACCEPT, HeaderValue::from_static(EVENT_STREAM));
+        headers.extend(after.map(|after| (LAST_EVENT, after)));
+        request
+    }
+
+    fn request(&self, method: Method, session: Option<&Session>, body: Outgoing) -> Request<Outgoing> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.uri.clone();

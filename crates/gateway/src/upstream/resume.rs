@@ -4,18 +4,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method};
+use http::HeaderValue;
 use hyper::body::Incoming;
 
 use super::events::Events;
 use super::exchange::{Peer, is_stream};
-use super::sending::Outgoing;
 use super::session::Session;
 
-const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
-const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 /// How often one answer is asked for, at most.
 const MOST: u32 = 100;
 /// Longest id that is sent back, in bytes.
@@ -54,12 +49,7 @@ impl Resuming {
         while self.left > 0 {
             self.left -= 1;
             tokio::time::sleep(events.retry().unwrap_or(USUAL).max(LEAST)).await;
-            let mut request = peer.request(Method::GET, Some(session), Outgoing::any_time(Bytes::new()));
-            let headers = request.headers_mut();
-            headers.remove(CONTENT_TYPE);
-            headers.insert(ACCEPT, STREAM);
-            headers.insert(LAST_EVENT, last.clone());
-            match peer.http.request(request).await {
+            match peer.http.request(peer.listening(session, Some(last.clone()))).await {
                 Ok(response) if response.status().is_success() && is_stream(response.headers()) => {
                     return Some(response.into_body());
                 }
