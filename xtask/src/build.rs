@@ -1,5 +1,6 @@
 //! Builds the server's program and the site folder.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
@@ -27,8 +28,18 @@ pub(crate) fn everything(arguments: &Arguments) -> Result<()> {
 /// Compiles one program of the product: optimized as it is shipped, by itself; otherwise as the tests do, which then
 /// find most of their work done.
 pub(crate) fn program(package: &str, name: &str, release: bool) -> Result<()> {
+    one("--bin", package, name, release)
+}
+
+/// Compiles one example in the same way, and returns where it is.
+pub(crate) fn example(package: &str, name: &str, release: bool) -> Result<PathBuf> {
+    one("--example", package, name, release)?;
+    Ok(binary("examples", release).join(name))
+}
+
+fn one(kind: &str, package: &str, name: &str, release: bool) -> Result<()> {
     let mut command = cargo();
-    command.args(["build", "--bin", name]);
+    command.args(["build", kind, name]);
     if release {
         command.args(["--release", "--package", package]);
     } else {

@@ -21,6 +21,9 @@ use crate::workspace::{binary, root, site, target};
 
 /// How long the server may take from nothing to ready.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// The suite for which the gateway is built as a program that uses one server, and where it finds that.
+const CLIENT_SUITE: &str = "conformance-client";
+const CLIENT: &str = "WORKINGAGENTS_CONFORMANCE_CLIENT";
 /// Has the suite of every page take pictures.
 const PICTURES: &str = "WORKINGAGENTS_PICTURES";
 
@@ -112,6 +115,9 @@ fn try_run(
     }
     command.args(names).envs(settings.iter().copied());
     build::everything(&build::Arguments { release })?;
+    if names.is_empty() || names.iter().any(|name| CLIENT_SUITE.starts_with(name.as_str())) {
+        command.env(CLIENT, build::example("gateway", "conformance_client", release)?);
+    }
 
     let mut server = step("starting the server", || Server::start(release))?;
     command

@@ -122,6 +122,11 @@ impl Conduit {
         self.listener.as_ref().map_or_else(Capabilities::default, |listener| listener.capabilities)
     }
 
+    /// The credential of the client, where it can be asked.
+    pub(crate) fn credential(&self) -> Option<CredentialId> {
+        self.listener.as_ref().map(|listener| listener.credential)
+    }
+
     /// Passes a server's progress notification on under the client's token; every other member as it came.
     pub(crate) fn progress(&self, params: &RawValue) {
         let Some(token) = &self.token else { return };

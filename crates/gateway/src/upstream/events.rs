@@ -1,5 +1,7 @@
 //! Reads a stream of server-sent events (WHATWG HTML, section 9.2): only what MCP uses of it, and bounded.
 
+use std::time::Duration;
+
 /// More was sent than is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge;
@@ -15,6 +17,9 @@ pub(crate) struct Events {
     begun: bool,
     taken: usize,
     limit: usize,
+    id: Vec<u8>,
+    last_id: Vec<u8>,
+    retry: Option<Duration>,
 }
 
 impl Events {
@@ -54,10 +59,31 @@ impl Events {
 
     /// The stream has ended. An event whose empty line was left out still counts: servers do that.
     pub(crate) fn finish(&mut self) -> Option<Vec<u8>> {
+        // It may have been cut short, so that nothing can go on after it.
+        let last_id = self.last_id.clone();
         if !self.line.is_empty() {
             self.end_line();
         }
-        self.end_event()
+        let message = self.end_event();
+        self.last_id = last_id;
+        message
+    }
+
+    /// The id of the last event that was complete: from there the stream can be gone on with. Empty: it has none.
+    pub(crate) fn last_id(&self) -> &[u8] {
+        &self.last_id
+    }
+
+    /// How long the server wants to be left alone once the stream has ended, where it says so.
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    /// The stream goes on in another answer: what was not complete comes again. What was taken still counts.
+    pub(crate) fn go_on(&mut self) {
+        let (taken, limit, retry) = (self.taken, self.limit, self.retry);
+        let last_id = std::mem::take(&mut self.last_id);
+        *self = Self { taken, retry, id: last_id.clone(), last_id, ..Self::new(limit) };
     }
 
     fn end_line(&mut self) -> Option<Vec<u8>> {
@@ -86,6 +112,8 @@ impl Events {
                 self.data.extend_from_slice(value);
             }
             b"event" => self.is_message = value == b"message",
+            b"id" if !value.contains(&0) => self.id = value.to_vec(),
+            b"retry" => self.retry = milliseconds(value).or(self.retry),
             _ => (),
         }
         None
@@ -95,9 +123,17 @@ impl Events {
         let data = std::mem::take(&mut self.data);
         let has_data = std::mem::take(&mut self.has_data);
         let is_message = std::mem::replace(&mut self.is_message, true);
+        self.last_id.clone_from(&self.id);
         // An event with empty data is how 2025-11-25 servers prime a client to reconnect.
         (has_data && is_message && !data.is_empty()).then_some(data)
     }
+}
+
+/// A number of milliseconds in digits alone.
+fn milliseconds(value: &[u8]) -> Option<Duration> {
+    let digits =
+        std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -123,6 +159,23 @@ mod tests {
         for piece in 1..stream.len() {
             assert_eq!(read(stream.as_bytes(), piece), ["{\"a\":\n1}", "two", "last"], "pieces of {piece}");
         }
+    }
+
+    #[test]
+    fn what_is_complete_says_where_the_stream_goes_on() {
+        let mut events = Events::new(200);
+        assert_eq!((events.last_id(), events.retry()), (&b""[..], None));
+        let read = events.feed(b"id: 1\nretry: 500\ndata:\n\nid: 2\nretry: soon\ndata: x\n").unwrap();
+        assert!(read.is_empty());
+        assert_eq!((events.last_id(), events.retry()), (&b"1"[..], Some(Duration::from_millis(500))));
+        events.go_on();
+        assert_eq!(events.feed(b"data: y\n\n").unwrap(), [b"y"]);
+        assert_eq!((events.last_id(), events.retry()), (&b"1"[..], Some(Duration::from_millis(500))));
+        assert!(events.feed(b"id: 2\0\n\n").unwrap().is_empty());
+        assert_eq!(events.last_id(), b"1");
+        assert!(events.feed(b"id\n\n").unwrap().is_empty());
+        assert_eq!(events.last_id(), b"");
+        assert_eq!(events.feed(&[b'x'; 150]), Err(TooLarge));
     }
 
     #[test]

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -16,25 +14,22 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::client::HttpClient;
-use super::events::Events;
 use super::request::Written;
 use super::sending::{Outgoing, Sending};
 use super::session::Session;
-use super::theirs::{self, Theirs};
+use super::stream::Stream;
 use super::trouble::{Place, Trouble};
 use crate::conduit::Conduit;
 use crate::wire::{self, Message};
 
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 pub(crate) const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const EVENT_STREAM: &str = "text/event-stream";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const WE: HeaderValue = HeaderValue::from_static(concat!("WorkingAgents/", env!("CARGO_PKG_VERSION")));
-/// How much of an answer with an HTTP error is read, in bytes.
-const ERROR_BODY: usize = 64 << 10;
-/// How many requests of the server are answered while it answers one of ours.
-const THEIR_REQUESTS: usize = 32;
-/// How long a stream may stay open after its answer.
-const RUN_OUT: Duration = Duration::from_secs(1);
+/// How much is read, in bytes, of an answer with an HTTP error, and of what comes after an answer.
+pub(super) const ERROR_BODY: usize = 64 << 10;
 /// How long is waited, once a server's time is over, before it is asked again whether its client is still waited for.
 const AWHILE: Duration = Duration::from_millis(500);
 /// How long a message that wants no answer may take.
@@ -140,6 +135,16 @@ impl Peer {
             .map_err(|error| Trouble::of_client(&error, error.is_connect(), &self.place()))
     }
 
+    /// A request for a stream of the session: its own, or what comes `after` an event of one that has ended.
+    pub(super) fn listening(&self, session: &Session, after: Option<HeaderValue>) -> Request<Outgoing> {
+        let mut request = self.request(Method::GET, Some(session), Outgoing::any_time(Bytes::new()));
+        let headers = request.headers_mut();
+        headers.remove(CONTENT_TYPE);
+        headers.insert(ACCEPT, HeaderValue::from_static(EVENT_STREAM));
+        headers.extend(after.map(|after| (LAST_EVENT, after)));
+        request
+    }
+
     fn request(&self, method: Method, session: Option<&Session>, body: Outgoing) -> Request<Outgoing> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
@@ -171,7 +176,7 @@ impl Peer {
         if !head.status.is_success() {
             return Err(self.refusal(head.status, &head.headers, body, session, id).await);
         }
-        if head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        if is_compressed(&head.headers) {
             return Err(self.not_mcp("the answer is compressed, which was not asked for"));
         }
         let given = head.headers.get(SESSION_HEADER).cloned();
@@ -183,7 +188,7 @@ impl Peer {
                     None => return Err(self.not_mcp("the answer is not to our request")),
                 }
             }
-            "text/event-stream" => self.stream(body, session, id, conduit).await?,
+            EVENT_STREAM => Stream { peer: self, session, id, conduit, is_aside: false }.read(body).await?,
             "" => return Err(self.not_mcp("the answer is empty")),
             other => {
                 let other: String = other.chars().take(60).collect();
@@ -193,73 +198,8 @@ impl Peer {
         Ok(Reply { result, session: given })
     }
 
-    async fn stream(
-        &self,
-        mut body: Incoming,
-        session: Option<&Session>,
-        id: u64,
-        conduit: Option<&Conduit>,
-    ) -> Result<Bytes, Trouble> {
-        let mut events = Events::new(self.limit);
-        let mut asked = 0;
-        // Questions to the client, which are over with the call.
-        let mut questions = FuturesUnordered::new();
-        loop {
-            let frame = tokio::select! {
-                frame = body.frame() => frame.transpose().map_err(|_| self.broke_off())?,
-                Some(()) = questions.next() => continue,
-            };
-            let (messages, ended) = match frame {
-                None => (events.finish().into_iter().collect(), true),
-                Some(frame) => match frame.data_ref() {
-                    None => continue,
-                    Some(piece) => (events.feed(piece).map_err(|_| self.too_large())?, false),
-                },
-            };
-            for message in messages {
-                let message = Bytes::from(message);
-                let result = match self.result_in(&message, id) {
-                    // What the end of the stream cut short is no message.
-                    Err(Trouble::NotMcp { .. }) if ended => return Err(self.broke_off()),
-                    result => result?,
-                };
-                if let Some(result) = result {
-                    if !ended {
-                        tokio::spawn(run_out(body));
-                    }
-                    return Ok(result);
-                }
-                if let Some(conduit) = conduit {
-                    pass_on(&message, conduit);
-                }
-                // Without a session, servers ask for input in their results and nowhere else (2026-07-28).
-                if session.is_none_or(|session| !session.is_stateless)
-                    && asked < THEIR_REQUESTS
-                    && let Some(theirs) = theirs::read(&message, conduit)
-                {
-                    asked += 1;
-                    // A server that minds will say so in its answer to us.
-                    match theirs {
-                        Theirs::Answered(answer) => {
-                            let (peer, session) = (self.clone(), session.cloned());
-                            tokio::spawn(async move { peer.tell(session.as_ref(), answer).await });
-                        }
-                        Theirs::Question(question) => questions.push(async move {
-                            if let Some(answer) = question.asked().await {
-                                let _ = self.tell(session, answer).await;
-                            }
-                        }),
-                    }
-                }
-            }
-            if ended {
-                return Err(self.broke_off());
-            }
-        }
-    }
-
     /// The result in a message, if the message answers request `id`.
-    fn result_in(&self, text: &Bytes, id: u64) -> Result<Option<Bytes>, Trouble> {
+    pub(super) fn result_in(&self, text: &Bytes, id: u64) -> Result<Option<Bytes>, Trouble> {
         let message = wire::read(text).map_err(|_| self.not_mcp("a message is not JSON-RPC 2.0"))?;
         let Message::Response { id: theirs, outcome } = message else { return Ok(None) };
         match (theirs.map(|theirs| theirs.raw().parse() == Ok(id)), outcome) {
@@ -344,18 +284,22 @@ impl Peer {
         Trouble::NotMcp { url: self.url.to_string(), why: why.to_owned() }
     }
 
-    fn too_large(&self) -> Trouble {
+    pub(super) fn too_large(&self) -> Trouble {
         Trouble::TooLarge { url: self.url.to_string(), limit: self.limit }
     }
 
-    fn broke_off(&self) -> Trouble {
+    pub(super) fn broke_off(&self) -> Trouble {
         Trouble::BrokeOff { url: self.url.to_string() }
     }
 }
 
-/// Reads the rest of a stream whose answer has come, so that its connection can be used again.
-async fn run_out(body: Incoming) {
-    let _ = tokio::time::timeout(RUN_OUT, Limited::new(body, ERROR_BODY).collect()).await;
+/// Whether it is a stream of events, to be read as it is.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    media_type(headers) == EVENT_STREAM && !is_compressed(headers)
+}
+
+fn is_compressed(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity")
 }
 
 /// The media type without its parameters; names are compared in lower case, as servers write them.
@@ -384,16 +328,5 @@ fn rpc_error(error: &RawValue) -> Trouble {
         code: error.and_then(|error| error.code).unwrap_or(0),
         message: message.as_deref().unwrap_or("no message").chars().take(1000).collect(),
         raw,
-    }
-}
-
-/// Tells the client what the server tells of the request.
-fn pass_on(message: &Bytes, conduit: &Conduit) {
-    if let Ok(Message::Notification { method, params: Some(params) }) = wire::read(message) {
-        match &*method {
-            "notifications/progress" => conduit.progress(params),
-            "notifications/message" => conduit.log(params),
-            _ => (),
-        }
     }
 }

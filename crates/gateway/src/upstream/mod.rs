@@ -2,14 +2,17 @@
 //! number of places, and how its server is spoken to: in a session, or without one.
 
 mod address;
+mod aside;
 mod client;
 mod discover;
 mod events;
 mod exchange;
 mod probe;
 mod request;
+mod resume;
 mod sending;
 mod session;
+mod stream;
 mod theirs;
 mod trouble;
 
@@ -22,7 +25,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use http::{HeaderValue, Uri};
-use model::{ConnectionId, ModuleId, TenantId};
+use model::{ConnectionId, CredentialId, ModuleId, TenantId};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
@@ -66,11 +69,19 @@ pub(crate) struct Key {
     pub(crate) connection: Option<ConnectionId>,
 }
 
+/// Whose calls share a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+struct Sharers {
+    /// What the clients can do: a server asks no more than its session was opened with.
+    asked: Capabilities,
+    /// The one credential whose clients they are, where they can be asked at all.
+    of: Option<CredentialId>,
+}
+
 struct Upstream {
     uri: Uri,
     url: Arc<str>,
-    /// By what clients of its calls can do: a server asks no more than its session was opened with.
-    sessions: Mutex<HashMap<Capabilities, Standing>>,
+    sessions: Mutex<HashMap<Sharers, Standing>>,
     places: Semaphore,
     ids: Ids,
     last_used: Mutex<Instant>,
@@ -213,15 +224,21 @@ impl Upstreams {
         peer: &Peer,
         outbound: &Outbound<'_>,
     ) -> Result<Session, Trouble> {
-        let asked = outbound.conduit.map(Conduit::capabilities).unwrap_or_default();
+        let shared = Sharers {
+            asked: outbound.conduit.map(Conduit::capabilities).unwrap_or_default(),
+            of: outbound.conduit.and_then(Conduit::credential),
+        };
         let opening = {
             let mut sessions = upstream.sessions.lock();
-            match sessions.get(&asked) {
+            if sessions.len() >= MANY {
+                sessions.retain(|_, standing| matches!(standing, Standing::Opening(_)));
+            }
+            match sessions.get(&shared) {
                 Some(Standing::Open(session)) => return Ok(session.clone()),
                 Some(Standing::Opening(opening)) => opening.clone(),
                 None => {
-                    let opening = self.open(upstream, peer.clone(), asked);
-                    sessions.insert(asked, Standing::Opening(opening.clone()));
+                    let opening = self.open(upstream, peer.clone(), shared);
+                    sessions.insert(shared, Standing::Opening(opening.clone()));
                     opening
                 }
             }
@@ -233,20 +250,20 @@ impl Upstreams {
         }
     }
 
-    fn open(&self, upstream: &Arc<Upstream>, peer: Peer, asked: Capabilities) -> Opening {
+    fn open(&self, upstream: &Arc<Upstream>, peer: Peer, shared: Sharers) -> Opening {
         let deadline = Instant::now() + self.timeout;
         let (owner, url) = (upstream.clone(), upstream.url.to_string());
         let task = tokio::spawn({
             let upstream = upstream.clone();
-            async move { probe::open(&peer, &upstream.ids, asked, deadline).await }
+            async move { probe::open(&peer, &upstream.ids, shared.asked, deadline).await }
         });
         // A task of its own does the waiting too, so that the outcome is kept when every caller has given up.
         let kept = tokio::spawn(async move {
             let opened = task.await.unwrap_or(Err(Trouble::StillOpening { url }));
             let mut sessions = owner.sessions.lock();
             match &opened {
-                Ok(session) => sessions.insert(asked, Standing::Open(session.clone())),
-                Err(_) => sessions.remove(&asked),
+                Ok(session) => sessions.insert(shared, Standing::Open(session.clone())),
+                Err(_) => sessions.remove(&shared),
             };
             drop(sessions);
             opened
@@ -328,7 +345,8 @@ async fn send(
     let written = outbound.wanted.request(id, outbound.input, with).ok_or(Trouble::NoHeader)?;
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };
     let listening = Listening { sending: Some(outbound.sending), conduit: outbound.conduit };
-    let answered = peer.ask(Some(session), written, listening, outbound.deadline).await;
+    let asked = peer.ask(Some(session), written, listening, outbound.deadline);
+    let answered = aside::listening(peer, session, outbound.conduit, asked).await;
     if !matches!(answered, Err(Trouble::TimedOut { .. })) {
         withdrawal.sending = None;
     }

@@ -2,6 +2,7 @@
 //! each stand for themselves.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) version: HeaderValue,
     /// Whether each request stands for itself (2026-07-28), so that there is no session at all.
     pub(crate) is_stateless: bool,
+    /// Whether the server has said that the session has no stream of its own.
+    pub(crate) has_no_stream: Arc<AtomicBool>,
     /// What the server said of itself.
     pub(crate) server: Arc<Server>,
 }
@@ -66,7 +69,13 @@ impl Session {
     /// Without a session (2026-07-28).
     pub(crate) fn stateless(server: Server) -> Self {
         let version = HeaderValue::from_static(Revision::V2026_07_28.word());
-        Self { id: None, version, is_stateless: true, server: Arc::new(server) }
+        Self {
+            id: None,
+            version,
+            is_stateless: true,
+            server: Arc::new(server),
+            has_no_stream: Arc::default(),
+        }
     }
 
     /// Opens a session for clients that can do what `asked` says: `initialize`, then `notifications/initialized`.
@@ -114,6 +123,7 @@ impl Session {
             id,
             version: HeaderValue::from_static(version),
             is_stateless: false,
+            has_no_stream: Arc::default(),
             server: Arc::new(Server::of(version, said.server_info, said.capabilities)),
         })
     }

@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod aside;
 mod asking;
 mod bad_input;
 mod bundles;
@@ -13,6 +14,7 @@ mod features;
 mod gate;
 mod ledger;
 mod modern_upstream;
+mod resuming;
 mod rounds;
 mod stateless;
 mod upstream;
