@@ -12,6 +12,7 @@ mod eras;
 mod features;
 mod gate;
 mod ledger;
+mod listening;
 mod modern_upstream;
 mod rounds;
 mod stateless;
