@@ -89,16 +89,17 @@ impl Digests {
     }
 }
 
-/// Over names and definitions as the client sees them.
+/// Over names and the hashes of definitions: what a client sees is made of these two, and of many tools it is much less.
 fn digest(caller: &Caller, bundle: Option<&str>, kind: Kind) -> Digest {
     let mut hash = Sha256::new();
     for feature in kind.features() {
         let offered = caller.offered(bundle, *feature);
         hash.update(offered.len().to_be_bytes());
         for tool in offered {
-            for text in [&tool.full_name, &tool.listing] {
-                hash.update(text.len().to_be_bytes());
-                hash.update(text.as_bytes());
+            hash.update(tool.definition_hash);
+            for name in [&tool.full_name, &tool.shown] {
+                hash.update(name.len().to_be_bytes());
+                hash.update(name.as_bytes());
             }
         }
     }

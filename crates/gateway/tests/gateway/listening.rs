@@ -135,6 +135,9 @@ async fn another_agents_change_is_its_own() {
     });
     assert_eq!(idle.next().await, told("tools", &json!("s")));
     mine.stays_silent().await;
+    world.change(|facts| facts.tools[0].definition_hash = [8; 32]);
+    assert_eq!(mine.next().await, told("tools", &json!("s")), "so is another definition");
+    assert_eq!(idle.next().await, told("tools", &json!("s")));
     world.change(|facts| drop(facts.grants.pop()));
     assert_eq!(idle.next().await, told("tools", &json!("s")), "what is taken away is told of as well");
     mine.stays_silent().await;
