@@ -170,6 +170,10 @@ impl Directories for One {
     async fn newer(&self, endpoint: McpId, _: Epoch) -> Result<Option<Arc<Directory>>, Unavailable> {
         self.current(endpoint).await
     }
+
+    async fn moved(&self, _: McpId, _: Epoch) -> Result<Option<Arc<Directory>>, Unavailable> {
+        std::future::pending().await
+    }
 }
 
 /// The echo wants no authorization.

@@ -49,6 +49,14 @@ impl seams::Directories for Directories {
         self.metrics.directory_read(if moved { "newer" } else { "the_same" });
         Ok(newer)
     }
+
+    async fn moved(
+        &self,
+        endpoint: McpId,
+        seen: Epoch,
+    ) -> Result<Option<Arc<Directory>>, seams::Unavailable> {
+        self.counted(self.directories.moved(endpoint, seen).await)
+    }
 }
 
 /// The ledger of `control`.

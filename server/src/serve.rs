@@ -225,6 +225,7 @@ pub(crate) async fn run(
 
     stop.cancelled().await;
     health.stopping();
+    gateway.stop_listening();
     tracing::info!("stopping: nothing more is accepted, what is in flight may end");
     serving.close();
     serving.wait().await;

@@ -114,6 +114,8 @@ fn sentence(code: &str) -> &'static str {
         "malformed_message" => "The body is not a JSON-RPC message.",
         "malformed_params" => "The parameters are not what the method takes.",
         "malformed_arguments" => "The arguments are not an object that can be passed on.",
+        "too_many_streams" => "The key has too many open streams.",
+        "no_event_stream" => "The caller does not accept a stream of events.",
         "unknown_bundle" => "There is no bundle of this name.",
         "bad_request_state" => "It goes on from a call that was another's, or another call.",
         "request_state_expired" => "The time to go on from an earlier call is over.",

@@ -24,6 +24,9 @@ const RECORDED: usize = 256 << 10;
 /// Longest progress token that is taken, in bytes of JSON text.
 const LONGEST_TOKEN: usize = 256;
 
+/// An event that is none (HTML, Server-Sent Events, 9.2.6).
+pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
 /// What was told on a line, as events.
 pub(crate) type Events = mpsc::Receiver<Bytes>;
 
@@ -38,6 +41,16 @@ impl Line {
     pub(crate) fn new() -> (Self, Events) {
         let (events, told) = mpsc::channel(WAITING);
         (Self { events }, told)
+    }
+
+    /// Tells a message; waits while too much waits already. Who has gone is told nothing.
+    pub(crate) async fn tell(&self, message: &str) {
+        let _ = self.events.send(wire::as_event(message.as_bytes()).into()).await;
+    }
+
+    /// Says nothing, so that the other end knows that somebody is there.
+    pub(crate) async fn comment(&self) {
+        let _ = self.events.send(COMMENT).await;
     }
 }
 

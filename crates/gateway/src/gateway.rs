@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::correspondence::Correspondence;
 use crate::edge;
+use crate::listening::Places;
 use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
 use crate::settings::Settings;
 use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
@@ -74,6 +75,7 @@ pub(crate) struct House {
     pub(crate) upstreams: Upstreams,
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
+    pub(crate) places: Arc<Places>,
 }
 
 impl Gateway {
@@ -108,6 +110,7 @@ impl Gateway {
                 upstreams,
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),
+                places: Arc::default(),
             }),
         })
     }
@@ -116,6 +119,12 @@ impl Gateway {
     /// `axum::extract::ConnectInfo<SocketAddr>` where the server provides it.
     pub fn router(&self) -> Router {
         edge::router(self.house.clone())
+    }
+
+    /// Ends the streams on which clients listen for changes, which would go on for long otherwise, and begins no others.
+    /// Everything else is served as before.
+    pub fn stop_listening(&self) {
+        self.house.places.close();
     }
 
     /// Asks the MCP server at `url` who it is and which tools it offers, presenting `authorization` (the value of

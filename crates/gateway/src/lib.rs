@@ -10,6 +10,7 @@ mod edge;
 mod entrusted;
 mod gateway;
 mod life;
+mod listening;
 mod methods;
 mod refusals;
 mod reject;

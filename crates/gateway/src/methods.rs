@@ -16,11 +16,11 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::conduit::{Conduit, Line, Listener};
-use crate::edge::{Reply, turn_away_refused};
+use crate::edge::{Reply, session, turn_away_refused};
 use crate::gateway::House;
 use crate::life::{self, Ask, Caller, Input, NO_ARGUMENTS, NotOpened, Presented, Received, Told};
+use crate::listening;
 use crate::reject;
-use crate::upstream::SESSION_HEADER;
 use crate::wire::{
     self, Answer, Capabilities, Implementation, Loudness, Malformed, Message, Meta, Params, Reference,
     ResultText, Revision, RpcError, code,
@@ -34,8 +34,6 @@ const CLIENT_VERSION: usize = 40;
 const LONGEST_URI: usize = 2048;
 const LEVELS: &str =
     "a log level must be one of debug, info, notice, warning, error, critical, alert and emergency";
-/// Ours have 35 characters; a client that brings another is believed up to here.
-const SESSION_ID: usize = 64;
 
 /// One HTTP request of somebody who is known.
 #[derive(Clone)]
@@ -84,6 +82,9 @@ async fn one(visit: &Visit<'_>, text: &Bytes) -> Reply {
             let (answer, stateless) = match understand(visit, &method, params) {
                 Ok(asked) => {
                     let stateless = asked.revision.is_stateless();
+                    if stateless && method == "subscriptions/listen" {
+                        return listening::subscribe(visit, id, asked.params.notifications);
+                    }
                     (answer(visit, text, &method, asked).await, stateless)
                 }
                 Err((code, error)) => {
@@ -254,8 +255,7 @@ fn discover(visit: &Visit<'_>) -> Answer {
 
 /// What of one kind this agent may see.
 fn list(visit: &Visit<'_>, asked: &Asked<'_>, feature: Feature) -> Answer {
-    let Caller { directory, principal, .. } = visit.caller;
-    let attribution = &principal.attribution;
+    let attribution = &visit.caller.principal.attribution;
     let bundle = visit.presented.bundle.as_deref();
     // A cursor belongs to an agent at an endpoint, whichever of its keys it presents.
     let reader = [
@@ -275,10 +275,7 @@ fn list(visit: &Visit<'_>, asked: &Asked<'_>, feature: Feature) -> Answer {
         let message = "`params.cursor` is not one that was handed out here: begin without a cursor";
         return Answer::error(RpcError::new(code::INVALID_PARAMS, message));
     };
-    let tools = match bundle {
-        None => directory.offered(principal, feature),
-        Some(bundle) => directory.offered_in(bundle, principal, feature),
-    };
+    let tools = visit.caller.offered(bundle, feature);
     let mut out = Vec::from(b"{");
     out.extend(wire::page(member, &tools, after.as_deref(), visit.house.settings.list_page, &reader));
     if asked.revision.is_stateless() {
@@ -414,14 +411,14 @@ impl Visit<'_> {
     }
 
     /// Answers a call that cannot be read. Somebody who may not come in learns nothing about their arguments.
-    fn malformed(&self, code: &'static str, message: impl Into<Cow<'static, str>>) -> Answer {
+    pub(crate) fn malformed(&self, code: &'static str, message: impl Into<Cow<'static, str>>) -> Answer {
         turn_away_refused(self.house, self.caller, &self.presented).unwrap_or_else(|| {
             self.record(code, StatusCode::OK);
             Answer::error(RpcError::new(code::INVALID_PARAMS, message).with(json!({ "code": code })))
         })
     }
 
-    fn record(&self, code: &'static str, status: StatusCode) {
+    pub(crate) fn record(&self, code: &'static str, status: StatusCode) {
         let credential = Some(self.caller.principal.attribution.credential);
         let tenant = self.caller.directory.tenant().id;
         reject::record(self.house, tenant, code, status, credential, self.presented.address);
@@ -441,12 +438,8 @@ impl Visit<'_> {
         Reply::one(answer)
     }
 
-    /// The id of the session that the client says it is in (2025-11-25, Transports, Session Management). Theirs to say: it
-    /// is a name for what belongs together, and nothing is looked up by it.
     fn session(&self, revision: Revision) -> Option<Arc<str>> {
-        let said =
-            self.head.headers.get(SESSION_HEADER).filter(|_| !revision.is_stateless())?.to_str().ok()?;
-        (1..=SESSION_ID).contains(&said.len()).then(|| said.into())
+        if revision.is_stateless() { None } else { session(&self.head.headers) }
     }
 
     /// The client, where it can be asked something while its request is served.
@@ -486,7 +479,8 @@ impl Visit<'_> {
 
 /// What is offered. An organization without prompts has an empty list of them.
 fn capabilities() -> serde_json::Value {
-    json!({ "tools": {}, "prompts": {}, "resources": {}, "completions": {}, "logging": {} })
+    let list = || json!({ "listChanged": true });
+    json!({ "tools": list(), "prompts": list(), "resources": list(), "completions": {}, "logging": {} })
 }
 
 fn server_info() -> serde_json::Value {

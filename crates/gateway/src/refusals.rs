@@ -66,6 +66,16 @@ pub(crate) fn directory_unavailable() -> Answer {
     )
 }
 
+/// A stream would end before it began.
+pub(crate) fn stopping() -> Answer {
+    refused(
+        StatusCode::SERVICE_UNAVAILABLE,
+        code::INTERNAL,
+        "stopping",
+        "this node is about to stop. Listen again in a moment.",
+    )
+}
+
 /// Nothing can be written down at the moment, so nothing runs.
 pub(crate) fn ledger_unavailable() -> Answer {
     refused(

@@ -27,6 +27,10 @@ pub trait Directories: Send + Sync + 'static {
     /// A snapshot that is not of epoch `seen`, or, if the database still says `seen`, that same one. At most a few
     /// a second reach the database for each tenant; further callers share the answer.
     async fn newer(&self, endpoint: McpId, seen: Epoch) -> Result<Option<Arc<Directory>>, Unavailable>;
+
+    /// Waits until this node has a snapshot that is not of epoch `seen`. Asks the database for nothing and holds no snapshot while
+    /// it waits, so that thousands may wait at a time.
+    async fn moved(&self, endpoint: McpId, seen: Epoch) -> Result<Option<Arc<Directory>>, Unavailable>;
 }
 
 /// Where calls are admitted and settled.

@@ -55,6 +55,8 @@ pub struct Settings {
 
     /// How long a client may take to answer what a server asked it for (2026-07-28). Default 10 minutes.
     pub input_timeout: Duration,
+    /// How long a client may listen for changes on one stream; then it is to open another. Default 1 hour.
+    pub stream_lifetime: Duration,
 
     /// Results up to this size are kept on record; of larger ones size and digest. Default 256 KiB.
     pub kept_result_bytes: usize,
@@ -83,6 +85,7 @@ impl Default for Settings {
             upstream_concurrency: 64,
             upstream_wait: Duration::from_secs(1),
             input_timeout: Duration::from_secs(600),
+            stream_lifetime: Duration::from_secs(3600),
             kept_result_bytes: 256 << 10,
             redecide_for: Duration::from_secs(2),
             currency: Currency::USD,

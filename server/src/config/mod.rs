@@ -259,6 +259,7 @@ impl Config {
             upstream_concurrency: source.one("gateway.upstream_concurrency", parse::number(1, 100_000))?,
             upstream_wait: source.one("gateway.upstream_wait", parse::duration)?,
             input_timeout: source.one("gateway.input_timeout", parse::duration)?,
+            stream_lifetime: source.one("gateway.stream_lifetime", parse::duration)?,
             kept_result_bytes: source.one("gateway.kept_result", parse::size)?,
             redecide_for: source.one("gateway.redecide_for", parse::duration)?,
             currency: source.one("gateway.currency", parse::currency)?,

@@ -16,7 +16,7 @@ use model::{McpId, TenantId};
 use parking_lot::RwLock;
 use policy::Directory;
 use sqlx::postgres::PgListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::{Control, Error};
@@ -51,6 +51,8 @@ struct Slot {
     asking: Mutex<Option<Instant>>,
     /// When the snapshot was last known to be the newest.
     confirmed: RwLock<Instant>,
+    /// Tells those who wait that there is another snapshot.
+    moved: watch::Sender<()>,
 }
 
 impl std::fmt::Debug for Directories {
@@ -110,6 +112,7 @@ async fn read(control: &Control, slot: &Slot) -> Result<Arc<Directory>, Error> {
     tracing::debug!(tenant = %slot.tenant, epoch = directory.epoch().number, took = ?began.elapsed(), "directory read");
     slot.current.store(Some(directory.clone()));
     *slot.confirmed.write() = Instant::now();
+    slot.moved.send_replace(());
     Ok(directory)
 }
 
@@ -123,6 +126,7 @@ impl Shelf {
             current: ArcSwapOption::empty(),
             asking: Mutex::new(None),
             confirmed: RwLock::new(Instant::now()),
+            moved: watch::Sender::new(()),
         });
         self.slots.write().entry(endpoint).or_insert(slot).clone()
     }
@@ -157,6 +161,19 @@ impl Directories {
     pub async fn newer(&self, endpoint: McpId, seen: Epoch) -> Result<Option<Arc<Directory>>, Error> {
         let Some(slot) = self.slot(endpoint).await? else { return Ok(None) };
         self.newer_of(&slot, seen).await.map(Some)
+    }
+
+    /// Waits until there is a snapshot that is not of the epoch `seen`; of itself it reads none. `None`: there is no such
+    /// endpoint.
+    pub async fn moved(&self, endpoint: McpId, seen: Epoch) -> Result<Option<Arc<Directory>>, Error> {
+        let Some(slot) = self.slot(endpoint).await? else { return Ok(None) };
+        let mut moved = slot.moved.subscribe();
+        loop {
+            if let Some(directory) = slot.current.load_full().filter(|directory| directory.epoch() != seen) {
+                return Ok(Some(directory));
+            }
+            moved.changed().await.map_err(|error| Error::inconsistent("directory", error))?;
+        }
     }
 
     async fn newer_of(&self, slot: &Slot, seen: Epoch) -> Result<Arc<Directory>, Error> {

@@ -201,3 +201,29 @@ async fn the_race_sees_a_directory_that_was_read_in_pieces() {
     println!("{seen:?}");
     assert!(seen.violations > 0, "the race cannot see this fault: {seen:?}");
 }
+
+#[tokio::test]
+async fn who_waits_hears_of_a_revocation_on_every_node() {
+    let world = TestWorld::in_real_time().await;
+    let (agent, _) = world.agent("listener").await;
+    let second = world.another_control().await;
+    let nodes = [world.directories(&world.control), world.directories(&second)];
+    let grantee = model::access::Grantee::Agent(agent);
+    let key = "notes:read".parse().unwrap();
+    let grant = control::grants::give(&world.control, &world.operator, &key, grantee, None).await.unwrap();
+    let mut waiting = Vec::new();
+    for directories in nodes {
+        let mcp_id = world.tenant.mcp_id;
+        let seen = directories.current(mcp_id).await.unwrap().unwrap().epoch();
+        waiting.push(tokio::spawn(async move {
+            (seen, directories.moved(mcp_id, seen).await.unwrap().unwrap().epoch())
+        }));
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()), "nothing has changed yet");
+    control::grants::revoke(&world.control, &world.operator, grant).await.unwrap();
+    for waiting in waiting {
+        let (seen, heard) = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+        assert_ne!(seen, heard);
+    }
+}

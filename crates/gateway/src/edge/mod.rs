@@ -7,6 +7,7 @@ mod stream;
 mod visitor;
 
 pub use self::visitor::address as caller_address;
+pub(crate) use self::visitor::session;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::routing::post;
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -31,25 +33,28 @@ use crate::conduit::Line;
 use crate::gateway::House;
 use crate::life::{self, Caller, NotSeen, Presented, Proof};
 use crate::methods::{self, Visit};
-use crate::wire::{Answer, RpcError, code};
-use crate::{refusals, reject};
+use crate::wire::{self, Answer, Revision, RpcError, code};
+use crate::{listening, refusals, reject};
 
 /// The routes.
 pub(crate) fn router(house: Arc<House>) -> Router {
-    let endpoint = || post(receive).get(not_offered).delete(not_offered);
+    let endpoint = || post(receive).get(listen).delete(not_offered);
     Router::new()
         .route("/{mcp_id}/mcp", endpoint())
         .route("/{mcp_id}/mcp/{bundle}", endpoint())
         .with_state(house)
 }
 
-/// There is no stream to listen to and no session to end (2025-11-25, Transports; 2026-07-28 has neither).
+/// There is no session to end (2025-11-25, Transports), and no stream for whom does not take one, or speaks 2026-07-28, which has
+/// neither.
 async fn not_offered(State(house): State<Arc<House>>, headers: HeaderMap) -> axum::response::Response {
     if !visitor::origin_is_allowed(&headers, &house.settings.allowed_origins) {
         return Reply::one(foreign_origin()).into_response(Form::Json);
     }
-    let error =
-        RpcError::new(code::INVALID_REQUEST, "send requests with POST: there is no stream or session here");
+    let error = RpcError::new(
+        code::INVALID_REQUEST,
+        "send requests with POST: there is no such stream or session here",
+    );
     let mut response =
         Reply::one(Answer::refused(StatusCode::METHOD_NOT_ALLOWED, error)).into_response(Form::Json);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -75,19 +80,61 @@ async fn receive(
     } else {
         (None, None)
     };
-    let served = AssertUnwindSafe(serve(house, place, request, form, line)).catch_unwind();
-    let served = served.map(|served| {
+    let served = to_the_end(serve(house, place, request, form, line));
+    let form = form.unwrap_or(Form::Json);
+    match told {
+        None => served.await.into_response(form),
+        Some(told) => stream::answer(served, told, form).await,
+    }
+}
+
+/// The stream of the `initialize` era for what belongs to no request (2025-11-25, Transports, Listening for Messages from the
+/// Server).
+async fn listen(
+    State(house): State<Arc<House>>,
+    Path(place): Path<Place>,
+    request: Request,
+) -> axum::response::Response {
+    let headers = request.headers();
+    if !reply::takes_events(headers) || wire::from_header(headers).is_ok_and(Revision::is_stateless) {
+        return not_offered(State(house), headers.clone()).await;
+    }
+    let (line, told) = Line::new();
+    let (head, _) = request.into_parts();
+    stream::answer(to_the_end(open(house, place, head, line)), told, Form::Json).await
+}
+
+/// What is answered in the end, whatever happens. What serving the request took is let go of before it is listened any further.
+fn to_the_end(served: impl Future<Output = Reply> + Send + 'static) -> BoxFuture<'static, Reply> {
+    let served = async move { served.await.last().await };
+    let served = AssertUnwindSafe(served).catch_unwind().map(|served| {
         served.unwrap_or_else(|_| {
             // What was admitted was settled while the stack came down.
             tracing::error!("a request was given up after a panic");
             Reply::one(refusals::internal())
         })
     });
-    let form = form.unwrap_or(Form::Json);
-    match told {
-        None => served.boxed().await.into_response(form),
-        Some(told) => stream::answer(served.boxed(), told, form).await,
+    served.boxed()
+}
+
+async fn open(house: Arc<House>, place: Place, head: Parts, line: Line) -> Reply {
+    let deadline = Instant::now() + house.settings.request_timeout;
+    let door = Door { house: &house, address: visitor::address(&head, &house.settings) };
+    let (caller, presented) = match door.enter(place, &head.headers, deadline).await {
+        Ok(entered) => entered,
+        Err(reply) => return reply,
+    };
+    if let Some(answer) = turn_away_refused(&house, &caller, &presented) {
+        return Reply::one(answer);
     }
+    let opened = match wire::from_header(&head.headers) {
+        Ok(_) => listening::open(&house, &caller, presented, visitor::session(&head.headers), line),
+        Err(error) => Err(("unsupported_version", Answer::refused(StatusCode::BAD_REQUEST, error))),
+    };
+    opened.unwrap_or_else(|(code, answer)| {
+        let credential = Some(caller.principal.attribution.credential);
+        door.turn_away(caller.directory.tenant().id, credential, code, answer)
+    })
 }
 
 async fn serve(
@@ -102,39 +149,11 @@ async fn serve(
     let (head, body) = request.into_parts();
     let door = Door { house: &house, address: visitor::address(&head, &house.settings) };
 
-    // Who is it, and where do they want to go?
-    let Ok(endpoint) = place.mcp_id.parse::<McpId>() else { return Reply::one(refusals::no_such_endpoint()) };
-    let directory = match life::current(&house, endpoint, deadline).await {
-        Ok(directory) => directory,
-        Err(answer) => return Reply::one(answer),
+    let (caller, presented) = match door.enter(place, &head.headers, deadline).await {
+        Ok(entered) => entered,
+        Err(reply) => return reply,
     };
-    let tenant = directory.tenant().id;
-    if !visitor::origin_is_allowed(&head.headers, &house.settings.allowed_origins) {
-        return door.turn_away(tenant, None, "foreign_origin", foreign_origin());
-    }
-    let hash = match visitor::key(&head.headers) {
-        Ok(hash) => hash,
-        Err(NoKey::Missing) => return door.turn_away(tenant, None, "no_key", refusals::no_key()),
-        Err(NoKey::Malformed) => {
-            return door.turn_away(tenant, None, "malformed_key", refusals::unknown_key());
-        }
-    };
-    let presented = Presented {
-        endpoint,
-        bundle: place.bundle.map(Arc::from),
-        proof: Proof::Key(hash),
-        address: door.address,
-    };
-    let caller = match life::look(&house, directory, &presented, deadline).await {
-        Ok(caller) => caller,
-        Err(NotSeen::Failed(answer)) => return Reply::one(answer),
-        Err(NotSeen::Unknown { .. }) => {
-            return door.turn_away(tenant, None, "unknown_key", refusals::unknown_key());
-        }
-        Err(NotSeen::NoBundle { credential, .. }) => {
-            return door.turn_away(tenant, Some(credential), "unknown_bundle", refusals::no_such_bundle());
-        }
-    };
+    let tenant = caller.directory.tenant().id;
 
     // Can what they bring be read?
     let credential = Some(caller.principal.attribution.credential);
@@ -154,13 +173,50 @@ async fn serve(
     methods::serve(visit, text).await
 }
 
-/// What is needed to turn somebody away.
+/// Who stands at the door is let in, or turned away.
 struct Door<'a> {
     house: &'a House,
     address: Option<std::net::IpAddr>,
 }
 
 impl Door<'_> {
+    /// Who is it, and where do they want to go?
+    async fn enter(
+        &self,
+        place: Place,
+        headers: &HeaderMap,
+        deadline: Instant,
+    ) -> Result<(Caller, Presented), Reply> {
+        let Ok(endpoint) = place.mcp_id.parse::<McpId>() else {
+            return Err(Reply::one(refusals::no_such_endpoint()));
+        };
+        let directory = life::current(self.house, endpoint, deadline).await.map_err(Reply::one)?;
+        let tenant = directory.tenant().id;
+        let away = |credential, code, answer| Err(self.turn_away(tenant, credential, code, answer));
+        if !visitor::origin_is_allowed(headers, &self.house.settings.allowed_origins) {
+            return away(None, "foreign_origin", foreign_origin());
+        }
+        let hash = match visitor::key(headers) {
+            Ok(hash) => hash,
+            Err(NoKey::Missing) => return away(None, "no_key", refusals::no_key()),
+            Err(NoKey::Malformed) => return away(None, "malformed_key", refusals::unknown_key()),
+        };
+        let presented = Presented {
+            endpoint,
+            bundle: place.bundle.map(Arc::from),
+            proof: Proof::Key(hash),
+            address: self.address,
+        };
+        match life::look(self.house, directory, &presented, deadline).await {
+            Ok(caller) => Ok((caller, presented)),
+            Err(NotSeen::Failed(answer)) => Err(Reply::one(answer)),
+            Err(NotSeen::Unknown { .. }) => away(None, "unknown_key", refusals::unknown_key()),
+            Err(NotSeen::NoBundle { credential, .. }) => {
+                away(Some(credential), "unknown_bundle", refusals::no_such_bundle())
+            }
+        }
+    }
+
     fn turn_away(
         &self,
         tenant: TenantId,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::listening::Listening;
 use crate::upstream::SESSION_HEADER;
 use crate::wire::{self, Answer, Id};
 
@@ -50,13 +51,14 @@ pub(super) fn takes_events(headers: &HeaderMap) -> bool {
 }
 
 /// What goes back over HTTP.
-#[derive(Debug)]
 pub(crate) struct Reply {
     status: StatusCode,
     challenge: Option<&'static str>,
     session: Option<HeaderValue>,
     /// Nothing for a notification.
     message: Option<Vec<u8>>,
+    /// What is to be listened to first; then there is another reply.
+    listening: Option<Box<Listening>>,
 }
 
 impl Reply {
@@ -74,12 +76,26 @@ impl Reply {
             challenge: answer.challenge,
             session: answer.session,
             message: Some(message),
+            listening: None,
+        }
+    }
+
+    /// A stream, and whatever it ends with.
+    pub(crate) fn listening(listening: Listening) -> Self {
+        Self { listening: Some(Box::new(listening)), ..Self::accepted() }
+    }
+
+    /// What is said last, once nothing more is listened to.
+    pub(super) async fn last(self) -> Self {
+        match self.listening {
+            None => self,
+            Some(listening) => listening.run().await,
         }
     }
 
     /// Nothing is to be answered (2025-11-25, Transports, Sending Messages, 4).
     pub(crate) fn accepted() -> Self {
-        Self { status: StatusCode::ACCEPTED, challenge: None, session: None, message: None }
+        Self { status: StatusCode::ACCEPTED, challenge: None, session: None, message: None, listening: None }
     }
 
     /// The answers to a batch; those that were notifications have none.
@@ -95,7 +111,7 @@ impl Reply {
             return Self::accepted();
         }
         message.push(b']');
-        Self { status: StatusCode::OK, challenge: None, session: None, message: Some(message) }
+        Self { status: StatusCode::OK, message: Some(message), ..Self::accepted() }
     }
 
     /// The message as the last event of a stream that has begun. What else there is to a reply cannot be said any more.
@@ -104,7 +120,7 @@ impl Reply {
     }
 
     pub(super) fn into_response(self, form: Form) -> Response {
-        let Self { status, challenge, session, message } = self;
+        let Self { status, challenge, session, message, listening: _ } = self;
         // A stream begins only where all went well: errors are JSON for everybody.
         let (body, kind) = match (message, form) {
             (None, _) => (Body::empty(), None),

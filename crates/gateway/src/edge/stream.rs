@@ -14,11 +14,10 @@ use http::{HeaderName, HeaderValue};
 use tokio::time::sleep;
 
 use super::reply::{Form, Reply};
-use crate::conduit::Events;
+use crate::conduit::{COMMENT, Events};
 
 /// How long nothing may be said before a comment is, so that what stands in between does not take the connection for dead.
 const SILENCE: Duration = Duration::from_secs(15);
-const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// Tells proxies not to gather what is meant to arrive as it is written.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 

@@ -1,6 +1,7 @@
 //! What the head of a request tells of who sent it: the origin, the address, the key.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, ORIGIN};
@@ -11,9 +12,12 @@ use model::call::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::settings::{AddressHeader, Settings};
+use crate::upstream::SESSION_HEADER;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FLY_CLIENT_IP: HeaderName = HeaderName::from_static("fly-client-ip");
+/// Ours have 35 characters; a client that brings another is believed up to here.
+const SESSION_ID: usize = 64;
 
 /// Why there is no key to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,13 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Digest, NoKey> {
     }
     let key = key.trim();
     if model::key::well_formed(key) { Ok(Sha256::digest(key).into()) } else { Err(NoKey::Malformed) }
+}
+
+/// The id of the session that a client of the `initialize` era says it is in (2025-11-25, Transports, Session Management).
+/// Theirs to say: it is a name for what belongs together, and nothing is looked up by it.
+pub(crate) fn session(headers: &HeaderMap) -> Option<Arc<str>> {
+    let said = headers.get(SESSION_HEADER)?.to_str().ok()?;
+    (1..=SESSION_ID).contains(&said.len()).then(|| said.into())
 }
 
 /// Whether the request comes from no page, or from a page that may call here (DNS rebinding; MCP, Transports).

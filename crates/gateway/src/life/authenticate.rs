@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::call::{Digest, Epoch, Reason};
+use model::catalog::Feature;
 use model::{CredentialId, McpId};
-use policy::{Directory, Principal, Unauthenticated};
+use policy::{Directory, Principal, Tool, Unauthenticated};
 use tokio::time::Instant;
 
 use super::admit::{Again, Why};
@@ -44,6 +45,16 @@ pub(crate) struct Caller {
     pub(crate) refused: Option<Reason>,
 }
 
+impl Caller {
+    /// What of one kind they are shown, of everything or of a bundle; ordered by full name.
+    pub(crate) fn offered(&self, bundle: Option<&str>, feature: Feature) -> Vec<Arc<Tool>> {
+        match bundle {
+            None => self.directory.offered(&self.principal, feature),
+            Some(bundle) => self.directory.offered_in(bundle, &self.principal, feature),
+        }
+    }
+}
+
 /// Why there is no caller.
 #[derive(Debug)]
 pub(crate) enum NotSeen {
@@ -69,6 +80,11 @@ pub(crate) async fn look(
         }
         looked => looked,
     }
+}
+
+/// The caller in a snapshot that has come to be the newest, if it still knows them and they may come in.
+pub(crate) fn still_in(house: &House, directory: Arc<Directory>, presented: &Presented) -> Option<Caller> {
+    in_snapshot(house, directory, presented).ok().filter(|caller| caller.refused.is_none())
 }
 
 /// Looks the caller up again after a decision did not hold, in a snapshot that is not the one it was made on.

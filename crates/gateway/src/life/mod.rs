@@ -26,7 +26,7 @@ use tokio::time::Instant;
 pub use self::admit::Admitted;
 use self::admit::{Admission, Again, admit};
 pub(crate) use self::ask::Ask;
-pub(crate) use self::authenticate::{Caller, NotSeen, Presented, Proof, current, look};
+pub(crate) use self::authenticate::{Caller, NotSeen, Presented, Proof, current, look, still_in};
 use self::authenticate::{authenticate, look_again};
 use self::decide::decide;
 use self::execute::execute;

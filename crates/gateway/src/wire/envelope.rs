@@ -22,7 +22,8 @@ impl<'b> Id<'b> {
         self.0
     }
 
-    fn of(raw: &'b RawValue) -> Option<Self> {
+    /// The id that is written there, if it is one.
+    pub(crate) fn of(raw: &'b RawValue) -> Option<Self> {
         let text = raw.get();
         let integer = || {
             let digits = text.strip_prefix('-').unwrap_or(text);
@@ -215,6 +216,8 @@ pub(crate) struct Params<'b> {
     pub(crate) capabilities: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) level: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) notifications: Option<&'b RawValue>,
 }
 
 /// The members of a request's `_meta` that 2026-07-28 defines (schema `RequestMetaObject`).

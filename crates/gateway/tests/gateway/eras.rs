@@ -10,6 +10,11 @@ async fn world() -> World {
     World::new("http://127.0.0.1:1/mcp").await
 }
 
+fn capabilities() -> serde_json::Value {
+    let list = json!({"listChanged": true});
+    json!({"tools": list, "prompts": list, "resources": list, "completions": {}, "logging": {}})
+}
+
 #[tokio::test]
 async fn a_client_that_opens_agrees_on_a_revision() {
     let world = world().await;
@@ -26,10 +31,7 @@ async fn a_client_that_opens_agrees_on_a_revision() {
         let answered = world.post(&[], body).await;
         assert_eq!(answered.status, 200);
         assert_eq!(answered.result()["protocolVersion"], agreed, "{wanted}");
-        assert_eq!(
-            answered.result()["capabilities"],
-            json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}, "logging": {}})
-        );
+        assert_eq!(answered.result()["capabilities"], capabilities());
         assert_eq!(answered.result()["serverInfo"]["name"], "WorkingAgents");
         assert!(answered.headers.contains_key("mcp-session-id"));
     }
@@ -54,7 +56,7 @@ async fn notifications_and_responses_are_accepted_and_answered_with_nothing() {
 async fn ping_is_answered_where_there_is_ping() {
     let world = world().await;
     assert_eq!(world.ask("ping", json!({})).await.result(), json!({}));
-    for method in ["ping", "initialize", "logging/setLevel", "resources/subscribe", "subscriptions/listen"] {
+    for method in ["ping", "initialize", "logging/setLevel", "resources/subscribe"] {
         let answered = world.ask_stateless(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (404, -32601), "{method}");
     }
@@ -62,7 +64,7 @@ async fn ping_is_answered_where_there_is_ping() {
         let answered = world.ask(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (200, -32601), "{method}");
     }
-    assert_eq!(world.ledger.rejected().len(), 9);
+    assert_eq!(world.ledger.rejected().len(), 8);
 }
 
 #[tokio::test]
@@ -70,10 +72,7 @@ async fn discovery_tells_what_the_schema_wants() {
     let result = world().await.ask_stateless("server/discover", json!({})).await.result();
     assert_eq!(result["resultType"], "complete");
     assert_eq!(result["supportedVersions"], json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]));
-    assert_eq!(
-        result["capabilities"],
-        json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}, "logging": {}})
-    );
+    assert_eq!(result["capabilities"], capabilities());
     assert_eq!(result["cacheScope"], "private");
     assert!(result["ttlMs"].is_u64());
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "WorkingAgents");
@@ -173,7 +172,7 @@ async fn a_batch_is_answered_together_in_the_one_revision_that_has_them() {
 }
 
 #[tokio::test]
-async fn there_is_no_stream_to_listen_to_and_no_session_to_end() {
+async fn there_is_no_stream_for_whom_takes_none_and_no_session_to_end() {
     let world = world().await;
     let bearer = format!("Bearer {}", key(1));
     for method in [Method::GET, Method::DELETE, Method::PUT] {

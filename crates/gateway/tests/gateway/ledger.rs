@@ -11,7 +11,7 @@ use model::McpId;
 use model::call::{Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
 use parking_lot::Mutex;
 use policy::Directory;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::world::at;
 
@@ -138,6 +138,8 @@ pub struct MemoryDirectories {
     pub latest: Mutex<Arc<Directory>>,
     pub asked_for_newer: AtomicU32,
     pub unavailable: AtomicBool,
+    /// Says that what the database has is another.
+    pub told: watch::Sender<()>,
 }
 
 impl MemoryDirectories {
@@ -148,6 +150,7 @@ impl MemoryDirectories {
             latest: Mutex::new(directory),
             asked_for_newer: AtomicU32::new(0),
             unavailable: AtomicBool::new(false),
+            told: watch::Sender::new(()),
         }
     }
 }
@@ -166,5 +169,14 @@ impl Directories for MemoryDirectories {
         let latest = self.latest.lock().clone();
         *self.had.lock() = latest.clone();
         Ok((endpoint == self.endpoint).then_some(latest))
+    }
+
+    /// The database's word reaches the node by the one who waits for it.
+    async fn moved(&self, endpoint: McpId, seen: Epoch) -> Result<Option<Arc<Directory>>, Unavailable> {
+        let mut told = self.told.subscribe();
+        while self.latest.lock().epoch() == seen {
+            told.changed().await.map_err(|_| Unavailable)?;
+        }
+        self.newer(endpoint, seen).await
     }
 }

@@ -13,6 +13,7 @@ mod eras;
 mod features;
 mod gate;
 mod ledger;
+mod listening;
 mod modern_upstream;
 mod resuming;
 mod rounds;

@@ -335,6 +335,7 @@ impl World {
         facts.epoch = epoch(facts.epoch.number + 1);
         *self.directories.latest.lock() = build(&facts);
         *self.ledger.epoch.lock() = Some(facts.epoch);
+        self.directories.told.send_replace(());
     }
 
     /// Changes only what this node has: its snapshot is older than what the gate knows.
@@ -376,8 +377,47 @@ impl World {
             .header("mcp-session-id", session)
             .body(Full::new(Bytes::from(body)))
             .unwrap();
-        let response = self.http.request(request).await.unwrap();
-        Events { body: response.into_body(), text: String::new() }
+        self.events(request).await
+    }
+
+    async fn events(&self, request: Request<Full<Bytes>>) -> Events {
+        let (head, body) = self.http.request(request).await.unwrap().into_parts();
+        Events { status: head.status, headers: head.headers, body, text: String::new() }
+    }
+
+    /// Key `n` listens for changes as a client of 2026-07-28.
+    pub async fn listen(&self, n: u8, id: Value, notifications: Value) -> Events {
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let body = json!({"jsonrpc": "2.0", "id": id, "method": "subscriptions/listen",
+            "params": {"_meta": meta, "notifications": notifications}});
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(&self.url)
+            .header("authorization", format!("Bearer {}", key(n)))
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", "subscriptions/listen")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .unwrap();
+        self.events(request).await
+    }
+
+    /// Key `n` gets the stream of the `initialize` era, in a session or without one.
+    pub async fn get(&self, n: u8, session: Option<&str>) -> Events {
+        let mut request = Request::builder()
+            .method(Method::GET)
+            .uri(&self.url)
+            .header("authorization", format!("Bearer {}", key(n)))
+            .header("accept", "text/event-stream")
+            .header("mcp-protocol-version", "2025-11-25");
+        if let Some(session) = session {
+            request = request.header("mcp-session-id", session);
+        }
+        self.events(request.body(Full::default()).unwrap()).await
     }
 
     /// Opens a session for a client with these capabilities.
@@ -448,6 +488,8 @@ impl World {
 
 /// An answer as it comes.
 pub struct Events {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
     body: hyper::body::Incoming,
     text: String,
 }
@@ -475,6 +517,23 @@ impl Events {
             }
         };
         tokio::time::timeout(Duration::from_secs(5), next).await.expect("an event in time")
+    }
+
+    /// For more than the second within which changes are told, no message comes.
+    pub async fn stays_silent(&mut self) {
+        let next = tokio::time::timeout(Duration::from_millis(1_300), self.body.frame()).await;
+        if let Ok(Some(Ok(frame))) = next {
+            let text = frame.data_ref().map_or(&b""[..], |data| data);
+            assert_eq!(text, b":\n\n", "{}", String::from_utf8_lossy(text));
+        }
+        assert!(!self.text.contains("data"), "{}", self.text);
+    }
+
+    /// Whether it ends, and nothing more comes.
+    pub async fn over(&mut self) -> bool {
+        let rest = tokio::time::timeout(Duration::from_secs(5), (&mut self.body).collect()).await;
+        let rest = rest.expect("an end in time").unwrap().to_bytes();
+        !self.text.contains("data") && !String::from_utf8_lossy(&rest).contains("data")
     }
 }
 
