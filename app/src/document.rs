@@ -252,6 +252,8 @@ fn whole<V: IntoView>(site: &Site, title: &str, islands: bool, body: impl FnOnce
                         crossorigin="anonymous"
                     />
                     <link rel="stylesheet" href=site.assets.css.clone() />
+                    // Nothing is painted before all is there: columns of a table would jump as its rows arrive.
+                    <link rel="expect" href="#end" blocking="render" />
                     {islands.then(|| loader(site))}
                 </head>
                 <body>
@@ -260,6 +262,7 @@ fn whole<V: IntoView>(site: &Site, title: &str, islands: bool, body: impl FnOnce
                     </a>
                     <svg class="sprite" aria-hidden="true" inner_html=SPRITE></svg>
                     {body()}
+                    <div id="end" hidden=true></div>
                 </body>
             </html>
         }
