@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod aside;
+mod arguments;
 mod asking;
 mod bad_input;
 mod bundles;
