@@ -2,8 +2,9 @@
 //! MCP, Tools, Data Types).
 //!
 //! Schemas come from upstream servers and arguments from agents, and both may be made to cost time, memory or stack. So
-//! nothing is fetched, a schema that refers too much is not used, patterns give up, and where a schema goes on without end
-//! the faults are not looked for one by one. The time that is left grows with the schema's size times that of the arguments.
+//! nothing is fetched, a schema that is large once references are followed is not used, patterns give up, and where a schema
+//! comes back to itself the faults are not looked for one by one. The time that is left grows with the schema's size, references
+//! followed, times that of the arguments.
 
 mod outline;
 
@@ -74,8 +75,14 @@ impl InputSchema {
             .with_pattern_options(patterns)
             // What a format means is the server's business, as 2020-12 has it (Validation, section 7.2.1).
             .should_validate_formats(false);
-        let validator = outline.with_stack(|| options.build(&schema)).map_err(|error| no_schema(error.masked()))?;
+        let validator =
+            outline.with_stack(|| options.build(&schema)).map_err(|error| no_schema(error.masked()))?;
         Ok(Self { validator, outline })
+    }
+
+    /// About how many comparisons it may take at most to check arguments of this size in bytes. None: more than can be told.
+    pub fn cost(&self, arguments: usize) -> Option<usize> {
+        if self.outline.goes_on { None } else { self.outline.values.checked_mul(arguments) }
     }
 
     /// Whether `arguments`, the JSON text of an object, fit.
@@ -86,12 +93,12 @@ impl InputSchema {
         if self.outline.with_stack(|| self.validator.is_valid(&arguments)) {
             return Ok(());
         }
-        // Whether they fit is remembered by reference while it is found out; where they do not is not.
+        // Whether they fit is remembered where a schema comes back; where they do not is not, and would take ever so long.
         if self.outline.goes_on {
             return Err(Misfit { faults: Vec::new() });
         }
-        let faults = self.validator.iter_errors(&arguments).take(TOLD);
-        Err(Misfit { faults: faults.map(|error| fault(&error)).collect() })
+        let faults = self.outline.with_stack(|| self.validator.iter_errors(&arguments));
+        Err(Misfit { faults: faults.take(TOLD).map(|error| fault(&error)).collect() })
     }
 }
 

@@ -6,7 +6,7 @@ use super::outline::{REFERENCES, outline};
 use super::*;
 
 fn compiled(schema: &Value) -> InputSchema {
-    InputSchema::new(&schema.to_string()).unwrap_or_else(|why| panic!("{schema}: {why}"))
+    InputSchema::new(&schema.to_string()).unwrap_or_else(|why| panic!("{:.300}: {why}", schema.to_string()))
 }
 
 fn faults(schema: &Value, arguments: &Value) -> Vec<String> {
@@ -26,7 +26,10 @@ fn faults_are_told_with_their_place_and_without_the_value() {
     });
     assert_eq!(faults(&schema, &json!({"amount": 3, "to": ["a"]})), Vec::<String>::new());
     assert_eq!(faults(&schema, &json!({})), [r#""amount" is a required property"#]);
-    assert_eq!(faults(&schema, &json!({"amount": "my secret"})), [r#"/amount: value is not of type "integer""#]);
+    assert_eq!(
+        faults(&schema, &json!({"amount": "my secret"})),
+        [r#"/amount: value is not of type "integer""#]
+    );
     let told = faults(&schema, &json!({"amount": 1, "to": ["a", "secret"], "more": "secret"}));
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().any(|fault| fault.starts_with("/to/1: ")), "{told:?}");
@@ -52,9 +55,6 @@ fn drafts_are_told_apart_and_formats_are_left_to_the_server() {
 #[test]
 fn what_is_no_schema_or_reaches_out_is_not_used() {
     for schema in [
-        json!({"$ref": "https://127.0.0.1:1/schema.json"}),
-        json!({"$ref": "file:///etc/passwd"}),
-        json!({"$ref": "#/nowhere"}),
         json!({"type": "thing"}),
         json!({"$schema": "https://example.com/of-our-own", "type": "object"}),
         json!({"properties": {"a": {"pattern": "("}}}),
@@ -62,6 +62,19 @@ fn what_is_no_schema_or_reaches_out_is_not_used() {
     ] {
         let why = InputSchema::new(&schema.to_string()).err();
         assert!(matches!(why, Some(Unchecked::NoSchema(_))), "{schema}: {why:?}");
+    }
+    for (schema, refers) in [
+        (json!({"$ref": "https://127.0.0.1:1/schema.json"}), true),
+        (json!({"$ref": "file:///etc/passwd"}), true),
+        (json!({"$ref": "#/nowhere"}), true),
+        (json!({"$defs": {"a": {"$anchor": "a"}}, "$ref": "#a"}), true),
+        (json!({"$defs": {"a": {"$id": "https://example.com/a", "$ref": "#/b"}}, "b": true}), false),
+    ] {
+        match InputSchema::new(&schema.to_string()).err() {
+            Some(Unchecked::TooMuch(TooMuch::Reference(_))) if refers => {}
+            Some(Unchecked::TooMuch(TooMuch::Parts)) if !refers => {}
+            why => panic!("{schema}: {why:?}"),
+        }
     }
     for takes_all in [r#"{"name":"a"}"#, r#"{"name":"a","inputSchema":{"type":"object"}}"#] {
         assert!(matches!(InputSchema::of(takes_all), Ok(None)), "{takes_all}");
@@ -103,17 +116,21 @@ fn schemas_made_to_cost_time_or_stack_cost_neither() {
         "$ref": "#/$defs/n",
     });
     assert_eq!(faults(&doubling, &deep(63)), ["somewhere"]);
-    // The same without end in sight, though it does end: 2 to the power of 60.
-    let defs: serde_json::Map<_, _> = (0..60)
-        .map(|n| {
-            let next = format!("#/$defs/n{}", n + 1);
-            (format!("n{n}"), json!({"anyOf": [{"$ref": next}, {"$ref": next}]}))
-        })
-        .chain([("n60".to_owned(), json!({"required": ["x"]}))])
-        .collect();
-    let growing = json!({"$defs": defs, "$ref": "#/$defs/n0"});
-    assert!(outline(&growing).unwrap().goes_on);
-    assert_eq!(faults(&growing, &json!({})), ["somewhere"]);
+    // The same without coming back: 2 to the power of 60.
+    let doubled = |last: Value| {
+        let defs: serde_json::Map<_, _> = (0..60)
+            .map(|n| {
+                let next = format!("#/$defs/n{}", n + 1);
+                (format!("n{n}"), json!({"anyOf": [{"$ref": next}, {"$ref": next}]}))
+            })
+            .chain([("n60".to_owned(), last)])
+            .collect();
+        json!({"$defs": defs, "$ref": "#/$defs/n0"})
+    };
+    for last in [json!({"required": ["x"]}), json!({"properties": {"a": {"$ref": "#/$defs/n0"}}})] {
+        let why = InputSchema::new(&doubled(last).to_string()).err();
+        assert_eq!(why, Some(TooMuch::Values.into()));
+    }
     // A circle that takes nothing apart.
     for circle in [
         json!({"$ref": "#"}),
@@ -139,4 +156,3 @@ fn schemas_made_to_cost_time_or_stack_cost_neither() {
     let told = faults(&pattern, &json!({"a": "a".repeat(5000)}));
     assert_eq!(told.len(), 1, "{told:?}");
 }
-

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arguments::InputSchema;
 use bytes::Bytes;
 use model::call::Digest;
 use parking_lot::Mutex;
 use policy::Tool;
-use arguments::InputSchema;
 use tokio::sync::Semaphore;
 
 /// How many are kept; with more, all are forgotten and compiled again as they are needed.
@@ -18,8 +18,10 @@ const MANY: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many are made aside at a time.
 const ASIDE: usize = 2;
-/// Up to this size, in bytes, of definition and of arguments a check is made at once.
+/// Definitions up to this size, in bytes, are compiled at once.
 const SMALL: usize = 16 << 10;
+/// What takes no more comparisons is checked at once: a few milliseconds where it takes them all.
+const CHEAP: usize = 1 << 20;
 
 /// The schemas of tools that were called.
 pub(crate) struct Schemas {
@@ -50,11 +52,14 @@ impl Schemas {
     /// Whether `arguments`, the text of a JSON object, are what `tool` takes.
     pub(crate) async fn check(&self, tool: &Tool, arguments: &Bytes) -> Result<(), Unfit> {
         let slot = self.slot(tool.definition_hash);
-        if matches!(slot.get(), Some(None)) {
-            return Ok(());
-        }
-        if tool.listing.len() <= SMALL && arguments.len() <= SMALL {
-            return check(&slot, &tool.listing, arguments);
+        let known =
+            if tool.listing.len() <= SMALL { Some(compiled(&slot, &tool.listing)) } else { slot.get() };
+        match known {
+            Some(None) => return Ok(()),
+            Some(Some(schema)) if schema.cost(arguments.len()).is_some_and(|cost| cost <= CHEAP) => {
+                return schema.check(arguments).map_err(Unfit::Misfit);
+            }
+            _ => {}
         }
         let (definition, arguments, aside) = (tool.listing.clone(), arguments.clone(), self.aside.clone());
         let checked = async move {
@@ -63,7 +68,10 @@ impl Schemas {
             let checked = tokio::task::spawn_blocking(move || {
                 // Held until it is done, even if nobody waits for it any more.
                 let _place = place;
-                check(&slot, &definition, &arguments)
+                match compiled(&slot, &definition) {
+                    None => Ok(()),
+                    Some(schema) => schema.check(&arguments).map_err(Unfit::Misfit),
+                }
             });
             checked.await.unwrap_or(Err(Unfit::TooLong))
         };
@@ -79,9 +87,6 @@ impl Schemas {
     }
 }
 
-fn check(slot: &OnceLock<Option<InputSchema>>, definition: &str, arguments: &[u8]) -> Result<(), Unfit> {
-    match slot.get_or_init(|| InputSchema::of(definition).ok().flatten()) {
-        None => Ok(()),
-        Some(schema) => schema.check(arguments).map_err(Unfit::Misfit),
-    }
+fn compiled<'a>(slot: &'a OnceLock<Option<InputSchema>>, definition: &str) -> &'a Option<InputSchema> {
+    slot.get_or_init(|| InputSchema::of(definition).ok().flatten())
 }

@@ -78,7 +78,10 @@ pub(super) fn description(definition: &Definition) -> AnyView {
 pub(super) fn checked(definition: &str) -> AnyView {
     match InputSchema::of(definition) {
         Ok(None) => ().into_any(),
-        Ok(Some(_)) => view! { <p class="note">"A call whose arguments do not fit is refused before anything runs."</p> }.into_any(),
+        Ok(Some(_)) => {
+            view! { <p class="note">"A call whose arguments do not fit is refused before anything runs."</p> }
+                .into_any()
+        }
         Err(why) => {
             let why = text::one_line(&why.to_string(), SHORT);
             view! { <p class="note">"Arguments are passed on unchecked, since this schema cannot be used: " <bdi>{why}</bdi> "."</p> }

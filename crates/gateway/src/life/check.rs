@@ -1,9 +1,9 @@
 //! Whether the arguments of a call that may run are what its tool takes. What is not is refused, before anything runs and
 //! before anybody is asked to approve it.
 
+use arguments::Misfit;
 use model::call::{Reason, ReasonCode, Verdict};
 use policy::Refusal;
-use arguments::Misfit;
 
 use super::decide::{Decided, Ruling};
 use crate::gateway::House;
@@ -27,7 +27,8 @@ impl Checked {
 
 /// Checks the arguments of a call, unless it is refused as it is: who may not call a tool is not told what it takes.
 pub(super) async fn check(house: &House, mut decided: Decided) -> Checked {
-    if let (Some(tool), true) = (&decided.tool, decided.ruling.may_run() && decided.received.ask().is_tool_call())
+    if let (Some(tool), true) =
+        (&decided.tool, decided.ruling.may_run() && decided.received.ask().is_tool_call())
         && let Err(unfit) = house.schemas.check(tool, decided.received.arguments()).await
     {
         let reason = reason(&tool.full_name, &unfit);

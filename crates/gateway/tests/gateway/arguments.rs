@@ -30,7 +30,11 @@ async fn arguments_that_do_not_fit_are_refused_and_on_record_and_reach_nobody() 
     let entry = world.ledger.entry();
     let reason = entry.reason.unwrap();
     assert_eq!((entry.verdict, reason.code), (Verdict::Deny, ReasonCode::InvalidArguments));
-    assert!(reason.sentence.contains("`up.echo` takes: /amount: value is not of type"), "{}", reason.sentence);
+    assert!(
+        reason.sentence.contains("`up.echo` takes: /amount: value is not of type"),
+        "{}",
+        reason.sentence
+    );
     assert!(!reason.sentence.contains("secret"), "{}", reason.sentence);
     assert!(answered.text.contains("/amount"), "{}", answered.text);
     // It was not even asked who it is.
@@ -75,5 +79,8 @@ async fn large_arguments_are_checked_aside_and_a_schema_that_is_none_stops_nobod
     assert_eq!(answered.trouble(), "invalid_arguments");
 
     world.change(|facts| takes(facts, "echo", &json!({"$ref": "https://example.com/schema.json"})));
-    assert_eq!(world.call("up.echo", json!({"any": 1})).await.result()["structuredContent"], json!({"any": 1}));
+    assert_eq!(
+        world.call("up.echo", json!({"any": 1})).await.result()["structuredContent"],
+        json!({"any": 1})
+    );
 }

@@ -3,8 +3,8 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod aside;
 mod arguments;
+mod aside;
 mod asking;
 mod bad_input;
 mod bundles;

@@ -291,6 +291,7 @@ pub fn settings() -> Settings {
         upstream_timeout: Duration::from_millis(800),
         connect_timeout: Duration::from_millis(500),
         body_timeout: Duration::from_millis(300),
+        upstream_faults: 0,
         ..Settings::default()
     }
 }
