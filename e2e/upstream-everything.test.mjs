@@ -119,17 +119,15 @@ test('its resources are listed and read under the name of the module, by clients
   assert.ok(recorded.length >= 2, 'reading is on record');
 });
 
-test('arguments that the tool refuses come back as its own error', async () => {
-  const outcome = async (agent, tool) => {
-    try {
-      const { isError, content } = await agent.call(tool, { a: 'one' });
-      return { isError, text: content[0].text };
-    } catch (error) {
-      return { code: error.code };
-    }
-  };
-  const own = await outcome(direct, 'get-sum');
-  assert.deepEqual(await outcome(governed, `${name}.get-sum`), own);
+test('arguments that the tool would refuse do not reach it, and the model reads what is wrong with them', async () => {
+  assert.equal((await direct.call('get-sum', { a: 'one' })).isError, true);
+  const { isError, content, structuredContent } = await governed.call(`${name}.get-sum`, { a: 'one' });
+  assert.equal(isError, true);
+  assert.equal(structuredContent.error.code, 'invalid_arguments');
+  assert.match(content[0].text, /\/a: value is not of type "number"/);
+  assert.match(content[0].text, /"b" is a required property/);
+  const recorded = await calls({ tool: `${name}.get-sum` });
+  assert.equal(recorded.filter(({ verdict }) => verdict === 'deny').length, 1, 'the refusal is on record');
 });
 
 test('a client of the stateless era reaches this server of the initialize era', async () => {

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::correspondence::Correspondence;
 use crate::edge;
 use crate::listening::Places;
+use crate::schemas::Schemas;
 use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
 use crate::settings::Settings;
 use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
@@ -72,6 +73,7 @@ pub(crate) struct House {
     pub(crate) plugs: Plugs,
     pub(crate) settings: Settings,
     pub(crate) ambient: Ambient,
+    pub(crate) schemas: Schemas,
     pub(crate) upstreams: Upstreams,
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
@@ -107,6 +109,7 @@ impl Gateway {
                 plugs,
                 settings,
                 ambient,
+                schemas: Schemas::default(),
                 upstreams,
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),

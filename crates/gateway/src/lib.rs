@@ -14,6 +14,7 @@ mod listening;
 mod methods;
 mod refusals;
 mod reject;
+mod schemas;
 pub mod seams;
 mod settings;
 mod upstream;

@@ -52,6 +52,10 @@ pub struct Settings {
     pub upstream_concurrency: usize,
     /// How long a call waits for its place among those. Default 1 s.
     pub upstream_wait: Duration,
+    /// After how many calls in a row that a module's server failed it is left alone. 0: never. Default 5.
+    pub upstream_faults: u32,
+    /// For how long at first; up to sixteen times that while it goes on. Default 5 s.
+    pub upstream_rest: Duration,
 
     /// How long a client may take to answer what a server asked it for (2026-07-28). Default 10 minutes.
     pub input_timeout: Duration,
@@ -84,6 +88,8 @@ impl Default for Settings {
             max_upstream_bytes: 64 << 20,
             upstream_concurrency: 64,
             upstream_wait: Duration::from_secs(1),
+            upstream_faults: 5,
+            upstream_rest: Duration::from_secs(5),
             input_timeout: Duration::from_secs(600),
             stream_lifetime: Duration::from_secs(3600),
             kept_result_bytes: 256 << 10,

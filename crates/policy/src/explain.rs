@@ -331,9 +331,14 @@ fn expired(principal: &Principal) -> String {
     )
 }
 
-/// A name as sentences show it: on one line, without what could hide or turn text around it, and not too
-/// long.
+/// A name as sentences show it.
 pub(crate) fn shown(name: &str) -> String {
+    plain(name, NAME)
+}
+
+/// Foreign text as sentences show it: on one line, without what could hide or turn text around it, and not longer than
+/// `most` characters.
+pub fn plain(text: &str, most: usize) -> String {
     let plain = |c: char| match c {
         '`' => '\'',
         // Marks of direction, line separators, and characters without width.
@@ -341,13 +346,13 @@ pub(crate) fn shown(name: &str) -> String {
         c if c.is_control() => ' ',
         c => c,
     };
-    let mut words = String::with_capacity(name.len().min(4 * NAME));
+    let mut words = String::with_capacity(text.len().min(4 * most));
     let mut length = 0;
-    for c in name.chars().map(plain) {
+    for c in text.chars().map(plain) {
         if c == ' ' && (words.is_empty() || words.ends_with(' ')) {
             continue;
         }
-        if length == NAME {
+        if length == most {
             words.push('…');
             break;
         }

@@ -72,5 +72,6 @@ pub use access::{Access, Holder, Moved, Right, Said, Source, Subject};
 pub use consequence::{AgentShift, Consequence, PersonShift, Way, consequence};
 pub use decision::{Decision, Permit, Refusal};
 pub use directory::{BuildError, Directory, Principal, Tool, Unauthenticated};
+pub use explain::plain;
 pub use facts::*;
 pub use tree::MAX_UNIT_DEPTH;

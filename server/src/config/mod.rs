@@ -258,6 +258,8 @@ impl Config {
             max_upstream_bytes: source.one("gateway.max_upstream", parse::size)?,
             upstream_concurrency: source.one("gateway.upstream_concurrency", parse::number(1, 100_000))?,
             upstream_wait: source.one("gateway.upstream_wait", parse::duration)?,
+            upstream_faults: source.one("gateway.upstream_faults", parse::number(0, 1_000))?,
+            upstream_rest: source.one("gateway.upstream_rest", parse::duration)?,
             input_timeout: source.one("gateway.input_timeout", parse::duration)?,
             stream_lifetime: source.one("gateway.stream_lifetime", parse::duration)?,
             kept_result_bytes: source.one("gateway.kept_result", parse::size)?,

@@ -1,5 +1,6 @@
 //! A tool's definition as people read it: what it takes as a table, what it says of itself, what has changed.
 
+use arguments::InputSchema;
 use control::modules::{Suspect, suspicions};
 use leptos::prelude::*;
 
@@ -70,6 +71,22 @@ pub(super) fn description(definition: &Definition) -> AnyView {
             view! { <p class="tool-words"><bdi>{text::lines(words.trim(), WORDS)}</bdi></p> }.into_any()
         }
         None => view! { <p class="absent">"The server does not say what it does."</p> }.into_any(),
+    }
+}
+
+/// Whether arguments are checked against what a tool says it takes.
+pub(super) fn checked(definition: &str) -> AnyView {
+    match InputSchema::of(definition) {
+        Ok(None) => ().into_any(),
+        Ok(Some(_)) => {
+            view! { <p class="note">"A call whose arguments do not fit is refused before anything runs."</p> }
+                .into_any()
+        }
+        Err(why) => {
+            let why = text::one_line(&why.to_string(), SHORT);
+            view! { <p class="note">"Arguments are passed on unchecked, since this schema cannot be used: " <bdi>{why}</bdi> "."</p> }
+                .into_any()
+        }
     }
 }
 

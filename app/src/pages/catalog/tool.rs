@@ -43,6 +43,7 @@ pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
                 <section aria-labelledby="takes">
                     <h2 id="takes">"What it takes"</h2>
                     {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                    {definition::checked(&tool.detail.definition)}
                 </section>
             }),
             Feature::Resource | Feature::Template => None,

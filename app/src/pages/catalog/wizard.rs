@@ -423,6 +423,7 @@ fn tool(draft: &Draft, at: usize, offered: &OfferedTool, form: &Form, detailed: 
             <details class="raw">
                 <summary>"What it takes"</summary>
                 {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                {definition::checked(&offered.definition)}
             </details>
         }
     });

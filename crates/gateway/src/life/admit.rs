@@ -14,6 +14,7 @@ use policy::{Directory, Permit, Principal};
 use tokio::time::Instant;
 
 use super::ask::Ask;
+use super::check::Checked;
 use super::decide::{Decided, Ruling};
 use super::ending::Ending;
 use super::receive::Received;
@@ -153,7 +154,8 @@ pub(super) enum Why {
 }
 
 /// Has a decided call written down.
-pub(super) async fn admit(house: &Arc<House>, decided: Decided) -> Admission {
+pub(super) async fn admit(house: &Arc<House>, checked: Checked) -> Admission {
+    let decided = checked.into_decided();
     let entry = entry(house, &decided);
     let unsettled = Unsettled::new(house, &entry, &decided);
     let deadline = decided.received.deadline();

@@ -62,7 +62,12 @@ pub(super) fn decide(resolved: Resolved, now: Timestamp) -> Decided {
 }
 
 impl Ruling {
-    fn refused(verdict: Verdict, refusal: Refusal, ask: Ask) -> Self {
+    /// Whether it may run, at once or once somebody has approved it.
+    pub(super) fn may_run(&self) -> bool {
+        matches!(self, Self::Permitted(_) | Self::Refused { verdict: Verdict::Hold, .. })
+    }
+
+    pub(super) fn refused(verdict: Verdict, refusal: Refusal, ask: Ask) -> Self {
         let voice = match refusal.reason.code {
             ReasonCode::UnknownTool => Voice::Unknown,
             _ if ask.is_tool_call() => Voice::ToolResult,

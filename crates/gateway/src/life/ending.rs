@@ -30,6 +30,8 @@ pub(super) struct Failed {
     pub(super) sentence: String,
     /// For the agent.
     pub(super) told: String,
+    /// After how many seconds another try may be worth it.
+    pub(super) retry_after: Option<u64>,
     /// What came instead of a result. It is content, as a result is, and kept like one.
     pub(super) content: Option<Bytes>,
     /// The JSON-RPC error code that the server answered with.
@@ -46,7 +48,7 @@ impl Failed {
         told: impl Into<String>,
     ) -> Self {
         let (sentence, told) = (sentence.into(), told.into());
-        Self { outcome, code, sentence, told, content: None, theirs: None, lacking: None }
+        Self { outcome, code, sentence, told, retry_after: None, content: None, theirs: None, lacking: None }
     }
 
     /// What an upstream server, or the way to it, did.
@@ -72,7 +74,10 @@ impl Failed {
                 let failed = Self::new(outcome, trouble.code(), sentence, told);
                 Self { content: Some(raw.clone()), lacking: Some(lacking), ..failed }
             }
-            _ => Self::new(outcome, trouble.code(), trouble.to_string(), told),
+            _ => {
+                let failed = Self::new(outcome, trouble.code(), trouble.to_string(), told);
+                Self { retry_after: trouble.retry_after(), ..failed }
+            }
         }
     }
 
@@ -184,6 +189,10 @@ fn told(trouble: &Trouble, outcome: Outcome, title: &str) -> String {
         (_, Trouble::Busy { .. }) => {
             format!("{title} has too many calls under way; nothing was done. Try again in a moment.")
         }
+        (_, Trouble::Resting { seconds, .. }) => format!(
+            "{title} has failed again and again and is left alone for {seconds} s; nothing was done. Try again then, or ask \
+             an admin."
+        ),
         (_, Trouble::StillOpening { .. }) => {
             format!("{title} was not ready yet; nothing was done. Try again in a moment.")
         }

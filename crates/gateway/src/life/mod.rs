@@ -2,13 +2,14 @@
 //! skipped a step does not compile:
 //!
 //! ```text
-//! receive -> authenticate -> resolve -> decide -> admit -> execute -> inspect -> settle, reply
-//!                  \------------\----------\-> a refusal: admitted to the record, not executed
+//! receive -> authenticate -> resolve -> decide -> check -> admit -> execute -> inspect -> settle, reply
+//!                  \------------\----------\--------\-> a refusal: admitted to the record, not executed
 //! ```
 
 mod admit;
 mod ask;
 mod authenticate;
+mod check;
 mod decide;
 mod ending;
 mod execute;
@@ -28,6 +29,7 @@ use self::admit::{Admission, Again, admit};
 pub(crate) use self::ask::Ask;
 pub(crate) use self::authenticate::{Caller, NotSeen, Presented, Proof, current, look, still_in};
 use self::authenticate::{authenticate, look_again};
+use self::check::check;
 use self::decide::decide;
 use self::execute::execute;
 use self::inspect::inspect;
@@ -57,7 +59,7 @@ pub(crate) async fn live(house: &Arc<House>, received: Box<Received>, caller: Ca
                 Err(Unresolved::Malformed(malformed)) => return malformed.rejected(house),
             },
         };
-        let again = match admit(house, decided).await {
+        let again = match admit(house, check(house, decided).await).await {
             Admission::Admitted(admitted) => {
                 let executed = execute(house, *admitted).await;
                 return settle(house, inspect(executed)).await;

@@ -220,7 +220,7 @@ pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
             Answer::refused(StatusCode::BAD_REQUEST, error)
         }
         Ending::Failed(failed) if ask.is_tool_call() => {
-            Answer::result(wire::failed(call, failed.code, &failed.told))
+            Answer::result(wire::failed(call, failed.code, &failed.told, failed.retry_after))
         }
         Ending::Failed(failed) => Answer::error(error(call, failed, is_stateless)),
     }
@@ -233,7 +233,11 @@ fn error(call: CallId, failed: Failed, is_stateless: bool) -> RpcError {
         Some(theirs @ (code::RESOURCE_NOT_FOUND | code::INVALID_PARAMS)) => theirs,
         _ => code::INTERNAL,
     };
-    RpcError::new(code, failed.told).with(json!({ "code": failed.code, "call_id": call }))
+    let data = match failed.retry_after {
+        None => json!({ "code": failed.code, "call_id": call }),
+        Some(seconds) => json!({ "code": failed.code, "call_id": call, "retry_after": seconds }),
+    };
+    RpcError::new(code, failed.told).with(data)
 }
 
 async fn hash(text: Bytes) -> Option<Digest> {

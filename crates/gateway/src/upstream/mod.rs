@@ -3,6 +3,7 @@
 
 mod address;
 mod aside;
+mod breaker;
 mod client;
 mod discover;
 mod events;
@@ -33,6 +34,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use self::address::AddressRule;
+use self::breaker::{Breaker, Patience};
 use self::client::HttpClient;
 pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, PassedOver, Progress};
 pub(crate) use self::exchange::SESSION_HEADER;
@@ -49,6 +51,8 @@ use crate::wire::{Capabilities, Revision, code};
 /// From how many open upstreams on those unused for [`UNUSED`] are forgotten.
 const MANY: usize = 1024;
 const UNUSED: Duration = Duration::from_secs(600);
+/// What is waited before what may be repeated is.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The upstream servers that this node talks to.
 pub(crate) struct Upstreams {
@@ -57,6 +61,7 @@ pub(crate) struct Upstreams {
     wait: Duration,
     places: usize,
     limit: usize,
+    patience: Patience,
     known: Mutex<HashMap<Key, Arc<Upstream>>>,
 }
 
@@ -83,6 +88,7 @@ struct Upstream {
     url: Arc<str>,
     sessions: Mutex<HashMap<Sharers, Standing>>,
     places: Semaphore,
+    breaker: Breaker,
     ids: Ids,
     last_used: Mutex<Instant>,
 }
@@ -136,6 +142,7 @@ impl Upstreams {
             wait: settings.upstream_wait,
             places: settings.upstream_concurrency,
             limit: settings.max_upstream_bytes,
+            patience: Patience { faults: settings.upstream_faults, rest: settings.upstream_rest },
             known: Mutex::new(HashMap::new()),
         })
     }
@@ -147,11 +154,42 @@ impl Upstreams {
         if outbound.sending.left().is_zero() {
             return Err(Trouble::TooLate);
         }
+        let pass = upstream.breaker.pass(Instant::now()).map_err(|rest| Trouble::Resting {
+            url: upstream.url.to_string(),
+            seconds: rest.as_secs_f64().ceil() as u64,
+        })?;
         let waited = tokio::time::timeout(self.wait.min(outbound.sending.left()), upstream.places.acquire());
         // The semaphore is never closed; were it, nothing should pass.
         let Ok(Ok(_place)) = waited.await else { return Err(Trouble::Busy { limit: self.places }) };
-        let session = self.session(&upstream, &peer, &outbound).await?;
-        let trouble = match send(&upstream, &peer, &session, &outbound).await {
+        let mut answered = self.exchange(&upstream, &peer, &outbound).await;
+        if let Err(trouble) = &answered
+            && trouble.may_pass()
+            && outbound.wanted.may_be_repeated()
+        {
+            tokio::time::sleep(PAUSE.min(outbound.sending.left())).await;
+            match self.exchange(&upstream, &peer, &outbound).await {
+                // What became of it the first time counts.
+                Err(Trouble::TooLate) => {}
+                again => answered = again,
+            }
+        }
+        match &answered {
+            Err(trouble) if trouble.is_ours() => drop(pass),
+            Err(trouble) if trouble.is_fault() => pass.failed(Instant::now()),
+            _ => pass.went_well(),
+        }
+        answered
+    }
+
+    /// One attempt, and what helps when the server tells how it wants to be spoken to.
+    async fn exchange(
+        &self,
+        upstream: &Arc<Upstream>,
+        peer: &Peer,
+        outbound: &Outbound<'_>,
+    ) -> Result<Brought, Trouble> {
+        let session = self.session(upstream, peer, outbound).await?;
+        let trouble = match send(upstream, peer, &session, outbound).await {
             Err(trouble) => trouble,
             brought => return brought,
         };
@@ -171,8 +209,8 @@ impl Upstreams {
             }
             Some(Remedy::Again) => outbound.sending.was_not_taken(),
         }
-        let session = self.session(&upstream, &peer, &outbound).await?;
-        let answered = send(&upstream, &peer, &session, &outbound).await;
+        let session = self.session(upstream, peer, outbound).await?;
+        let answered = send(upstream, peer, &session, outbound).await;
         if let Err(Trouble::Refused { code, .. }) = &answered
             && *code == i64::from(code::UNSUPPORTED_VERSION)
         {
@@ -199,6 +237,7 @@ impl Upstreams {
             url: shown.into(),
             sessions: Mutex::default(),
             places: Semaphore::new(self.places),
+            breaker: Breaker::new(self.patience),
             ids: Ids::default(),
             last_used: Mutex::new(now),
         });

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
 
 use super::session::Session;
 use crate::wire::{self, Capabilities, Loudness, Revision};
@@ -105,6 +106,26 @@ pub(crate) struct Input<'a> {
 }
 
 impl Wanted<'_> {
+    /// Whether to ask twice does no more than to ask once: what reads does, and a tool whose approved definition says so
+    /// (2025-11-25, schema `ToolAnnotations`).
+    pub(crate) fn may_be_repeated(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Definition {
+            annotations: Option<Annotations>,
+        }
+        #[derive(Deserialize)]
+        struct Annotations {
+            #[serde(default, rename = "idempotentHint")]
+            idempotent: bool,
+            #[serde(default, rename = "readOnlyHint")]
+            read_only: bool,
+        }
+        let Self::Call { definition, .. } = self else { return true };
+        let read = serde_json::from_str::<Definition>(definition).ok();
+        read.and_then(|definition| definition.annotations)
+            .is_some_and(|hints| hints.idempotent || hints.read_only)
+    }
+
     /// Writes the request. None: its arguments would have to be mirrored into headers, which cannot say them.
     pub(crate) fn request(&self, id: u64, input: Input<'_>, with: For<'_>) -> Option<Written> {
         let (method, before, name, between, rest) = match self {

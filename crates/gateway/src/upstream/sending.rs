@@ -37,10 +37,14 @@ impl Sending {
         Self { state: Arc::new(AtomicU8::new(WAITING)), before, clock }
     }
 
-    /// Begins, unless it is too late.
+    /// Begins, unless it is too late. What has begun once, has begun.
     pub(crate) fn begin(&self) -> bool {
         let in_time = self.clock.since_boot() < self.before;
-        self.state.store(if in_time { BEGUN } else { TOO_LATE }, Ordering::Release);
+        if in_time {
+            self.state.store(BEGUN, Ordering::Release);
+        } else {
+            let _ = self.state.compare_exchange(WAITING, TOO_LATE, Ordering::AcqRel, Ordering::Acquire);
+        }
         in_time
     }
 

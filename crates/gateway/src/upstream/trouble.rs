@@ -81,6 +81,14 @@ pub enum Trouble {
         /// How many may be.
         limit: usize,
     },
+    /// It has failed again and again.
+    #[error("the server at {url} has failed again and again, and is left alone for {seconds} s")]
+    Resting {
+        /// Where.
+        url: String,
+        /// How much longer.
+        seconds: u64,
+    },
     /// It wants other credentials than ours.
     #[error(
         "the server at {url} answered {status} ({phrase}): it wants credentials, or other ones than this connection's"
@@ -194,6 +202,7 @@ impl Trouble {
             Self::StillOpening { .. } => "upstream_still_opening",
             Self::TooLate => "too_late",
             Self::Busy { .. } => "upstream_busy",
+            Self::Resting { .. } => "upstream_resting",
             Self::Unauthorized { .. } => "upstream_unauthorized",
             Self::Status { .. } => "upstream_status",
             Self::Redirect { .. } => "upstream_redirect",
@@ -206,6 +215,54 @@ impl Trouble {
             Self::BrokeOff { .. } => "upstream_broke_off",
             Self::Refused { .. } => "upstream_error",
         }
+    }
+
+    /// After how many seconds it may be worth another try, where that is known.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Resting { seconds, .. } => Some(*seconds),
+            Self::Busy { .. } | Self::StillOpening { .. } => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Whether it says something of us and nothing of the server.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::BadUrl { .. }
+                | Self::PrivateAddress { .. }
+                | Self::TooLate
+                | Self::Busy { .. }
+                | Self::Resting { .. }
+                | Self::NoHeader
+        )
+    }
+
+    /// Whether a server that does this again and again is not well.
+    pub(super) fn is_fault(&self) -> bool {
+        match self {
+            Self::UnknownHost { .. }
+            | Self::NothingListens { .. }
+            | Self::ConnectTimedOut { .. }
+            | Self::ConnectFailed { .. }
+            | Self::TimedOut { .. }
+            | Self::StillOpening { .. }
+            | Self::BrokeOff { .. } => true,
+            Self::Status { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    /// Whether it may be gone a moment later.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::NothingListens { .. }
+                | Self::ConnectFailed { .. }
+                | Self::BrokeOff { .. }
+                | Self::Status { status: 502..=504, .. }
+        )
     }
 
     /// Whether it is an error that only 2026-07-28 has.

@@ -36,6 +36,9 @@ struct Trouble<'a> {
     missing_key: Option<&'a PermissionKey>,
     ask: Option<&'a str>,
     call_id: CallId,
+    /// In seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 /// A call that was denied or is held.
@@ -46,12 +49,13 @@ pub(crate) fn refused(call: CallId, reason: &Reason) -> ResultText {
         missing_key: reason.missing_key.as_ref(),
         ask: reason.ask.as_deref(),
         call_id: call,
+        retry_after: None,
     })
 }
 
-/// A call that was permitted and failed on the way.
-pub(crate) fn failed(call: CallId, code: &str, sentence: &str) -> ResultText {
-    write(Trouble { code, message: sentence, missing_key: None, ask: None, call_id: call })
+/// A call that was permitted and failed on the way. `retry_after`: in how many seconds another try may be worth it.
+pub(crate) fn failed(call: CallId, code: &str, sentence: &str, retry_after: Option<u64>) -> ResultText {
+    write(Trouble { code, message: sentence, missing_key: None, ask: None, call_id: call, retry_after })
 }
 
 fn write(trouble: Trouble<'_>) -> ResultText {

@@ -245,7 +245,14 @@ async fn headers_that_do_not_fit_any_more_cost_nothing_and_say_whom_to_ask() {
     assert!(answered.text.contains("nothing was done") && answered.text.contains("Ask an admin"));
     assert_eq!(world.ledger.settlement().outcome, Outcome::NotSent);
     assert_eq!(upstream.with_method("tools/call").len(), 1);
-    // A number that no header can say.
+    // A number that no header can say, where no schema speaks against it.
+    world.change(|facts| {
+        let tool = facts.tools.iter_mut().find(|tool| tool.name == "mirrored").unwrap();
+        tool.definition = json!({"name": "mirrored", "inputSchema": {"$schema": "https://example.com/own",
+            "properties": {"region": {"type": "number", "x-mcp-header": "Region"}}}})
+        .to_string();
+        tool.definition_hash = [8; 32];
+    });
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"up.mirrored","arguments":{"region":1e999}}}"#;
     let answered = world.post(&[("mcp-protocol-version", "2025-11-25")], body).await;
     assert_eq!(answered.trouble(), "argument_without_header");

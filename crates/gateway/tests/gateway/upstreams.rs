@@ -225,3 +225,65 @@ async fn a_server_that_does_not_open_is_a_failure_before_anything_was_sent() {
         assert!(upstream.calls().is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_server_that_keeps_failing_is_left_alone_for_a_while() {
+    let upstream = Upstream::new().await;
+    let rest = Duration::from_millis(300);
+    let impatient = gateway::Settings { upstream_faults: 2, upstream_rest: rest, ..settings() };
+    let world = World::with(&upstream.url, impatient).await;
+    // A tool that fails, and one that is refused, are no faults of the server's.
+    for tool in ["up.fails", "up.forbidden", "up.rpc_error", "up.error_503", "up.echo"] {
+        world.call(tool, json!({})).await;
+    }
+    for _ in 0..2 {
+        assert_eq!(world.call("up.error_503", json!({})).await.trouble(), "upstream_status");
+    }
+    let sent = upstream.calls().len();
+    let answered = world.call("up.echo", json!({})).await;
+    assert_eq!(answered.trouble(), "upstream_resting");
+    assert_eq!(answered.result()["structuredContent"]["error"]["retry_after"], 1);
+    assert_eq!(world.ledger.settlements.lock().last().unwrap().outcome, Outcome::NotSent);
+    assert_eq!(upstream.calls().len(), sent);
+    // Others are none the wiser.
+    assert_eq!(world.call("crm.greet", json!({})).await.result()["isError"], json!(null));
+    tokio::time::sleep(rest).await;
+    assert_eq!(world.call("up.echo", json!({})).await.result()["isError"], json!(null));
+}
+
+#[tokio::test]
+async fn what_may_be_repeated_is_asked_once_more_and_nothing_else_is() {
+    let upstream = Upstream::new().await;
+    for (hints, sent) in [
+        (json!({}), 1),
+        (json!({"idempotentHint": false, "readOnlyHint": false}), 1),
+        (json!({"idempotentHint": true}), 2),
+        (json!({"readOnlyHint": true}), 2),
+    ] {
+        for tool in ["error_503", "breaks"] {
+            let world = World::new(&upstream.url).await;
+            world.change(|facts| {
+                let fact = facts.tools.iter_mut().find(|fact| fact.name == tool).unwrap();
+                fact.definition =
+                    json!({"name": tool, "inputSchema": {"type": "object"}, "annotations": hints})
+                        .to_string();
+            });
+            let before = upstream.calls().len();
+            let answered = world.call(&format!("up.{tool}"), json!({})).await;
+            assert_eq!(answered.result()["isError"], true);
+            assert_eq!(upstream.calls().len() - before, sent, "{tool} {hints}");
+            assert_eq!(world.ledger.settlement().outcome, Outcome::UpstreamError);
+        }
+    }
+    // A refusal is an answer.
+    let world = World::new(&upstream.url).await;
+    world.change(|facts| {
+        let fact = facts.tools.iter_mut().find(|fact| fact.name == "rpc_error").unwrap();
+        fact.definition = json!({"name": "rpc_error", "inputSchema": {"type": "object"},
+            "annotations": {"readOnlyHint": true}})
+        .to_string();
+    });
+    let before = upstream.calls().len();
+    assert_eq!(world.call("up.rpc_error", json!({})).await.trouble(), "upstream_error");
+    assert_eq!(upstream.calls().len() - before, 1);
+}

@@ -215,7 +215,7 @@ pub fn facts(url: &str) -> Facts {
                 module: id(module),
                 name: (*name).to_owned(),
                 definition: definition.to_string(),
-                definition_hash: [7; 32],
+                definition_hash: Sha256::digest(definition.to_string()).into(),
                 key: if module == 40 { "up:read" } else { "crm:read" }.parse().unwrap(),
                 standing: if *name == "drifted" { ToolStanding::Drifted } else { ToolStanding::Approved },
                 price: price(),
@@ -291,6 +291,7 @@ pub fn settings() -> Settings {
         upstream_timeout: Duration::from_millis(800),
         connect_timeout: Duration::from_millis(500),
         body_timeout: Duration::from_millis(300),
+        upstream_faults: 0,
         ..Settings::default()
     }
 }
