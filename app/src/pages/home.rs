@@ -140,8 +140,8 @@ fn said(step: FirstStep, links: &Links) -> (&'static str, &'static str, &'static
             "Add a module",
             links.new_module(),
         ),
-        FirstStep::MakeTeam => (
-            "Make a team",
+        FirstStep::MakeUnit => (
+            "Make a team or a department",
             "Departments and teams are what rights are given to and what costs are counted by.",
             "Make a team",
             links.new_unit(None),

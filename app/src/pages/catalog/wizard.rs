@@ -265,7 +265,7 @@ fn failed(links: &Links, draft: &Draft, code: &str, words: &str, form: &Form) ->
             <p class="cat-said"><bdi>{words}</bdi></p>
             {advice(code)}
         </section>
-        <h2>"Correct it and ask again"</h2>
+        <h2 class="cat-again">"Correct it and ask again"</h2>
         {place_form(links, form, links.draft(draft.id), draft.has_authorization, "Ask again")}
         <div class="form-actions">{discard(links, draft)}</div>
     }

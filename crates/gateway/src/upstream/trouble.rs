@@ -24,7 +24,7 @@ pub enum Trouble {
     /// The address is not public.
     #[error(
         "the address of {host} is {address}, which is private, and private addresses are not allowed here (setting \
-         gateway.allowed_upstream_networks)"
+         network.allowed_upstream_networks)"
     )]
     PrivateAddress {
         /// The host of the URL.
