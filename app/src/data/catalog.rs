@@ -165,14 +165,14 @@ pub async fn trial(
     query: TrialQuery,
 ) -> Result<(String, bool), Error> {
     let found = modules::tool_page(control, actor, names.0, names.1).await?;
-    let identities = trial::identities(control, actor, &query.agents).await?;
+    let full_name = format!("{}.{}", found.module.name, found.detail.view.name);
+    let identities = trial::identities_for(control, actor, &query.agents, &full_name).await?;
     let definition = Definition::read(&found.detail.definition);
     let fields = form::fields(&definition.input);
     let called = match query.call {
         Some(call) => activity::story(control, actor, call).await?,
         None => None,
     };
-    let full_name = format!("{}.{}", found.module.name, found.detail.view.name);
     // Another tool's call says nothing here.
     let called = called.filter(|story| story.row.tool_name == full_name);
     let is_over = |story: &model::call::CallStory| {

@@ -17,7 +17,7 @@ use crate::pieces::head::PageHead;
 
 pub use danger::{close, danger, stop};
 pub use organization::{begin as organization_form, mail, organization};
-pub use record::{Query as RecordQuery, record};
+pub use record::{Known as RecordKnown, Query as RecordQuery, record};
 pub use sessions::{end_all, sessions};
 pub use sign_in::{begin as sign_in_form, sign_in};
 
@@ -55,7 +55,9 @@ impl Part {
                 "Who is signed in, from where. Ending a session takes effect with its next click."
             }
             Self::Mail => "As whom mails to your people are sent.",
-            Self::Record => "Who changed what in the set-up, and when. Nobody can change or delete it.",
+            Self::Record => {
+                "Who signed in and who changed what in the set-up, and when. Nobody can change or delete it."
+            }
             Self::Danger => "What stops everybody. Only owners see this page.",
         }
     }
@@ -95,7 +97,7 @@ fn part<V: IntoView + 'static>(
         view! {
             <ErrorSummary errors=errors />
             <PageHead title=here.label().into_any() lead=here.lead().into_any() />
-            <nav class="tabs settings-tabs" aria-label="Settings">{tabs}</nav>
+            <nav class="tabs" aria-label="Settings">{tabs}</nav>
             {content()}
         }
     })

@@ -183,6 +183,10 @@ fn tools(visit: &Visit, links: &Links, query: &Query, module: &ModulePage) -> An
         }
     });
     let lines = rows.iter().map(|row| tool(links, module, row, choosing)).collect::<Vec<_>>();
+    let does = match module.view.kind {
+        ModuleKind::Native => "What it does",
+        ModuleKind::Mcp => "What it does, as its server says",
+    };
     let table = view! {
         <div class="cat-cards">
             <table class="catalog-table">
@@ -191,7 +195,7 @@ fn tools(visit: &Visit, links: &Links, query: &Query, module: &ModulePage) -> An
                     <tr>
                         {choosing.then(|| view! { <th scope="col"><span class="visually-hidden">"Approve"</span></th> })}
                         <th scope="col">"Tool"</th>
-                        <th scope="col">"What it does, as its server says"</th>
+                        <th scope="col">{does}</th>
                         <th scope="col">"Standing"</th>
                         <th scope="col">"Key"</th>
                         <th scope="col" class="number">"Price"</th>

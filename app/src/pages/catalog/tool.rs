@@ -27,12 +27,13 @@ pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
     let errors = form.errors().to_vec();
     document::page(visit, Place::Catalog, &form.title(&text::one_line(&name, 120)), crumbs, false, || {
         let read = Definition::read(&tool.detail.definition);
-        let title = read.title.as_deref().map(|title| view! { <bdi>{text::one_line(title, 200)}</bdi> });
+        let title =
+            read.title.as_deref().map(|title| view! { <bdi>{text::one_line(title, 200)}</bdi> " · " });
         let answers = read.output.as_ref().map(|output| {
             view! {
                 <section aria-labelledby="answers">
                     <h2 id="answers">"What it answers with"</h2>
-                    {definition::schema(output, "What it answers with", "It does not say more.")}
+                    {definition::schema(output, "What it answers with", "always", "It does not say more.")}
                 </section>
             }
         });
@@ -42,14 +43,14 @@ pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
             Feature::Tool | Feature::Prompt => Some(view! {
                 <section aria-labelledby="takes">
                     <h2 id="takes">"What it takes"</h2>
-                    {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                    {definition::schema(&read.input, "What it takes", "required", "It takes no arguments.")}
                     {definition::checked(&tool.detail.definition)}
                 </section>
             }),
             Feature::Resource | Feature::Template => None,
         };
         let what = match feature {
-            Feature::Tool => definition::hints(read.hints),
+            Feature::Tool => definition::hints(read.hints, tool.module.kind),
             Feature::Prompt => view! { <p class="note">"A prompt: agents get it as text for their model, filled with what they give."</p> }.into_any(),
             Feature::Resource => view! { <p class="note">"A resource: agents read it at " {text::code(theirs)} "."</p> }.into_any(),
             Feature::Template => view! { <p class="note">"A template: agents read whatever address fits " {text::code(theirs)} "."</p> }.into_any(),
@@ -58,7 +59,7 @@ pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
             <ErrorSummary errors=errors />
             <PageHead
                 title=text::code(&name).into_any()
-                lead=view! { {title} " of " <a href=links.module(&tool.module.name)>{text::name(&tool.module.title)}</a> }.into_any()
+                lead=view! { {title} <a href=links.module(&tool.module.name)>{text::name(&tool.module.title)}</a> }.into_any()
             >
                 {actions}
             </PageHead>

@@ -109,7 +109,7 @@ fn place_form(links: &Links, form: &Form, to: String, has_secret: bool, button: 
                 form=form.clone()
                 name="name"
                 label="Name"
-                hint="Its permission key and the first part of its tools' names, such as `drive`: a-z first, then a-z, 0-9, `_` or `-`. \
+                hint="Its permission key and the first part of its tools' names, such as `drive`: `a-z` first, then `a-z`, `0-9`, `_` or `-`. \
                       It cannot be changed later."
                 longest=40
             />
@@ -415,14 +415,14 @@ fn tool(draft: &Draft, at: usize, offered: &OfferedTool, form: &Form, detailed: 
     let error = error.map(|words| view! { <p class="field-error" id=format!("{price}-error")>{words}</p> });
     let words = read.description.as_deref().map_or_else(
         || view! { <span class="absent">"It does not say."</span> }.into_any(),
-        |words| view! { <bdi>{text::one_line(words.trim(), 400)}</bdi> }.into_any(),
+        |words| text::prose(&text::one_line(words.trim(), 400), 500).into_any(),
     );
     let hints = read.hints.words().into_iter().map(|(word, _)| word).collect::<Vec<_>>().join(" · ");
     let takes = detailed.then(|| {
         view! {
             <details class="raw">
                 <summary>"What it takes"</summary>
-                {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                {definition::schema(&read.input, "What it takes", "required", "It takes no arguments.")}
                 {definition::checked(&offered.definition)}
             </details>
         }

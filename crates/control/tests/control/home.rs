@@ -228,7 +228,9 @@ async fn first_steps_are_looked_at_and_go_away() {
     units::create(control, &world.operator, new).await.unwrap();
     // Who was invited counts before they come, and no more once that is taken back.
     let mailing = control.clone().sending_mail();
-    invitations::invite(&mailing, &owner, "guest@example.com", world.tenant.unit, Role::Member).await.unwrap();
+    invitations::invite(&mailing, &owner, "guest@example.com", world.tenant.unit, Role::Member)
+        .await
+        .unwrap();
     assert_eq!(open(&owner).await.unwrap(), [GiveKey, ConnectAgent, SeeCall]);
     let invitation = invitations::list(control, &owner, 0).await.unwrap().0.remove(0).id;
     invitations::withdraw(control, &owner, invitation).await.unwrap();

@@ -178,6 +178,11 @@ async fn a_person_is_filtered_by_their_name() {
     assert!(
         page.text.contains("Person") && page.text.contains("Olga Owner") && page.text.contains("read_note")
     );
+    assert!(page.text.contains("value=\"Olga Owner\""), "the field says whose calls these are");
+    let same = browser.get(&format!("{}&who=Olga+Owner", sent.leads_to())).await;
+    assert_eq!(same.leads_to(), sent.leads_to(), "the name still stands there");
+    let everybody = browser.get(&format!("{}&who=", sent.leads_to())).await;
+    assert_eq!(everybody.leads_to(), "/t/acme/activity?verdict=permit", "it was taken out");
     let nobody = browser.get("/t/acme/activity?who=%3Cb%3Enobody").await;
     assert_eq!(nobody.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(nobody.text.contains("Nobody here is called so.") && nobody.text.contains("&lt;b&gt;nobody"));

@@ -192,6 +192,38 @@ impl Clock for PastClock {
     }
 }
 
+/// Time and randomness as they are, the wall clock `by` behind.
+pub(in crate::dev) fn ago(real: &Ambient, by: TimeDelta) -> Ambient {
+    let behind = Arc::new(Behind { real: real.clone(), by });
+    Ambient::new(behind.clone(), behind)
+}
+
+/// See [`ago`].
+struct Behind {
+    real: Ambient,
+    by: TimeDelta,
+}
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        self.real.now() - self.by
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.real.since_boot()
+    }
+}
+
+impl Entropy for Behind {
+    fn fill(&self, buffer: &mut [u8]) {
+        for some in buffer.chunks_mut(32) {
+            for (byte, random) in some.iter_mut().zip(self.real.bytes::<32>()) {
+                *byte = random;
+            }
+        }
+    }
+}
+
 /// The same ids at each load. Keys and nonces do not come from here.
 struct Seeded {
     generator: Mutex<ChaCha12Rng>,
