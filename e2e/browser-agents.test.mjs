@@ -115,7 +115,7 @@ async function walk(page) {
   assert.match(page.url(), /\/people\/revocations\/evt_/);
   await assert.rejects(callAs(key, 'crm.list_companies'), 'the very next call is refused');
   await page.goto(agent);
-  await page.getByText('Suspended').waitFor();
+  await page.getByText('Suspended', { exact: true }).waitFor();
 }
 
 describe('an agent', () => {
