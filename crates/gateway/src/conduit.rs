@@ -166,11 +166,18 @@ impl Conduit {
         let _ = self.line.events.try_send(wire::as_event(message.as_bytes()).into());
     }
 
-    /// Asks the client and waits for what it says. None: it is gone, or takes too long.
+    /// Asks the client and waits for what it says, all of it to be on record with the call. None: it is gone, or takes too long.
     pub(crate) async fn ask(&self, method: &str, params: Option<&RawValue>) -> Option<Said> {
+        let params = params.map_or("{}", RawValue::get);
+        let said = self.put(method, params).await;
+        self.exchange.lock().add(method, params, said.as_ref());
+        said
+    }
+
+    /// Asks the client and waits for what it says. `params` is the JSON text of an object.
+    pub(crate) async fn put(&self, method: &str, params: &str) -> Option<Said> {
         let listener = self.listener.as_ref()?;
         let mut question = listener.correspondence.ask(listener.ambient.random_uuid(), listener.credential);
-        let params = params.map_or("{}", RawValue::get);
         let message =
             format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, question.id());
         let _pause = self.pause();
@@ -178,9 +185,7 @@ impl Conduit {
             self.line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
             question.answer().await
         };
-        let said = tokio::time::timeout(listener.patience, answered).await.ok().flatten();
-        self.exchange.lock().add(method, params, said.as_ref());
-        said
+        tokio::time::timeout(listener.patience, answered).await.ok().flatten()
     }
 
     /// What was asked and answered so far, as it is recorded: the JSON text of an array. None: nothing was.

@@ -162,10 +162,6 @@ fn understand<'b>(
         };
         wire::mirrored(headers, method, name.as_deref()).map_err(|error| ("header_mismatch", error))?;
     }
-    // A client of the older era is asked while its request is served, and said what it can do when it opened its session.
-    let declared =
-        meta.as_ref().and_then(|meta| meta.client_capabilities).filter(|_| revision.is_stateless());
-    let capabilities = declared.map(Capabilities::declared).unwrap_or_default();
     let loudness = match meta.as_ref().and_then(|meta| meta.log_level) {
         None => visit.session(revision).and_then(|session| visit.house.volumes.of(&session)),
         Some(level) => Some(Loudness::named(level).ok_or_else(|| malformed(LEVELS))?),
@@ -173,6 +169,15 @@ fn understand<'b>(
     let token = meta.as_ref().and_then(|meta| meta.progress_token);
     let conduit =
         visit.line.as_ref().and_then(|line| Conduit::new(line, token, loudness, visit.listener(revision)));
+    // A client of the older era is asked while its request is served, and said what it can do when it opened its session.
+    let capabilities = if revision.is_stateless() {
+        meta.as_ref()
+            .and_then(|meta| meta.client_capabilities)
+            .map(Capabilities::declared)
+            .unwrap_or_default()
+    } else {
+        conduit.as_ref().map(Conduit::capabilities).unwrap_or_default()
+    };
     let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
     let client = visit.client(revision, info.and_then(wire::object));
     Ok(Asked { revision, params, client, capabilities, conduit })

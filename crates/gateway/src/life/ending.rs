@@ -134,13 +134,35 @@ impl Failed {
                 "the server asked for input, which the client cannot be asked for".to_owned(),
                 format!(
                     "{title} asks for input before it can answer, which this client cannot give. The call was not \
-                     finished; a client of MCP 2026-07-28 can make it."
+                     finished; a client that can be asked can make it."
                 ),
             ),
         };
         let failed = Self::new(Outcome::UpstreamError, "client_lacks_capability", sentence, told);
         let lacking = data.map(|data| Bytes::from(data.to_string()));
         Self { content: Some(result), lacking, ..failed }
+    }
+
+    /// The client was asked what the server wants to know, and is gone, took too long, or cannot say.
+    pub(super) fn not_answered(title: &str) -> Self {
+        let told = format!(
+            "{title} asks for input before it can answer, and this client did not give it. The call was not finished: make it \
+             again to be asked again."
+        );
+        Self::new(
+            Outcome::Cancelled,
+            "input_not_given",
+            "the client did not answer what the server asked",
+            told,
+        )
+    }
+
+    /// What the client answered cannot be passed on.
+    pub(super) fn bad_answer(title: &str, why: &str) -> Self {
+        let told = format!(
+            "{title} asks for input, and the answers of this client cannot be passed on: {why}. The call was not finished."
+        );
+        Self::new(Outcome::Cancelled, "malformed_input", "the client's answers cannot be passed on", told)
     }
 
     /// Its server has asked often enough.

@@ -13,13 +13,14 @@ use super::ask::Ask;
 use super::authenticate::Presented;
 use super::rounds::Input;
 use crate::conduit::Conduit;
+use crate::gateway::House;
 use crate::wire::{Capabilities, Revision};
 
 /// Arguments that were left out are an empty object.
 pub(crate) const NO_ARGUMENTS: &[u8] = b"{}";
 
 /// A call that was received.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Received {
     id: CallId,
     at: Timestamp,
@@ -101,6 +102,22 @@ impl Received {
             client: told.client,
             mirrored: told.mirrored,
         })
+    }
+
+    /// The same of the same client once more, received now, with what its server asked for.
+    pub(super) fn again(&self, house: &House, input: Input) -> Box<Self> {
+        let started = Instant::now();
+        let told = Told {
+            presented: self.presented.clone(),
+            client: self.client.clone(),
+            started,
+            deadline: started + house.settings.request_timeout,
+            revision: self.revision,
+            conduit: self.conduit.clone(),
+            capabilities: self.capabilities,
+            mirrored: self.mirrored.clone(),
+        };
+        Self::new(&house.ambient, told, self.ask, &self.name, Some(self.arguments.clone()), input)
     }
 
     /// The call's id.

@@ -1,6 +1,6 @@
-//! A call whose server asks for input is answered with what it asks for, and goes on as another call of the same agent for
-//! the same thing (2026-07-28, Multi Round-Trip Requests). What belongs to the one it goes on from is not kept here: the client
-//! carries it, sealed, as `requestState`, so that any node can take the next round.
+//! A call whose server asks for input goes on as another call of the same agent for the same thing (2026-07-28, Multi Round-Trip
+//! Requests). What belongs to the one it goes on from is not kept here: the client carries it, sealed, as `requestState`, so that
+//! any node can take the next round.
 //!
 //! Form: base64url of 1 byte format (1), 24 bytes nonce, XChaCha20-Poly1305 of the JSON of [`Sealed`].
 
@@ -22,7 +22,7 @@ use super::ask::Ask;
 use super::receive::Received;
 use crate::gateway::House;
 use crate::seams::StateKey;
-use crate::wire::{Kind, Questions};
+use crate::wire::{Capabilities, Kind, Questions};
 
 /// How often a call may be asked for input, the first round included.
 pub(super) const MOST_ROUNDS: u32 = 10;
@@ -181,14 +181,13 @@ pub(crate) fn open(
     Ok(Round { number: round, first_call, bound, asked, theirs })
 }
 
-/// What the state of a next round would say.
+/// A next round, if there is one.
 #[derive(Debug)]
 pub(super) struct Next {
-    who: Arc<Attribution>,
-    tool: Arc<Tool>,
-    ask: Ask,
-    name: Arc<str>,
-    arguments: Digest,
+    pub(super) who: Arc<Attribution>,
+    pub(super) tool: Arc<Tool>,
+    /// The call that it would go on from.
+    pub(super) received: Box<Received>,
     round: u32,
     first_call: CallId,
 }
@@ -196,23 +195,15 @@ pub(super) struct Next {
 impl Next {
     /// After a call that was permitted. None: its client could not take it.
     pub(super) fn after(received: &Received, permit: &Permit) -> Option<Self> {
-        if !received.is_stateless() || !received.ask().may_be_asked_back() {
+        let can_be_asked = received.is_stateless() || received.capabilities() != Capabilities::default();
+        if !can_be_asked || !received.ask().may_be_asked_back() {
             return None;
         }
-        let input = received.input();
-        let arguments = if input.is_there() {
-            Sha256::digest(received.arguments()).into()
-        } else {
-            // They alone are on record.
-            received.digest()
-        };
-        let round = input.round.as_ref();
+        let round = received.input().round.as_ref();
         Some(Self {
             who: permit.principal().attribution.clone(),
             tool: permit.tool().clone(),
-            ask: received.ask(),
-            name: received.name().clone(),
-            arguments,
+            received: Box::new(received.clone()),
             round: round.map_or(1, |round| round.number) + 1,
             first_call: round.map_or(received.id(), |round| round.first_call),
         })
@@ -223,13 +214,30 @@ impl Next {
         self.round > MOST_ROUNDS
     }
 
+    /// What the next call goes on with, where its client is asked without having to carry it.
+    pub(super) fn round(&self, questions: Questions) -> Round {
+        Round {
+            number: self.round,
+            first_call: self.first_call,
+            bound: Bound::to(&self.who, &self.tool),
+            asked: questions.kinds,
+            theirs: questions.state,
+        }
+    }
+
     /// Seals it with what the server asks for.
     pub(super) fn seal(self, house: &House, questions: Questions) -> Option<String> {
-        let Self { who, tool, ask, name, arguments, round, first_call } = self;
+        let Self { who, tool, received, round, first_call } = self;
+        let arguments: Digest = if received.input().is_there() {
+            Sha256::digest(received.arguments()).into()
+        } else {
+            // They alone are on record.
+            received.digest()
+        };
         let sealed = Sealed {
             bound: Bound::to(&who, &tool),
-            method: ask.method().to_owned(),
-            name: name.to_string(),
+            method: received.ask().method().to_owned(),
+            name: received.name().to_string(),
             arguments: encoded(&arguments),
             expires: end(house.ambient.now(), house.settings.input_timeout),
             round,

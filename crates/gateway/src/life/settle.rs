@@ -12,6 +12,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::Lived;
+use super::aloud::Aloud;
 use super::ask::Ask;
 use super::decide::Decided;
 use super::ending::{Ending, Failed};
@@ -192,7 +194,7 @@ impl Drop for Unsettled {
 }
 
 /// Settles a call and answers it.
-pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
+pub(super) async fn settle(house: &House, inspected: Inspected) -> Lived {
     let Inspected { unsettled, ending } = inspected;
     let (call, ask, is_stateless) = (unsettled.call(), unsettled.ask, unsettled.is_stateless);
     let keep_for = if unsettled.is_retry { Duration::ZERO } else { house.settings.list_ttl };
@@ -204,25 +206,35 @@ pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
     };
     tracing::debug!(target: "call", %call, kept_up_to = house.settings.kept_result_bytes, "settling");
     unsettled.settle_hashed(&ending, digest);
-    match ending {
+    Lived::Answered(match ending {
         Ending::Answered { result, .. } if ask == Ask::Read && is_stateless => {
             Answer::result(wire::private(result, keep_for))
         }
         Ending::Answered { result, .. } => Answer::result(result),
+        Ending::Asks { result, questions, next } if !is_stateless => {
+            return Lived::Asks(Box::new(Aloud { next, questions, result }));
+        }
         Ending::Asks { result, questions, next } => {
             // The state is ours, and theirs is in it; the rest passes as it came.
             let asking = next.seal(house, questions).and_then(|state| wire::asking(&result, &state));
             asking.map_or_else(refusals::internal, Answer::result)
         }
+        Ending::Failed(failed) => tell_failed(call, ask, is_stateless, failed),
+    })
+}
+
+/// Tells the agent of a call that brought no result.
+pub(super) fn tell_failed(call: CallId, ask: Ask, is_stateless: bool, failed: Failed) -> Answer {
+    match failed {
         // A client that says what it can do is told what more it would have to (2026-07-28, Error Codes).
-        Ending::Failed(Failed { lacking: Some(data), told, .. }) if is_stateless => {
+        Failed { lacking: Some(data), told, .. } if is_stateless => {
             let error = RpcError::new(code::MISSING_CAPABILITY, told).with_raw(data);
             Answer::refused(StatusCode::BAD_REQUEST, error)
         }
-        Ending::Failed(failed) if ask.is_tool_call() => {
+        failed if ask.is_tool_call() => {
             Answer::result(wire::failed(call, failed.code, &failed.told, failed.retry_after))
         }
-        Ending::Failed(failed) => Answer::error(error(call, failed, is_stateless)),
+        failed => Answer::error(error(call, failed, is_stateless)),
     }
 }
 
