@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::correspondence::{Correspondence, Said};
+use crate::inquiry::Inquirer;
 use crate::wire::{self, Capabilities, Loudness};
 
 /// Events that wait to be written, at most. Progress that nobody takes is passed over: the next one says more.
@@ -54,16 +55,24 @@ impl Line {
     }
 }
 
-/// Whoever listens at the other end, where they can be asked something: a client of the `initialize` era.
+/// Whoever listens at the other end, where they can be asked something.
 #[derive(Clone, Debug)]
 pub(crate) struct Listener {
-    pub(crate) correspondence: Arc<Correspondence>,
-    pub(crate) ambient: Ambient,
+    pub(crate) way: Way,
     pub(crate) credential: CredentialId,
     /// What it said that it can do.
     pub(crate) capabilities: Capabilities,
     /// How long it may take.
     pub(crate) patience: Duration,
+}
+
+/// How a client is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// On the answer to its own request: it is of the `initialize` era.
+    Line { correspondence: Arc<Correspondence>, ambient: Ambient },
+    /// In rounds: it is of 2026-07-28.
+    Rounds(Inquirer),
 }
 
 /// Tells how one request goes, to a client that wants to know, and asks what its server wants of the client.
@@ -118,6 +127,19 @@ impl Conduit {
             pauses: Arc::default(),
             exchange: Arc::default(),
         })
+    }
+
+    /// The same for a call whose client is asked in rounds; of one who wants to be told nothing, too.
+    pub(crate) fn in_rounds(of: Option<Self>, listener: Listener) -> Self {
+        let of = of.unwrap_or_else(|| Self {
+            line: Line::new().0,
+            token: None,
+            loudness: None,
+            listener: None,
+            pauses: Arc::default(),
+            exchange: Arc::default(),
+        });
+        Self { listener: Some(listener), ..of }
     }
 
     /// Whether the client wants to know how far it has come.
@@ -177,13 +199,19 @@ impl Conduit {
     /// Asks the client and waits for what it says. `params` is the JSON text of an object.
     pub(crate) async fn put(&self, method: &str, params: &str) -> Option<Said> {
         let listener = self.listener.as_ref()?;
-        let mut question = listener.correspondence.ask(listener.ambient.random_uuid(), listener.credential);
-        let message =
-            format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, question.id());
         let _pause = self.pause();
         let answered = async {
-            self.line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
-            question.answer().await
+            match &listener.way {
+                Way::Rounds(inquirer) => inquirer.ask(method, params).await,
+                Way::Line { correspondence, ambient } => {
+                    let mut question = correspondence.ask(ambient.random_uuid(), listener.credential);
+                    let id = question.id();
+                    let message =
+                        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+                    self.line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
+                    question.answer().await
+                }
+            }
         };
         tokio::time::timeout(listener.patience, answered).await.ok().flatten()
     }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use axum::Router;
 use model::{Ambient, TenantId};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::correspondence::Correspondence;
 use crate::edge;
+use crate::life::Parking;
 use crate::listening::Places;
 use crate::schemas::Schemas;
 use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
@@ -78,6 +80,9 @@ pub(crate) struct House {
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
     pub(crate) places: Arc<Places>,
+    pub(crate) parking: Arc<Parking>,
+    /// Which node this is, since it was started.
+    pub(crate) node: Uuid,
 }
 
 impl Gateway {
@@ -104,6 +109,7 @@ impl Gateway {
             *origin = origin.trim_end_matches('/').to_lowercase();
         }
         let upstreams = Upstreams::new(&settings)?;
+        let node = ambient.random_uuid();
         Ok(Self {
             house: Arc::new(House {
                 plugs,
@@ -114,6 +120,8 @@ impl Gateway {
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),
                 places: Arc::default(),
+                parking: Arc::default(),
+                node,
             }),
         })
     }
@@ -124,10 +132,11 @@ impl Gateway {
         edge::router(self.house.clone())
     }
 
-    /// Ends the streams on which clients listen for changes, which would go on for long otherwise, and begins no others.
-    /// Everything else is served as before.
+    /// Ends the streams on which clients listen for changes, and the calls whose servers wait for what their clients will say, which
+    /// would go on for long otherwise, and begins no others. Everything else is served as before.
     pub fn stop_listening(&self) {
         self.house.places.close();
+        self.house.parking.close();
     }
 
     /// Asks the MCP server at `url` who it is and which tools it offers, presenting `authorization` (the value of

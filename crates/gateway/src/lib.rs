@@ -9,6 +9,7 @@ mod correspondence;
 mod edge;
 mod entrusted;
 mod gateway;
+mod inquiry;
 mod life;
 mod listening;
 mod methods;

@@ -15,7 +15,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::conduit::{Conduit, Line, Listener};
+use crate::conduit::{Conduit, Line, Listener, Way};
 use crate::edge::{Reply, session, turn_away_refused};
 use crate::gateway::House;
 use crate::life::{self, Ask, Caller, Input, NO_ARGUMENTS, NotOpened, Presented, Received, Told};
@@ -453,8 +453,10 @@ impl Visit<'_> {
         let (_, flags) = session.rsplit_once('-')?;
         let capabilities = Capabilities::of_flags(u8::from_str_radix(flags, 16).ok()?);
         Some(Listener {
-            correspondence: self.house.correspondence.clone(),
-            ambient: self.house.ambient.clone(),
+            way: Way::Line {
+                correspondence: self.house.correspondence.clone(),
+                ambient: self.house.ambient.clone(),
+            },
             credential: self.caller.principal.attribution.credential,
             capabilities,
             patience: self.house.settings.input_timeout,

@@ -61,7 +61,7 @@ pub struct Admitted {
 /// What there is to execute.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) permit: Permit,
+    pub(super) permit: Arc<Permit>,
     pub(super) ask: Ask,
     /// As the agent gave it.
     pub(super) name: Arc<str>,
@@ -104,7 +104,7 @@ impl Admitted {
             next: Next::after(received, &permit),
             input: received.input().clone(),
             capabilities: received.capabilities(),
-            permit,
+            permit: Arc::new(permit),
             ask: received.ask(),
             name: received.name().clone(),
             arguments: received.arguments().clone(),

@@ -22,7 +22,7 @@ pub(super) enum Ending {
 }
 
 /// A call that brought no result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Failed {
     pub(super) outcome: Outcome,
     pub(super) code: &'static str,
@@ -163,6 +163,39 @@ impl Failed {
             "{title} asks for input, and the answers of this client cannot be passed on: {why}. The call was not finished."
         );
         Self::new(Outcome::Cancelled, "malformed_input", "the client's answers cannot be passed on", told)
+    }
+
+    /// What the client answers is not waited for any more. `is_elsewhere`: it never was, by this node.
+    pub(super) fn not_waited_for(title: &str, is_elsewhere: bool) -> Self {
+        let (code, why) = if is_elsewhere {
+            (
+                "asked_by_another_node",
+                "another node of this service, or this one before it was started anew, asked this",
+            )
+        } else {
+            ("not_waited_for", "this was answered already, or too late, or the call has ended since")
+        };
+        let sentence = format!("the client's answers were not carried: {why}");
+        let told = format!(
+            "{title} does not wait for these answers here: {why}. Nothing was sent: make the call again."
+        );
+        Self::new(Outcome::NotSent, code, sentence, told)
+    }
+
+    /// Too many calls wait for answers already.
+    pub(super) fn too_many_wait(title: &str) -> Self {
+        let told = format!(
+            "{title} asks for input before it can answer, and too many calls wait for input already. The call was not finished: \
+             answer or end others, then make it again."
+        );
+        let sentence = "its server asked for input, and too many calls wait for answers already";
+        Self::new(Outcome::Cancelled, "too_many_waiting", sentence, told)
+    }
+
+    /// Its server waited for an answer that will not come.
+    pub(super) fn given_up() -> Self {
+        let sentence = "its server waited for answers that may not be given any more";
+        Self::new(Outcome::Cancelled, "input_not_given", sentence, "")
     }
 
     /// Its server has asked often enough.

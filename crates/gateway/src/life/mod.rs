@@ -9,12 +9,14 @@
 mod admit;
 mod aloud;
 mod ask;
+mod asking;
 mod authenticate;
 mod check;
 mod decide;
 mod ending;
 mod execute;
 mod inspect;
+mod parked;
 mod receive;
 mod resolve;
 mod rounds;
@@ -35,6 +37,7 @@ use self::check::check;
 use self::decide::decide;
 use self::execute::execute;
 use self::inspect::inspect;
+pub(crate) use self::parked::Parking;
 pub(crate) use self::receive::{NO_ARGUMENTS, Received, Told};
 use self::resolve::{Unresolved, resolve};
 pub(crate) use self::rounds::{Input, NotOpened, open as open_state};
@@ -73,6 +76,8 @@ pub(crate) async fn live(house: &Arc<House>, received: Box<Received>, caller: Ca
 
 async fn once(house: &Arc<House>, received: Box<Received>, caller: Caller) -> Lived {
     let answered = Lived::Answered;
+    // What waits for this call's answers waits in vain if it may not bring them.
+    let waiting = received.input().parked().map(|parked| (parked, caller.principal.attribution.agent));
     let until = (received.started() + house.settings.redecide_for).min(received.deadline());
     let (mut received, mut caller) = (received, caller);
     for decision in 1..=DECISIONS {
@@ -89,7 +94,13 @@ async fn once(house: &Arc<House>, received: Box<Received>, caller: Caller) -> Li
                 let executed = execute(house, *admitted).await;
                 return settle(house, inspect(executed)).await;
             }
-            Admission::Recorded(answer) | Admission::Failed(answer) => return answered(answer),
+            Admission::Recorded(answer) => {
+                if let Some((parked, agent)) = waiting {
+                    house.parking.give_up(parked.ticket, agent);
+                }
+                return answered(answer);
+            }
+            Admission::Failed(answer) => return answered(answer),
             Admission::Again(again) => again,
         };
         if decision == DECISIONS || Instant::now() >= until {

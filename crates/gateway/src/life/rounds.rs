@@ -1,6 +1,6 @@
 //! A call whose server asks for input goes on as another call of the same agent for the same thing (2026-07-28, Multi Round-Trip
 //! Requests). What belongs to the one it goes on from is not kept here: the client carries it, sealed, as `requestState`, so that
-//! any node can take the next round.
+//! any node can take the next round; but for a call at a server of the older era, which waits at one node ([`super::parked`]).
 //!
 //! Form: base64url of 1 byte format (1), 24 bytes nonce, XChaCha20-Poly1305 of the JSON of [`Sealed`].
 
@@ -17,6 +17,7 @@ use model::{AgentId, Ambient, CallId, ModuleId, TenantId, Timestamp, UserId};
 use policy::{Permit, Tool};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::ask::Ask;
 use super::receive::Received;
@@ -50,6 +51,17 @@ struct Sealed {
     asked: BTreeMap<String, Kind>,
     /// The server's own state.
     theirs: Option<String>,
+    /// The call that waits for the answers.
+    parked: Option<Parked>,
+}
+
+/// A call at a server of the `initialize` era that waits for answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Parked {
+    /// The node that makes it.
+    pub(super) node: Uuid,
+    /// What it waits with there.
+    pub(super) ticket: Uuid,
 }
 
 /// What the next call must have in common with this one and is known once it is resolved.
@@ -85,6 +97,8 @@ pub(crate) struct Round {
     pub(crate) asked: BTreeMap<String, Kind>,
     /// The state that the server gave.
     pub(super) theirs: Option<String>,
+    /// The call that waits for the answers, where it is not made anew.
+    pub(super) parked: Option<Parked>,
 }
 
 /// What a call brings besides its arguments.
@@ -97,6 +111,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// The call that waits for what it brings.
+    pub(super) fn parked(&self) -> Option<Parked> {
+        self.round.as_ref()?.parked
+    }
+
     pub(super) fn is_there(&self) -> bool {
         self.responses.is_some() || self.round.is_some()
     }
@@ -177,8 +196,8 @@ pub(crate) fn open(
     if house.ambient.now().timestamp() >= sealed.expires {
         return Err(NotOpened::Expired);
     }
-    let Sealed { bound, round, first_call, asked, theirs, .. } = sealed;
-    Ok(Round { number: round, first_call, bound, asked, theirs })
+    let Sealed { bound, round, first_call, asked, theirs, parked, .. } = sealed;
+    Ok(Round { number: round, first_call, bound, asked, theirs, parked })
 }
 
 /// A next round, if there is one.
@@ -190,6 +209,7 @@ pub(super) struct Next {
     pub(super) received: Box<Received>,
     round: u32,
     first_call: CallId,
+    parked: Option<Parked>,
 }
 
 impl Next {
@@ -206,7 +226,13 @@ impl Next {
             received: Box::new(received.clone()),
             round: round.map_or(1, |round| round.number) + 1,
             first_call: round.map_or(received.id(), |round| round.first_call),
+            parked: None,
         })
+    }
+
+    /// The round brings answers to a call that waits for them.
+    pub(super) fn parked(self, parked: Parked) -> Self {
+        Self { parked: Some(parked), ..self }
     }
 
     /// Whether there may be such a round.
@@ -222,12 +248,13 @@ impl Next {
             bound: Bound::to(&self.who, &self.tool),
             asked: questions.kinds,
             theirs: questions.state,
+            parked: self.parked,
         }
     }
 
     /// Seals it with what the server asks for.
     pub(super) fn seal(self, house: &House, questions: Questions) -> Option<String> {
-        let Self { who, tool, received, round, first_call } = self;
+        let Self { who, tool, received, round, first_call, parked } = self;
         let arguments: Digest = if received.input().is_there() {
             Sha256::digest(received.arguments()).into()
         } else {
@@ -244,6 +271,7 @@ impl Next {
             first_call,
             asked: questions.kinds,
             theirs: questions.state,
+            parked,
         };
         seal(&house.plugs.state_key, &house.ambient, &sealed)
     }
@@ -281,7 +309,6 @@ fn unseal(key: &StateKey, state: &str) -> Option<Sealed> {
 mod tests {
     use model::ambient::{Clock, Entropy};
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -322,6 +349,7 @@ mod tests {
             first_call: id.into(),
             asked: BTreeMap::from([("k".to_owned(), Kind::Roots)]),
             theirs,
+            parked: None,
         }
     }
 
@@ -341,7 +369,7 @@ mod tests {
         let arguments = Bytes::from_static(b"{ \"a\":1.0}");
         let round = || {
             let Sealed { bound, asked, theirs, first_call, round, .. } = sealed("n", None);
-            Round { number: round, first_call, bound, asked, theirs }
+            Round { number: round, first_call, bound, asked, theirs, parked: None }
         };
         let first = CallId::from(Uuid::from_u128(7));
         for (responses, round, expected) in [

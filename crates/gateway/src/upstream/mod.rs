@@ -125,7 +125,7 @@ pub(crate) struct Outbound<'a> {
 }
 
 /// What a server brought back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Brought {
     /// The result object, raw.
     pub(crate) result: Bytes,

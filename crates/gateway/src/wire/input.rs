@@ -13,8 +13,8 @@ use super::members::members;
 const MOST: usize = 32;
 /// Longest key of one such request, in bytes.
 const LONGEST_KEY: usize = 256;
-/// Largest request for input, in bytes.
-const LARGEST_REQUEST: usize = 1 << 20;
+/// Largest request for input, in bytes: what it asks with may have 1 MiB.
+const LARGEST_REQUEST: usize = (1 << 20) + 1024;
 /// Longest state of a server that is carried, in bytes.
 const LONGEST_STATE: usize = 64 << 10;
 
@@ -234,7 +234,7 @@ mod tests {
             ask("elicitation/create", json!([])),
             ask("tasks/get", json!({})),
             json!({"inputRequests": {"k".repeat(300): {"method": "roots/list"}}}),
-            ask("sampling/createMessage", json!({"text": "x".repeat(1 << 20)})),
+            ask("sampling/createMessage", json!({"text": "x".repeat((1 << 20) + 1024)})),
             json!({"inputRequests": (0..33).map(|n| (n.to_string(), json!({"method": "roots/list"}))).collect::<BTreeMap<_, _>>()}),
         ] {
             assert!(read(&bad).is_err(), "{bad}");

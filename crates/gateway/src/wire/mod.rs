@@ -24,6 +24,7 @@ pub(crate) use envelope::{
 pub(crate) use input::{Kind, Questions, check_responses, questions};
 pub(crate) use listing::{after, page};
 pub(crate) use loudness::Loudness;
+pub(crate) use members::members;
 pub(crate) use mirror::{
     annotations, check as check_mirrored_arguments, encoded, headers as mirrored_arguments,
 };

@@ -17,6 +17,7 @@ mod gate;
 mod ledger;
 mod listening;
 mod modern_upstream;
+mod parked;
 mod resuming;
 mod rounds;
 mod stateless;

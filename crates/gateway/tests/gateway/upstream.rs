@@ -244,13 +244,19 @@ fn event(message: &Value) -> String {
     format!("event: message\ndata: {message}\n\n")
 }
 
-/// Asks the client what its arguments say, tells a line of log, and answers with what it was told.
+/// Asks the client what its arguments say, tells a line of log, and answers with what it was told; or does not, where they say
+/// `"then": "hang"`. `also` is asked for at the same time.
 fn asks(upstream: Upstream, message: Value) -> Response {
     let arguments = &message["params"]["arguments"];
     let question =
         json!({"jsonrpc": "2.0", "id": "q", "method": arguments["method"], "params": arguments["params"]});
     let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "asked"}});
-    let begun = event(&log) + &event(&question);
+    let mut begun = event(&log) + &event(&question);
+    if let Some(also) = arguments.get("also") {
+        begun +=
+            &event(&json!({"jsonrpc": "2.0", "id": "r", "method": also["method"], "params": also["params"]}));
+    }
+    let hangs = arguments["then"] == "hang";
     let answered = futures::stream::once(async move {
         let said = loop {
             let seen = upstream.seen.lock().messages.iter().rev().find(|said| said["id"] == "q").cloned();
@@ -259,6 +265,9 @@ fn asks(upstream: Upstream, message: Value) -> Response {
                 None => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let result = json!({"content": [], "structuredContent": said});
         Ok::<_, Infallible>(Bytes::from(event(
             &json!({"jsonrpc": "2.0", "id": message["id"], "result": result}),

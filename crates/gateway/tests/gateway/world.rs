@@ -74,7 +74,6 @@ impl Clock for SetClock {
 }
 
 /// Counts.
-#[derive(Default)]
 pub struct CountedEntropy(AtomicU64);
 
 impl Entropy for CountedEntropy {
@@ -303,6 +302,11 @@ impl World {
     }
 
     pub async fn with(url: &str, settings: Settings) -> Self {
+        Self::node(url, settings, 0).await
+    }
+
+    /// One of several nodes: its random numbers begin elsewhere.
+    pub async fn node(url: &str, settings: Settings, begins: u64) -> Self {
         let facts = facts(url);
         let endpoint: McpId = id(ENDPOINT);
         let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
@@ -319,7 +323,7 @@ impl World {
             state_key: StateKey::new([5; 32], []),
         };
         let clock = Arc::new(SetClock::default());
-        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy::default()));
+        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy(AtomicU64::new(begins))));
         let gateway = Gateway::new(plugs, settings, ambient).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/{endpoint}/mcp", listener.local_addr().unwrap());
