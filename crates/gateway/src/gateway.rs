@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::correspondence::Correspondence;
 use crate::edge;
 use crate::life::Parking;
-use crate::listening::Places;
+use crate::listening::{Places, Subscriptions};
 use crate::schemas::Schemas;
 use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
 use crate::settings::Settings;
@@ -80,6 +80,7 @@ pub(crate) struct House {
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
     pub(crate) places: Arc<Places>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) parking: Arc<Parking>,
     /// Which node this is, since it was started.
     pub(crate) node: Uuid,
@@ -120,6 +121,7 @@ impl Gateway {
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),
                 places: Arc::default(),
+                subscriptions: Arc::default(),
                 parking: Arc::default(),
                 node,
             }),

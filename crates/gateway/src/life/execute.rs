@@ -14,6 +14,7 @@ use super::asking;
 use super::ending::Failed;
 use super::rounds::{Input, Next};
 use super::settle::{Called, Unsettled};
+use super::subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
@@ -40,6 +41,9 @@ pub(super) async fn execute(house: &Arc<House>, admitted: Admitted) -> Executed 
     let mut parts = admitted.into_parts();
     parts.deadline = parts.deadline.min(Instant::now() + house.settings.upstream_timeout);
     parts.unsettled.sent_from(Instant::now());
+    if parts.ask == Ask::Subscribe {
+        return subscribing::subscribe(house, parts).await;
+    }
     if let Some(parked) = parts.input.parked() {
         return asking::take_up(house, parts, parked).await;
     }
@@ -126,7 +130,9 @@ impl Sent {
     /// Asks it.
     pub(super) async fn remote(self, house: &House) -> Result<Brought, Failed> {
         let Self { permit, ask, name, arguments, input, capabilities, conduit, sending, deadline } = self;
-        let wanted = wanted(ask, permit.tool(), &name, &arguments);
+        let Some(wanted) = wanted(ask, permit.tool(), &name, &arguments) else {
+            return Err(Failed::unreadable("a subscription is no request of its own"));
+        };
         let asking = Asking { wanted, input: &input, capabilities, conduit: conduit.as_ref() };
         remote(house, &permit, asking, &sending, deadline).await
     }
@@ -179,15 +185,16 @@ async fn remote(
     called.map_err(|trouble| Failed::of(&trouble, tool, sending))
 }
 
-/// What is asked of the server, in its own words.
-fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> Wanted<'a> {
-    match ask {
+/// What is asked of the server, in its own words. None: what it is asked is not for this call alone.
+fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> Option<Wanted<'a>> {
+    Some(match ask {
         Ask::Call => Wanted::Call { tool: &tool.name, definition: &tool.listing, arguments },
         Ask::Get => Wanted::Get { prompt: &tool.name, arguments },
         Ask::Read => Wanted::Read { uri: tool.uri(name) },
         Ask::CompletePrompt => Wanted::CompletePrompt { prompt: &tool.name, rest: arguments },
         Ask::CompleteTemplate => Wanted::CompleteTemplate { template: &tool.name, rest: arguments },
-    }
+        Ask::Subscribe => return None,
+    })
 }
 
 fn timed_out(house: &House, tool: &Tool) -> Trouble {

@@ -21,6 +21,7 @@ mod receive;
 mod resolve;
 mod rounds;
 mod settle;
+mod subscribing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub(crate) use self::receive::{NO_ARGUMENTS, Received, Told};
 use self::resolve::{Unresolved, resolve};
 pub(crate) use self::rounds::{Input, NotOpened, open as open_state};
 use self::settle::settle;
+pub(crate) use self::subscribing::{Subscribing, may_still};
 use crate::gateway::House;
 use crate::wire::Answer;
 use crate::{refusals, reject};

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::ask::Ask;
 use super::authenticate::Presented;
 use super::rounds::Input;
+use super::subscribing::Subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::wire::{Capabilities, Revision};
@@ -39,6 +40,7 @@ pub(crate) struct Received {
     capabilities: Capabilities,
     /// The headers, where the era wants them compared with the arguments.
     mirrored: Option<HeaderMap>,
+    subscribing: Option<Subscribing>,
 }
 
 /// What the request told besides the call itself.
@@ -55,6 +57,8 @@ pub(crate) struct Told {
     /// What the client can do that a server may ask of it.
     pub(crate) capabilities: Capabilities,
     pub(crate) mirrored: Option<HeaderMap>,
+    /// Where what was subscribed to is laid down.
+    pub(crate) subscribing: Option<Subscribing>,
 }
 
 impl Received {
@@ -101,6 +105,7 @@ impl Received {
             capabilities: told.capabilities,
             client: told.client,
             mirrored: told.mirrored,
+            subscribing: told.subscribing,
         })
     }
 
@@ -116,6 +121,7 @@ impl Received {
             conduit: self.conduit.clone(),
             capabilities: self.capabilities,
             mirrored: self.mirrored.clone(),
+            subscribing: self.subscribing.clone(),
         };
         Self::new(&house.ambient, told, self.ask, &self.name, Some(self.arguments.clone()), input)
     }
@@ -198,5 +204,10 @@ impl Received {
     /// The headers to compare with the arguments.
     pub(crate) fn mirrored(&self) -> Option<&HeaderMap> {
         self.mirrored.as_ref()
+    }
+
+    /// Where what was subscribed to is laid down.
+    pub(super) fn subscribing(&self) -> Option<&Subscribing> {
+        self.subscribing.as_ref()
     }
 }

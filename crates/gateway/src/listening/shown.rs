@@ -54,9 +54,23 @@ pub(super) struct Filter {
     tools_list_changed: bool,
     prompts_list_changed: bool,
     resources_list_changed: bool,
+    resource_subscriptions: Vec<String>,
 }
 
+/// Resources that are heard of on one stream, and characters of the URI of one.
+const RESOURCES: usize = 64;
+const LONGEST_URI: usize = 2048;
+
 impl Filter {
+    /// The resources that are to be heard of, each once. None: more than are taken.
+    pub(super) fn resources(&self) -> Option<Vec<String>> {
+        let mut uris = self.resource_subscriptions.clone();
+        uris.sort();
+        uris.dedup();
+        let fit = uris.len() <= RESOURCES && uris.iter().all(|uri| uri.chars().count() <= LONGEST_URI);
+        fit.then_some(uris)
+    }
+
     pub(super) fn kinds(&self) -> Vec<Kind> {
         let wanted = [self.tools_list_changed, self.prompts_list_changed, self.resources_list_changed];
         Kind::ALL.into_iter().zip(wanted).filter_map(|(kind, wanted)| wanted.then_some(kind)).collect()

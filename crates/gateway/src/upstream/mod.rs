@@ -14,8 +14,10 @@ mod resume;
 mod sending;
 mod session;
 mod stream;
+mod telling;
 mod theirs;
 mod trouble;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
 pub use self::trouble::Trouble;
+pub(crate) use self::watch::Subscribed;
+use self::watch::Watches;
 use crate::conduit::Conduit;
 use crate::settings::Settings;
 use crate::wire::{Capabilities, Revision, code};
@@ -63,6 +67,7 @@ pub(crate) struct Upstreams {
     limit: usize,
     patience: Patience,
     known: Mutex<HashMap<Key, Arc<Upstream>>>,
+    watches: Arc<Watches>,
 }
 
 /// A session is never shared across any of these.
@@ -144,6 +149,7 @@ impl Upstreams {
             limit: settings.max_upstream_bytes,
             patience: Patience { faults: settings.upstream_faults, rest: settings.upstream_rest },
             known: Mutex::new(HashMap::new()),
+            watches: Arc::default(),
         })
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) has_tools: bool,
     pub(crate) has_prompts: bool,
     pub(crate) has_resources: bool,
+    /// Whether one can subscribe to them.
+    pub(crate) tells_of_resources: bool,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +65,12 @@ struct Capabilities<'b> {
     prompts: Option<&'b RawValue>,
     #[serde(borrow)]
     resources: Option<&'b RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TellsOf {
+    subscribe: bool,
 }
 
 impl Session {
@@ -144,6 +152,10 @@ impl Server {
             has_tools: capabilities.tools.is_some(),
             has_prompts: capabilities.prompts.is_some(),
             has_resources: capabilities.resources.is_some(),
+            tells_of_resources: capabilities
+                .resources
+                .and_then(wire::object)
+                .is_some_and(|told: TellsOf| told.subscribe),
         }
     }
 }

@@ -21,6 +21,7 @@ mod parked;
 mod resuming;
 mod rounds;
 mod stateless;
+mod subscribing;
 mod upstream;
 mod upstreams;
 mod world;
