@@ -1,7 +1,7 @@
 //! The gateway as the server builds it: what is plugged in, and the routes it serves.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use model::{Ambient, TenantId};
@@ -12,10 +12,11 @@ use crate::correspondence::Correspondence;
 use crate::edge;
 use crate::life::Parking;
 use crate::listening::{Places, Subscriptions};
+use crate::rechecks::{self, Rechecks};
 use crate::schemas::Schemas;
-use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
+use crate::seams::{BootClock, Catalog, Connections, Directories, Ledger, NativeModules, StateKey};
 use crate::settings::Settings;
-use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
+use crate::upstream::{Discovered, DiscoveryError, Key, Progress, Upstreams};
 use crate::volumes::Volumes;
 
 /// What the gateway needs from the rest of the house.
@@ -27,6 +28,8 @@ pub struct Plugs {
     pub ledger: Arc<dyn Ledger>,
     /// What we present upstream.
     pub connections: Arc<dyn Connections>,
+    /// Where what servers offer is compared with what was approved.
+    pub catalog: Arc<dyn Catalog>,
     /// Modules that are built in.
     pub native: Arc<dyn NativeModules>,
     /// Time since boot.
@@ -77,6 +80,7 @@ pub(crate) struct House {
     pub(crate) ambient: Ambient,
     pub(crate) schemas: Schemas,
     pub(crate) upstreams: Upstreams,
+    pub(crate) rechecks: Arc<Rechecks>,
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
     pub(crate) places: Arc<Places>,
@@ -112,12 +116,16 @@ impl Gateway {
         let upstreams = Upstreams::new(&settings)?;
         let node = ambient.random_uuid();
         Ok(Self {
-            house: Arc::new(House {
+            house: Arc::new_cyclic(|house: &Weak<House>| House {
                 plugs,
                 settings,
                 ambient,
                 schemas: Schemas::default(),
-                upstreams,
+                upstreams: upstreams.noticing({
+                    let house = house.clone();
+                    Arc::new(move |key: &Key| rechecks::heard(&house, key))
+                }),
+                rechecks: Arc::default(),
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),
                 places: Arc::default(),

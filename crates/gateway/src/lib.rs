@@ -13,6 +13,7 @@ mod inquiry;
 mod life;
 mod listening;
 mod methods;
+mod rechecks;
 mod refusals;
 mod reject;
 mod schemas;

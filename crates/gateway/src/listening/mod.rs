@@ -34,6 +34,7 @@ use crate::gateway::House;
 use crate::life::{self, Caller, Presented};
 use crate::methods::{Asked, Visit};
 use crate::refusals;
+use crate::upstream::Heard;
 use crate::wire::{self, Answer, Id, ResultText, RpcError, code};
 
 /// What changes within this time of what was told is told together.
@@ -54,6 +55,8 @@ pub(crate) struct Listening {
     id: Option<Box<RawValue>>,
     place: Place,
     shown: Digests,
+    /// The servers of what is shown, heard for changes of their lists.
+    servers: Vec<Heard>,
     updates: Updates,
     /// The resources that a client of 2026-07-28 hears of here.
     resources: Vec<Arc<str>>,
@@ -138,7 +141,8 @@ impl Listening {
             let code = "too_many_streams";
             return Err((code, refusal(StatusCode::TOO_MANY_REQUESTS, code, message)));
         };
-        let listening = Self {
+        let mut listening = Self {
+            servers: Vec::new(),
             house: Arc::clone(house),
             line,
             id: None,
@@ -152,7 +156,21 @@ impl Listening {
             resources: Vec::new(),
             passing: JoinSet::new(),
         };
+        listening.attend(caller);
         Ok((listening, sender))
+    }
+
+    /// Hears of the servers of all that is shown, and of no others.
+    fn attend(&mut self, caller: &Caller) {
+        let servers = self.shown.servers(caller, self.presented.bundle.as_deref());
+        self.servers.retain(|heard| servers.contains(&heard.key));
+        for key in servers {
+            if !self.servers.iter().any(|heard| heard.key == key) {
+                // An address that cannot be one is told whoever calls there.
+                let heard = self.house.upstreams.hear(&self.house.plugs.connections, &key);
+                self.servers.extend(heard);
+            }
+        }
     }
 
     /// Subscribes to resources, each by a call of its own. What may not be heard of, or cannot, is left out.
@@ -268,6 +286,7 @@ impl Listening {
         let deadline = Instant::now() + self.house.settings.request_timeout;
         let directory = life::current(&self.house, self.presented.endpoint, deadline).await.ok()?;
         let caller = self.reach(directory)?;
+        self.attend(&caller);
         let changed = self.shown.renewed(&caller, self.presented.bundle.as_deref());
         // Of several streams of a session, a message goes to one (2025-11-25, Transports, Multiple Connections).
         Some(if self.place.is_told() { changed } else { Vec::new() })

@@ -1,11 +1,14 @@
 //! What is listened for, and what of it a client was last told of.
 
+use std::collections::HashSet;
+
 use model::call::Digest;
 use model::catalog::Feature;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::life::Caller;
+use crate::upstream::Key;
 
 /// The kinds of lists that change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +90,18 @@ impl Digests {
 
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.0.iter().map(|(kind, _)| *kind)
+    }
+
+    /// The servers that what is shown comes from.
+    pub(super) fn servers(&self, caller: &Caller, bundle: Option<&str>) -> HashSet<Key> {
+        let tenant = caller.directory.tenant().id;
+        let features = self.kinds().flat_map(Kind::features);
+        let tools = features.flat_map(|feature| caller.offered(bundle, *feature));
+        let servers = tools.filter_map(|tool| {
+            let url = tool.url.clone()?;
+            Some(Key { tenant, module: tool.module, url, connection: tool.connection })
+        });
+        servers.collect()
     }
 
     /// Takes what is shown now, and says of which kinds it is not what was shown before.

@@ -46,8 +46,8 @@ pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
 pub use self::trouble::Trouble;
-pub(crate) use self::watch::Subscribed;
 use self::watch::Watches;
+pub(crate) use self::watch::{Heard, Subscribed};
 use crate::conduit::Conduit;
 use crate::settings::Settings;
 use crate::wire::{Capabilities, Revision, code};
@@ -68,7 +68,11 @@ pub(crate) struct Upstreams {
     patience: Patience,
     known: Mutex<HashMap<Key, Arc<Upstream>>>,
     watches: Arc<Watches>,
+    notice: Notice,
 }
+
+/// Is told of a server whose lists have changed, or may have.
+pub(crate) type Notice = Arc<dyn Fn(&Key) + Send + Sync>;
 
 /// A session is never shared across any of these.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -150,7 +154,13 @@ impl Upstreams {
             patience: Patience { faults: settings.upstream_faults, rest: settings.upstream_rest },
             known: Mutex::new(HashMap::new()),
             watches: Arc::default(),
+            notice: Arc::new(|_| ()),
         })
+    }
+
+    /// Tells of servers whose lists have changed.
+    pub(crate) fn noticing(self, notice: Notice) -> Self {
+        Self { notice, ..self }
     }
 
     /// Makes a call and returns its result. Whether anything left the house, `outbound.sending` knows.

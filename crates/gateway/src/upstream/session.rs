@@ -45,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) has_resources: bool,
     /// Whether one can subscribe to them.
     pub(crate) tells_of_resources: bool,
+    /// Whether it tells when one of its lists has changed.
+    pub(crate) tells_of_lists: bool,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +73,12 @@ struct Capabilities<'b> {
 #[serde(default)]
 struct TellsOf {
     subscribe: bool,
+    #[serde(rename = "listChanged")]
+    list_changed: bool,
+}
+
+fn tells_of(offered: Option<&RawValue>) -> TellsOf {
+    offered.and_then(wire::object).unwrap_or_default()
 }
 
 impl Session {
@@ -152,10 +160,10 @@ impl Server {
             has_tools: capabilities.tools.is_some(),
             has_prompts: capabilities.prompts.is_some(),
             has_resources: capabilities.resources.is_some(),
-            tells_of_resources: capabilities
-                .resources
-                .and_then(wire::object)
-                .is_some_and(|told: TellsOf| told.subscribe),
+            tells_of_resources: tells_of(capabilities.resources).subscribe,
+            tells_of_lists: [capabilities.tools, capabilities.prompts, capabilities.resources]
+                .into_iter()
+                .any(|offered| tells_of(offered).list_changed),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ use super::request::{For, request};
 use super::session::Session;
 use super::theirs::{self, Theirs};
 use super::trouble::Trouble;
-use super::watch::Watched;
+use super::watch::{Wanted, Watched};
 use super::{Ids, probe};
 use crate::wire::{self, Message};
 
@@ -46,11 +47,14 @@ pub(super) struct Telling<'a> {
     pub(super) ids: &'a Ids,
     pub(super) watched: &'a Watched,
     pub(super) timeout: Duration,
+    /// Is told that its lists have changed, or may have.
+    pub(super) lists_changed: &'a (dyn Fn() + Sync),
 }
 
 /// What a server tells.
 enum Told {
     Updated(String),
+    ListsChanged,
     /// What it will tell of (2026-07-28).
     Honoured(HashSet<String>),
     /// It wants to know something of us.
@@ -58,7 +62,7 @@ enum Told {
     Nothing,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Params<'b> {
     #[serde(borrow, default, deserialize_with = "wire::present")]
     uri: Option<&'b RawValue>,
@@ -80,9 +84,11 @@ impl Telling<'_> {
             Ok(session) => session,
             Err(trouble) => return trouble.into(),
         };
-        if !session.server.tells_of_resources {
+        let server = &session.server;
+        let lists = self.watched.wanted().lists && server.tells_of_lists;
+        if !server.tells_of_resources && !lists {
             self.peer.leave(&session).await;
-            return Trouble::NoSubscriptions { url: self.peer.url.to_string() }.into();
+            return self.refused().into();
         }
         let broken = if session.is_stateless {
             self.stateless(&session, opened).await
@@ -98,38 +104,63 @@ impl Telling<'_> {
     async fn stateless(&self, session: &Session, opened: impl FnOnce()) -> Result<Broken, Broken> {
         let until = Instant::now() + LIFETIME;
         let mut opened = Some(opened);
+        let mut last: Option<(Incoming, Events)> = None;
         loop {
-            let uris = self.watched.resources();
-            if uris.is_empty() {
-                return Ok(Broken::Unwanted);
+            let wanted = self.watched.wanted();
+            let uris = self.resources(session, &wanted);
+            let lists = wanted.lists && session.server.tells_of_lists;
+            if uris.is_empty() && !lists {
+                return self.nothing(&wanted);
             }
-            let filter = serde_json::json!({ "resourceSubscriptions": uris });
+            let mut filter = serde_json::json!({});
+            if !uris.is_empty() {
+                filter["resourceSubscriptions"] = serde_json::json!(uris);
+            }
+            if lists {
+                for kind in ["toolsListChanged", "promptsListChanged", "resourcesListChanged"] {
+                    filter[kind] = true.into();
+                }
+            }
             let members = format!("\"notifications\":{filter}");
             let with = For { session: Some(session), ..For::default() };
             let written = request(self.ids.next(), "subscriptions/listen", None, members.as_bytes(), with);
             let mut body = self.peer.open(session, written, self.timeout).await?;
             let mut events = Events::new(MOST);
+            // What was told on the one before, while this one was opened, is not lost.
+            if let Some((mut body, mut events)) = last.take() {
+                while let Some(Some(frame)) = body.frame().now_or_never() {
+                    for message in self.messages(Some(frame), &mut events)? {
+                        match told(&message) {
+                            Told::Updated(uri) => self.watched.updated(&uri),
+                            Told::ListsChanged => (self.lists_changed)(),
+                            Told::Honoured(_) | Told::Asked(_) | Told::Nothing => (),
+                        }
+                    }
+                }
+            }
             loop {
                 let frame = tokio::select! {
                     frame = body.frame() => frame,
-                    () = self.changed(&uris) => break,
+                    () = self.changed(session, &wanted) => break,
                     () = sleep_until(until) => return Err(self.peer.broke_off().into()),
                 };
                 for message in self.messages(frame, &mut events)? {
                     match told(&message) {
                         Told::Updated(uri) => self.watched.updated(&uri),
                         Told::Honoured(honoured) => {
-                            for uri in &uris {
+                            for uri in uris {
                                 let is_honoured = honoured.contains(&**uri);
                                 self.watched
                                     .answered(uri, is_honoured.then_some(()).ok_or_else(|| self.refused()));
                             }
-                            opened.take().into_iter().for_each(|opened| opened());
+                            self.has_opened(&mut opened, lists);
                         }
+                        Told::ListsChanged => (self.lists_changed)(),
                         Told::Asked(_) | Told::Nothing => (),
                     }
                 }
             }
+            last = Some((body, events));
         }
     }
 
@@ -141,15 +172,17 @@ impl Telling<'_> {
         let mut has: Vec<Arc<str>> = Vec::new();
         let mut opened = Some(opened);
         loop {
-            let uris = self.watched.resources();
+            let wanted = self.watched.wanted();
+            let uris = self.resources(session, &wanted);
+            let lists = wanted.lists && session.server.tells_of_lists;
             for uri in has.extract_if(.., |uri| !uris.contains(uri)).collect::<Vec<_>>() {
                 // A server that minds says so when it is asked for something else.
                 let _ = self.ask(session, "resources/unsubscribe", &uri).await;
             }
-            if uris.is_empty() {
-                return Ok(Broken::Unwanted);
+            if uris.is_empty() && !lists {
+                return self.nothing(&wanted);
             }
-            for uri in &uris {
+            for uri in uris {
                 if has.contains(uri) {
                     self.watched.answered(uri, Ok(()));
                     continue;
@@ -163,16 +196,17 @@ impl Telling<'_> {
                     Err(trouble) => return Err(trouble.into()),
                 }
             }
-            opened.take().into_iter().for_each(|opened| opened());
+            self.has_opened(&mut opened, lists);
             loop {
                 let frame = tokio::select! {
                     frame = body.frame() => frame,
-                    () = self.changed(&uris) => break,
+                    () = self.changed(session, &wanted) => break,
                     () = sleep_until(until) => return Err(self.peer.broke_off().into()),
                 };
                 for message in self.messages(frame, &mut events)? {
                     match told(&message) {
                         Told::Updated(uri) => self.watched.updated(&uri),
+                        Told::ListsChanged => (self.lists_changed)(),
                         Told::Asked(message) => self.answer(session, &message),
                         Told::Honoured(_) | Told::Nothing => (),
                     }
@@ -181,12 +215,38 @@ impl Telling<'_> {
         }
     }
 
-    /// Comes when something else is wanted than these.
-    async fn changed(&self, uris: &[Arc<str>]) {
+    /// The resources of which it may tell; who wants to hear of others is told that there is nothing to be heard.
+    fn resources<'w>(&self, session: &Session, wanted: &'w Wanted) -> &'w [Arc<str>] {
+        if session.server.tells_of_resources {
+            return &wanted.resources;
+        }
+        wanted.resources.iter().for_each(|uri| self.watched.answered(uri, Err(self.refused())));
+        &[]
+    }
+
+    /// There is nothing to listen to: nobody wants to, or it does not tell of what is wanted.
+    fn nothing(&self, wanted: &Wanted) -> Result<Broken, Broken> {
+        if wanted.lists { Err(self.refused().into()) } else { Ok(Broken::Unwanted) }
+    }
+
+    /// What has happened before it was heard has happened.
+    fn has_opened(&self, opened: &mut Option<impl FnOnce()>, lists: bool) {
+        if let Some(opened) = opened.take() {
+            opened();
+            if lists {
+                (self.lists_changed)();
+            }
+        }
+    }
+
+    /// Comes when something else is wanted than this.
+    async fn changed(&self, session: &Session, wanted: &Wanted) {
         loop {
             self.watched.changed.notified().await;
             tokio::time::sleep(GATHERING).await;
-            if self.watched.resources() != uris || self.watched.is_waited_for() {
+            let now = self.watched.wanted();
+            let has_other_lists = now.lists != wanted.lists && session.server.tells_of_lists;
+            if has_other_lists || now.resources != wanted.resources || self.watched.is_waited_for() {
                 return;
             }
         }
@@ -247,8 +307,11 @@ fn told(message: &Bytes) -> Told {
         _ => return Told::Nothing,
     };
     let params: Option<Params<'_>> = params.and_then(wire::object);
-    let Some(Params { uri, notifications }) = params else { return Told::Nothing };
+    let Params { uri, notifications } = params.unwrap_or_default();
     match &*method {
+        "notifications/tools/list_changed"
+        | "notifications/prompts/list_changed"
+        | "notifications/resources/list_changed" => Told::ListsChanged,
         "notifications/resources/updated" => {
             uri.and_then(wire::text_of).map_or(Told::Nothing, |uri| Told::Updated(uri.into_owned()))
         }

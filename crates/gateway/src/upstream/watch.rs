@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::telling::{Broken, Telling};
-use super::{Key, Peer, Trouble, Upstream, Upstreams, presented};
+use super::{Key, Notice, Peer, Trouble, Upstream, Upstreams, presented};
 use crate::seams::Connections;
 
 /// Resources of one server that are subscribed to, and who subscribes to one of them, at most.
@@ -22,6 +22,10 @@ const SUBSCRIBERS: usize = 4096;
 /// What is waited before a stream that broke off is opened again: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// What is waited before a server is asked again that does not tell what is wanted.
+const RELUCTANT: Duration = Duration::from_secs(900);
+/// For how long a server's lists are heard for who may want to soon: clients come and go.
+const LINGERING: Duration = Duration::from_secs(10);
 
 /// The servers that are listened to.
 #[derive(Default)]
@@ -40,6 +44,44 @@ pub(super) struct Watched {
 struct Wants {
     last: u64,
     resources: HashMap<Arc<str>, Resource>,
+    /// How many want to hear of its lists.
+    lists: usize,
+}
+
+/// The same, for one stream.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// In an order.
+    pub(super) resources: Vec<Arc<str>>,
+    pub(super) lists: bool,
+}
+
+/// Somebody wants to hear of a server's lists; until this is dropped.
+pub(crate) struct Heard {
+    watched: Arc<Watched>,
+    pub(crate) key: Key,
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        let watched = self.watched.clone();
+        let leave = move || {
+            let mut wanted = watched.wanted.lock();
+            wanted.lists -= 1;
+            let is_last = wanted.lists == 0;
+            drop(wanted);
+            if is_last {
+                watched.changed.notify_one();
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Err(_) => leave(),
+            Ok(runtime) => drop(runtime.spawn(async move {
+                tokio::time::sleep(LINGERING).await;
+                leave();
+            })),
+        }
+    }
 }
 
 struct Resource {
@@ -72,6 +114,49 @@ impl std::fmt::Debug for Subscribed {
 }
 
 impl Upstreams {
+    /// Hears of a server's lists from here on: whoever is told of those ([`Upstreams::noticing`]) is.
+    pub(crate) fn hear(&self, connections: &Arc<dyn Connections>, key: &Key) -> Result<Heard, Trouble> {
+        let watched = self.watched(connections, key, |watched| {
+            let mut wanted = watched.wanted.lock();
+            wanted.lists += 1;
+            let is_first = wanted.lists == 1;
+            drop(wanted);
+            if is_first {
+                watched.changed.notify_one();
+            }
+            watched.clone()
+        })?;
+        Ok(Heard { watched, key: key.clone() })
+    }
+
+    /// Does something with what is wanted of a server, which is listened to from then on if it was not.
+    fn watched<T>(
+        &self,
+        connections: &Arc<dyn Connections>,
+        key: &Key,
+        join: impl FnOnce(&Arc<Watched>) -> T,
+    ) -> Result<T, Trouble> {
+        let mut watches = self.watches.0.lock();
+        if let Some(watched) = watches.get(key) {
+            return Ok(join(watched));
+        }
+        let upstream = self.upstream(key)?;
+        let watched = Arc::new(Watched::default());
+        watches.insert(key.clone(), watched.clone());
+        let watcher = Watcher {
+            watches: self.watches.clone(),
+            peer: self.peer(&upstream, None),
+            upstream,
+            connections: connections.clone(),
+            watched: watched.clone(),
+            key: key.clone(),
+            timeout: self.timeout,
+            notice: self.notice.clone(),
+        };
+        tokio::spawn(watcher.run());
+        Ok(join(&watched))
+    }
+
     /// Subscribes to a resource. Comes back once its server has agreed.
     pub(crate) async fn subscribe(
         &self,
@@ -80,29 +165,7 @@ impl Upstreams {
         uri: &str,
         deadline: Instant,
     ) -> Result<Subscribed, Trouble> {
-        let (subscribed, mut taken) = {
-            let mut watches = self.watches.0.lock();
-            let watched = match watches.get(key) {
-                Some(watched) => watched.clone(),
-                None => {
-                    let watched = Arc::new(Watched::default());
-                    let upstream = self.upstream(key)?;
-                    watches.insert(key.clone(), watched.clone());
-                    let watcher = Watcher {
-                        watches: self.watches.clone(),
-                        peer: self.peer(&upstream, None),
-                        upstream,
-                        connections: connections.clone(),
-                        watched: watched.clone(),
-                        key: key.clone(),
-                        timeout: self.timeout,
-                    };
-                    tokio::spawn(watcher.run());
-                    watched
-                }
-            };
-            watched.join(uri)?
-        };
+        let (subscribed, mut taken) = self.watched(connections, key, |watched| watched.join(uri))??;
         let url = || key.url.to_string();
         let answer = timeout_at(deadline, taken.wait_for(Option::is_some)).await;
         match answer.map_err(|_| Trouble::TimedOut { url: url(), seconds: self.timeout.as_secs() })? {
@@ -142,11 +205,12 @@ impl Watched {
         Ok((Subscribed { watched: self.clone(), uri, number, updates }, taken))
     }
 
-    /// The resources that are wanted, in an order.
-    pub(super) fn resources(&self) -> Vec<Arc<str>> {
-        let mut uris: Vec<Arc<str>> = self.wanted.lock().resources.keys().cloned().collect();
-        uris.sort();
-        uris
+    /// What is wanted of it at the moment.
+    pub(super) fn wanted(&self) -> Wanted {
+        let wanted = self.wanted.lock();
+        let mut resources: Vec<Arc<str>> = wanted.resources.keys().cloned().collect();
+        resources.sort();
+        Wanted { resources, lists: wanted.lists > 0 }
     }
 
     /// Whether somebody waits for its server to say whether it will tell.
@@ -189,7 +253,8 @@ impl Watched {
     }
 
     fn is_wanted(&self) -> bool {
-        !self.wanted.lock().resources.is_empty()
+        let wanted = self.wanted.lock();
+        wanted.lists > 0 || !wanted.resources.is_empty()
     }
 }
 
@@ -224,6 +289,7 @@ struct Watcher {
     watched: Arc<Watched>,
     key: Key,
     timeout: Duration,
+    notice: Notice,
 }
 
 impl Watcher {
@@ -238,9 +304,13 @@ impl Watcher {
                 tracing::info!(url = &*self.peer.url, why = %trouble, "what a server tells cannot be heard");
                 self.watched.failed(&trouble);
                 pause = if began.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
+                if matches!(trouble, Trouble::NoSubscriptions { .. }) {
+                    // It will hardly change its mind soon.
+                    pause = RELUCTANT;
+                }
                 // Who comes meanwhile is not kept waiting.
                 let _ = timeout(pause, self.watched.changed.notified()).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = if pause == RELUCTANT { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
             }
         }
     }
@@ -268,8 +338,13 @@ impl Watcher {
                 }
             }
         }
-        let telling =
-            Telling { peer: &peer, ids: &self.upstream.ids, watched: &self.watched, timeout: self.timeout };
+        let telling = Telling {
+            peer: &peer,
+            ids: &self.upstream.ids,
+            watched: &self.watched,
+            timeout: self.timeout,
+            lists_changed: &|| (self.notice)(&self.key),
+        };
         let opened = || {
             if is_again {
                 self.watched.all_updated();

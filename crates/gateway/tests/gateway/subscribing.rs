@@ -35,8 +35,7 @@ const ERAS: [Era; 2] = [Era::Stateless, Era::Opened];
 #[derive(Clone)]
 struct Server {
     era: Era,
-    /// Whether it says that one can subscribe.
-    subscribe: bool,
+    capabilities: Value,
     seen: Arc<Mutex<Vec<Value>>>,
     open: Arc<Mutex<u32>>,
     opened: Arc<Mutex<u32>>,
@@ -44,11 +43,15 @@ struct Server {
 }
 
 async fn server(era: Era, subscribe: bool) -> (Server, World) {
+    server_that(era, json!({"resources": {"subscribe": subscribe}})).await
+}
+
+async fn server_that(era: Era, capabilities: Value) -> (Server, World) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     let server = Server {
         era,
-        subscribe,
+        capabilities,
         seen: Arc::default(),
         open: Arc::default(),
         opened: Arc::default(),
@@ -148,7 +151,7 @@ async fn receive(State(server): State<Server>, _: HeaderMap, body: String) -> Re
     let message: Value = serde_json::from_str(&body).unwrap();
     server.seen.lock().push(message.clone());
     let answer = |result: Value| axum::Json(json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
-    let capabilities = json!({"resources": {"subscribe": server.subscribe}});
+    let capabilities = server.capabilities.clone();
     match (server.era, message["method"].as_str().unwrap_or_default()) {
         (Era::Stateless, "server/discover") => {
             answer(json!({"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": capabilities}))
@@ -174,6 +177,10 @@ async fn receive(State(server): State<Server>, _: HeaderMap, body: String) -> Re
         }
         (Era::Opened, "resources/subscribe" | "resources/unsubscribe") => answer(json!({})).into_response(),
         (Era::Opened, "server/discover") => StatusCode::BAD_REQUEST.into_response(),
+        (_, "tools/list") => {
+            let tool = json!({"name": "new", "inputSchema": {"type": "object"}});
+            answer(json!({"resultType": "complete", "tools": [tool]})).into_response()
+        }
         _ => StatusCode::ACCEPTED.into_response(),
     }
 }
@@ -378,4 +385,71 @@ async fn what_is_asked_for_is_bounded_and_has_a_session() {
         json!({"jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": {"uri": 7}}).to_string();
     assert_eq!(world.send(Method::POST, &world.url, &headers, body).await.rpc_error(), -32602);
     assert_eq!(world.ledger.entries.lock().len(), 0);
+}
+
+/// Says that it tells of its tools alone.
+fn lists() -> Value {
+    json!({"tools": {"listChanged": true}})
+}
+
+fn changed(kind: &str) -> Value {
+    json!({"jsonrpc": "2.0", "method": format!("notifications/{kind}/list_changed")})
+}
+
+#[tokio::test]
+async fn a_server_that_says_that_its_lists_have_changed_is_asked_what_it_offers() {
+    for era in ERAS {
+        let (server, world) = server_that(era, lists()).await;
+        assert!(server.seen.lock().is_empty(), "nobody wants to hear of it");
+        let mut events = world.listen(1, json!("s"), json!({"toolsListChanged": true})).await;
+        let mut others =
+            world.listen(1, json!("t"), json!({"promptsListChanged": true, "toolsListChanged": true})).await;
+        events.next().await;
+        others.next().await;
+        // What happened before it was heard has happened.
+        let offered = || world.catalog.0.lock().clone();
+        eventually("it is asked", || offered().len() == 1).await;
+        assert_eq!(offered()[0], (id(40), vec!["new".to_owned()]), "{era:?}");
+        assert_eq!(*server.open.lock(), 1, "one stream for all");
+        for kind in ["tools", "prompts", "tools"] {
+            server.tells.send(changed(kind)).unwrap();
+        }
+        eventually("it is asked once for all of that", || offered().len() == 2).await;
+        // Nothing is told that is not so: what is shown has not changed.
+        events.stays_silent().await;
+        others.stays_silent().await;
+        assert_eq!(offered().len(), 2);
+        assert!(!world.ask("tools/list", json!({})).await.text.contains("up.new"));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_so_without_end_is_asked_so_often_and_no_more() {
+    let (server, world) = server_that(Era::Stateless, lists()).await;
+    let mut events = world.listen(1, json!("s"), json!({"toolsListChanged": true})).await;
+    events.next().await;
+    eventually("it is heard", || *server.open.lock() == 1).await;
+    for _ in 0..100 {
+        let _ = server.tells.send(changed("tools"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let asked = server.with_method("tools/list").len();
+    assert!((3..=10).contains(&asked), "{asked}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_tell_of_its_lists_is_left_alone() {
+    for era in ERAS {
+        let (server, world) = server(era, true).await;
+        let session = world.open(json!({})).await;
+        let _older = world.get(1, Some(&session)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!((*server.open.lock(), world.catalog.0.lock().len()), (0, 0), "{era:?}");
+        // It can still be subscribed to, and left again.
+        let answered = world.in_session(&session, "resources/subscribe", "up+test://notes").await;
+        assert_eq!(answered["result"], json!({}), "{answered}");
+        assert_eq!(*server.open.lock(), 1);
+        world.in_session(&session, "resources/unsubscribe", "up+test://notes").await;
+        server.is_left().await;
+    }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Catalog, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
 };
-use gateway::{Gateway, Plugs, Settings};
+use gateway::{Discovered, Gateway, Plugs, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -134,6 +134,25 @@ impl NativeModules for Native {
     }
 }
 
+/// Remembers what servers offered when they were asked again: the names, each with its module.
+#[derive(Default)]
+pub struct MemoryCatalog(pub Mutex<Vec<(model::ModuleId, Vec<String>)>>);
+
+#[async_trait]
+impl Catalog for MemoryCatalog {
+    async fn offered(
+        &self,
+        _: TenantId,
+        module: model::ModuleId,
+        _: &str,
+        discovered: Discovered,
+    ) -> Result<(), Unavailable> {
+        let names = discovered.tools.into_iter().map(|tool| tool.name).collect();
+        self.0.lock().push((module, names));
+        Ok(())
+    }
+}
+
 pub struct World {
     pub gateway: Gateway,
     pub url: String,
@@ -142,6 +161,7 @@ pub struct World {
     pub clock: Arc<SetClock>,
     pub boot: Arc<SetBoot>,
     pub connections: Arc<OneSecret>,
+    pub catalog: Arc<MemoryCatalog>,
     http: Client<HttpConnector, Full<Bytes>>,
     facts: Mutex<Facts>,
 }
@@ -314,10 +334,12 @@ impl World {
         *ledger.epoch.lock() = Some(facts.epoch);
         let boot = Arc::new(SetBoot::default());
         let connections = Arc::new(OneSecret::default());
+        let catalog = Arc::new(MemoryCatalog::default());
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
             connections: connections.clone(),
+            catalog: catalog.clone(),
             native: Arc::new(Native),
             boot: boot.clone(),
             state_key: StateKey::new([5; 32], []),
@@ -330,7 +352,18 @@ impl World {
         let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { gateway, url, ledger, directories, clock, boot, connections, http, facts: Mutex::new(facts) }
+        Self {
+            gateway,
+            url,
+            ledger,
+            directories,
+            clock,
+            boot,
+            connections,
+            catalog,
+            http,
+            facts: Mutex::new(facts),
+        }
     }
 
     /// Changes the facts under a new epoch: the database and the gate know at once, this node does not.
