@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { addModule, calls, give, revoke, story } from './admin.mjs';
-import { typescriptV1, typescriptV2 } from './agents.mjs';
+import { messagesOf, typescriptV1, typescriptV2 } from './agents.mjs';
 import { fixture } from './conformance/fixture.mjs';
 import { asking } from './upstreams.mjs';
-import { eventually, fresh, reader, ready } from './world.mjs';
+import { anotherServer, eventually, fresh, reader, ready } from './world.mjs';
 
 const older = fresh('older');
 const newer = fresh('newer');
@@ -50,6 +50,28 @@ const settled = (tool, many) =>
     return rows.length === many && rows.every(({ outcome }) => outcome) && rows.reverse();
   });
 
+/** One round of `greet`, by hand; resolves to the result. */
+async function round(url, more = {}) {
+  const key = (name) => `io.modelcontextprotocol/${name}`;
+  const _meta = { [key('protocolVersion')]: '2026-07-28', [key('clientCapabilities')]: { elicitation: {} } };
+  const name = `${older}.greet`;
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      Authorization: `Bearer ${reader().key}`,
+      'Content-Type': 'application/json',
+      Accept: 'application/json, text/event-stream',
+      'MCP-Protocol-Version': '2026-07-28',
+      'Mcp-Method': 'tools/call',
+      'Mcp-Name': name,
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {}, ...more, _meta } }),
+  });
+  const [message] = messagesOf(response.headers.get('content-type'), await response.text());
+  assert.equal(message.error, undefined, JSON.stringify(message));
+  return message.result;
+}
+
 describe('a client of 2026-07-28 and a server of the initialize era', { concurrency: false }, () => {
   test('is asked in rounds, each of them on record', async (t) => {
     const asked = [];
@@ -84,6 +106,32 @@ describe('a client of 2026-07-28 and a server of the initialize era', { concurre
       return first.outcome && [first, second];
     });
     assert.deepEqual(rows.map(({ verdict }) => verdict), ['permit', 'deny']);
+  });
+
+  test('is told by another node to make the call again, and a node that dies leaves it interrupted', async (t) => {
+    const [one, other] = [await anotherServer(), await anotherServer()];
+    t.after(other.stop);
+    t.after(one.stop);
+    const asked = await round(one.mcp_url);
+    assert.equal(asked.resultType, 'input_required');
+    const inputResponses = { q1: { action: 'accept', content: { name: 'Ada' } } };
+    const elsewhere = await round(other.mcp_url, { inputResponses, requestState: asked.requestState });
+    assert.equal(elsewhere.structuredContent.error.code, 'asked_by_another_node');
+    const [, first] = await calls({ tool: `${older}.greet`, limit: 2 });
+    assert.equal(first.outcome, null, 'it is still executing');
+    one.kill();
+    const outcome = async () => (await calls({ tool: `${older}.greet`, limit: 2 })).find(({ id }) => id === first.id)?.outcome;
+    assert.equal(await eventually('its end', outcome, { within: 90_000 }), 'interrupted');
+  });
+
+  test('is answered no more by a node that stops, which leaves nothing open', async () => {
+    const node = await anotherServer();
+    const asked = await round(node.mcp_url);
+    assert.equal(asked.resultType, 'input_required');
+    await node.stop();
+    const [first] = await calls({ tool: `${older}.greet`, limit: 1 });
+    assert.equal(first.outcome, 'succeeded');
+    assert.match((await story(first.id)).result.Text, /Nobody to greet: cancel/);
   });
 
   test('hears of a resource that it listens for', async (t) => {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Catalog, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Catalog, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, StateKey,
+    Unavailable,
 };
 use gateway::{Discovered, Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};

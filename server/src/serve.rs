@@ -230,6 +230,7 @@ pub(crate) async fn run(
     tracing::info!("stopping: nothing more is accepted, what is in flight may end");
     serving.close();
     serving.wait().await;
+    gateway.stopped_listening().await;
     ledger.close().await;
     rest.cancel();
     background.close();

@@ -78,14 +78,20 @@ pub(crate) enum Way {
 /// Tells how one request goes, to a client that wants to know, and asks what its server wants of the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Conduit {
+    client: Arc<Mutex<Told>>,
+    listener: Option<Listener>,
+    pauses: Arc<Mutex<Pauses>>,
+    exchange: Arc<Mutex<Exchange>>,
+}
+
+/// Where a client is told, and of what.
+#[derive(Clone, Debug)]
+struct Told {
     line: Line,
     /// The client's progress token, the JSON text of a string or number.
     token: Option<Arc<RawValue>>,
     /// The least of its server's log that the client wants.
     loudness: Option<Loudness>,
-    listener: Option<Listener>,
-    pauses: Arc<Mutex<Pauses>>,
-    exchange: Arc<Mutex<Exchange>>,
 }
 
 /// What was asked and answered, for the record.
@@ -119,37 +125,37 @@ impl Conduit {
         let token = token.filter(|token| is_token(token.get())).map(|token| Arc::from(token.to_owned()));
         let listener = listener.filter(|listener| listener.capabilities != Capabilities::default());
         let is_any = token.is_some() || loudness.is_some() || listener.is_some();
-        is_any.then(|| Self {
-            line: line.clone(),
-            token,
-            loudness,
-            listener,
-            pauses: Arc::default(),
-            exchange: Arc::default(),
-        })
+        is_any.then(|| Self::of(Told { line: line.clone(), token, loudness }, listener))
+    }
+
+    fn of(client: Told, listener: Option<Listener>) -> Self {
+        let client = Arc::new(Mutex::new(client));
+        Self { client, listener, pauses: Arc::default(), exchange: Arc::default() }
     }
 
     /// The same for a call whose client is asked in rounds; of one who wants to be told nothing, too.
-    pub(crate) fn in_rounds(of: Option<Self>, listener: Listener) -> Self {
-        let of = of.unwrap_or_else(|| Self {
-            line: Line::new().0,
-            token: None,
-            loudness: None,
-            listener: None,
-            pauses: Arc::default(),
-            exchange: Arc::default(),
-        });
-        Self { listener: Some(listener), ..of }
+    pub(crate) fn in_rounds(of: Option<&Self>, listener: Listener) -> Self {
+        Self::of(Self::told_by(of), Some(listener))
+    }
+
+    /// From here on its client is told as that of `of` is: of the round that goes on with it.
+    pub(crate) fn goes_on(&self, of: Option<&Self>) {
+        *self.client.lock() = Self::told_by(of);
+    }
+
+    fn told_by(of: Option<&Self>) -> Told {
+        let nobody = || Told { line: Line::new().0, token: None, loudness: None };
+        of.map_or_else(nobody, |of| of.client.lock().clone())
     }
 
     /// Whether the client wants to know how far it has come.
     pub(crate) fn wants_progress(&self) -> bool {
-        self.token.is_some()
+        self.client.lock().token.is_some()
     }
 
     /// The least of a server's log that the client wants; none: nothing.
     pub(crate) fn loudness(&self) -> Option<Loudness> {
-        self.loudness
+        self.client.lock().loudness
     }
 
     /// What the client can be asked for.
@@ -164,12 +170,12 @@ impl Conduit {
 
     /// Passes a server's progress notification on under the client's token; every other member as it came.
     pub(crate) fn progress(&self, params: &RawValue) {
-        let Some(token) = &self.token else { return };
+        let Some(token) = self.client.lock().token.clone() else { return };
         if params.get().len() > LARGEST {
             return;
         }
         let Ok(mut members) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(params.get()) else { return };
-        members.insert("progressToken", token);
+        members.insert("progressToken", &token);
         // Members are raw JSON: writing them cannot fail.
         let Ok(params) = serde_json::to_string(&members) else { return };
         self.notify("notifications/progress", &params);
@@ -177,7 +183,7 @@ impl Conduit {
 
     /// Passes a line of a server's log on, as loud as the client wants it.
     pub(crate) fn log(&self, params: &RawValue) {
-        let Some(least) = self.loudness else { return };
+        let Some(least) = self.loudness() else { return };
         if params.get().len() <= LARGEST && Loudness::of(params).is_some_and(|level| level >= least) {
             self.notify("notifications/message", params.get());
         }
@@ -185,7 +191,7 @@ impl Conduit {
 
     fn notify(&self, method: &str, params: &str) {
         let message = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
-        let _ = self.line.events.try_send(wire::as_event(message.as_bytes()).into());
+        let _ = self.client.lock().line.events.try_send(wire::as_event(message.as_bytes()).into());
     }
 
     /// Asks the client and waits for what it says, all of it to be on record with the call. None: it is gone, or takes too long.
@@ -208,7 +214,8 @@ impl Conduit {
                     let id = question.id();
                     let message =
                         format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
-                    self.line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
+                    let line = self.client.lock().line.clone();
+                    line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
                     question.answer().await
                 }
             }

@@ -149,6 +149,11 @@ impl Gateway {
         self.house.parking.close();
     }
 
+    /// Comes when the calls that [`Gateway::stop_listening`] ends have ended and are settled, a second or so after it.
+    pub async fn stopped_listening(&self) {
+        self.house.parking.closed().await;
+    }
+
     /// Asks the MCP server at `url` who it is and which tools it offers, presenting `authorization` (the value of
     /// the `Authorization` header) if any. Nothing is kept; the errors are sentences for the person who set the URL.
     pub async fn discover(

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use model::{ModuleId, TenantId};
 use model::access::PermissionKey;
 use model::call::Digest;
 use model::catalog::{ModuleKind, ModuleView, ToolStanding};
+use model::{ModuleId, TenantId};
 use serde_json::json;
 
 use super::definition::{self, Definition};

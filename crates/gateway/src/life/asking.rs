@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use super::admit::Parts;
 use super::ending::Failed;
 use super::execute::Executed;
-use super::parked::{Exchange, FAREWELL, Parking, Whose};
+use super::parked::{Exchange, Parking, Whose};
 use super::rounds::Parked;
 use crate::conduit::{Conduit, Listener, Way};
 use crate::gateway::House;
@@ -26,15 +26,15 @@ pub(super) async fn begin(house: &Arc<House>, mut parts: Parts) -> Executed {
         capabilities: parts.capabilities,
         patience: house.settings.input_timeout,
     };
-    let conduit = Conduit::in_rounds(parts.conduit.take(), listener);
+    let conduit = Conduit::in_rounds(parts.conduit.take().as_ref(), listener);
     parts.unsettled.hear(conduit.clone());
     let mut sent = parts.sent();
-    sent.conduit = Some(conduit);
+    sent.conduit = Some(conduit.clone());
     let executing = {
         let house = Arc::clone(house);
         async move { sent.remote(&house).await }
     };
-    let mut exchange = Exchange::new(executing.boxed(), inquiries);
+    let mut exchange = Exchange::new(executing.boxed(), inquiries, conduit);
     match exchange.go_on().await {
         Some(result) => parts.executed(result),
         None => wait(house, parts, exchange, true),
@@ -57,6 +57,7 @@ pub(super) async fn take_up(house: &Arc<House>, parts: Parts, parked: Parked) ->
         let failed = Failed::not_waited_for(&tool.module_title, false);
         return parts.executed(Err(failed));
     };
+    exchange.told_to(parts.conduit.as_ref());
     exchange.answer(parts.input.responses.as_deref().unwrap_or(b"{}"));
     match exchange.go_on().await {
         Some(result) => parts.executed(result),
@@ -74,7 +75,7 @@ fn wait(house: &Arc<House>, parts: Parts, exchange: Exchange, is_first: bool) ->
     let next = parts.next.as_ref().filter(|next| may_be_asked && !next.is_too_many());
     let Some(presented) = next.map(|next| next.received.presented().clone()) else {
         // What is wrong with it is found when it is inspected.
-        tokio::spawn(exchange.finish(Some(FAREWELL)));
+        house.parking.dismiss(exchange);
         return parts.executed(Ok(brought(asks)));
     };
     let who = &parts.permit.principal().attribution;
@@ -97,7 +98,7 @@ fn wait(house: &Arc<House>, parts: Parts, exchange: Exchange, is_first: bool) ->
             if is_first {
                 executed.unsettled = exchange.owes();
             }
-            tokio::spawn(exchange.finish(Some(FAREWELL)));
+            house.parking.dismiss(exchange);
             executed.result = Err(Failed::too_many_wait(&title));
         }
     }

@@ -15,8 +15,9 @@ use model::call::Epoch;
 use model::{AgentId, CredentialId, TenantId};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::authenticate::{Presented, still_in};
@@ -24,6 +25,7 @@ use super::ending::{Ending, Failed};
 use super::inspect::unheard;
 use super::rounds::Parked;
 use super::settle::{Unsettled, record};
+use crate::conduit::Conduit;
 use crate::correspondence::Said;
 use crate::gateway::House;
 use crate::inquiry::{Inquiries, Inquiry};
@@ -33,14 +35,16 @@ use crate::wire::{self, Asked};
 
 /// Calls of a credential, of a tenant and of a node that may wait at a time.
 const OF_A_CREDENTIAL: usize = 16;
-const OF_A_TENANT: usize = 256;
-const OF_A_NODE: usize = 4096;
+const OF_A_TENANT: usize = 128;
+const OF_A_NODE: usize = 1024;
+/// How much one call's server may ask at a time, in bytes.
+const ASKED: usize = 1 << 20;
 /// How long is waited, once something was asked, for what else is asked, or for the answer that needed none.
 const GATHERING: Duration = Duration::from_millis(50);
 /// Largest result that is kept for whom is to fetch it, in bytes.
-const KEPT: usize = 1 << 20;
+const KEPT: usize = 256 << 10;
 /// How long a server may take to hear that it is not waited for any more.
-pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_secs(1);
 /// What is waited where it cannot be known whether a credential is still good.
 const AWHILE: Duration = Duration::from_secs(1);
 
@@ -54,6 +58,8 @@ pub(super) struct Exchange {
     /// Once it is done, and nobody has fetched it.
     done: Option<Done>,
     inquiries: Inquiries,
+    /// By which its client is told how it goes.
+    conduit: Conduit,
     /// What was asked and is not answered.
     open: Vec<Open>,
     asked: u32,
@@ -83,8 +89,14 @@ impl fmt::Debug for Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(executing: BoxFuture<'static, Done>, inquiries: Inquiries) -> Self {
-        Self { executing: Some(executing), done: None, inquiries, open: Vec::new(), asked: 0, first: None }
+    pub(super) fn new(executing: BoxFuture<'static, Done>, inquiries: Inquiries, conduit: Conduit) -> Self {
+        let (executing, done, open, first) = (Some(executing), None, Vec::new(), None);
+        Self { executing, done, inquiries, conduit, open, asked: 0, first }
+    }
+
+    /// How it goes is told to the client of the round that goes on with it.
+    pub(super) fn told_to(&self, of: Option<&Conduit>) {
+        self.conduit.goes_on(of);
     }
 
     /// Its first call was answered with a question, and is to be settled when its server is done.
@@ -118,6 +130,12 @@ impl Exchange {
 
     fn take(&mut self, inquiry: Inquiry) {
         let Inquiry { kind, params, answer } = inquiry;
+        let held: usize =
+            self.open.iter().filter_map(|open| open.asked.params.as_ref()).map(Bytes::len).sum();
+        if held + params.len() > ASKED {
+            // Its server hears that there is no answer.
+            return;
+        }
         self.asked += 1;
         let asked = Asked { key: format!("q{}", self.asked), kind, params: Some(params) };
         self.open.push(Open { asked, answer });
@@ -166,10 +184,12 @@ impl Exchange {
         }
     }
 
-    /// Nobody will fetch it: its server hears that there are no answers, and has `within` to be done; none: the time that any call
-    /// has.
-    pub(super) async fn finish(mut self, within: Option<Duration>) {
+    /// Nobody will fetch it: its server hears that there are no answers, and may be done until `patience` is over.
+    async fn finish(mut self, patience: impl Future<Output = ()>) {
         self.open.clear();
+        if self.executing.is_none() && self.done.is_none() {
+            return;
+        }
         let ended = async {
             loop {
                 tokio::select! {
@@ -179,9 +199,10 @@ impl Exchange {
                 }
             }
         };
-        let done = match within {
-            None => Some(ended.await),
-            Some(within) => timeout(within, ended).await.ok(),
+        let done = tokio::select! {
+            biased;
+            done = ended => Some(done),
+            () = patience => None,
         };
         match (self.first.take(), done) {
             (Some(first), Some(done)) => record(first, &unheard(done)).await,
@@ -207,6 +228,8 @@ async fn executed(executing: &mut Option<BoxFuture<'static, Done>>, done: &mut O
 pub(crate) struct Parking {
     slots: Mutex<HashMap<Uuid, Slot>>,
     closing: CancellationToken,
+    /// Whatever waits, or is being given up.
+    tasks: TaskTracker,
 }
 
 struct Slot {
@@ -244,7 +267,7 @@ impl Parking {
             }
             slots.insert(ticket, Slot { tenant, agent, credential, fetch });
         }
-        tokio::spawn(keep(house.clone(), ticket, whose, exchange, fetched));
+        house.parking.tasks.spawn(keep(house.clone(), ticket, whose, exchange, fetched));
         Ok(Parked { node: house.node, ticket })
     }
 
@@ -264,9 +287,20 @@ impl Parking {
         }
     }
 
+    /// Ends an exchange that is not to wait at all.
+    pub(super) fn dismiss(&self, exchange: Exchange) {
+        self.tasks.spawn(exchange.finish(tokio::time::sleep(FAREWELL)));
+    }
+
     /// Gives up all that waits; nothing waits from here on.
     pub(crate) fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// Comes when all that waited has ended, once it was given up.
+    pub(crate) async fn closed(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 
@@ -289,8 +323,15 @@ async fn keep(
     match end {
         // If whoever wanted it has gone meanwhile, it ends with that.
         End::Fetched(back) => drop(back.send(exchange)),
-        End::Late => exchange.finish(None).await,
-        End::GivenUp => exchange.finish(Some(FAREWELL)).await,
+        // It has the time that any call has, as long as this node goes on.
+        End::Late => {
+            let stopping = async {
+                house.parking.closing.cancelled().await;
+                tokio::time::sleep(FAREWELL).await;
+            };
+            exchange.finish(stopping).await;
+        }
+        End::GivenUp => exchange.finish(tokio::time::sleep(FAREWELL)).await,
     }
 }
 

@@ -204,6 +204,8 @@ async fn a_revoked_key_and_a_node_that_stops_end_what_waits() {
         world.asked(&arguments()).await;
         if stops {
             world.gateway.stop_listening();
+            world.gateway.stopped_listening().await;
+            assert_eq!(world.ledger.settlements.lock().len(), 1, "what a node leaves is settled");
         } else {
             world.change(|facts| facts.credentials.clear());
         }
@@ -309,6 +311,51 @@ async fn so_many_wait_and_no_more() {
     // The server of these tests takes any answer for its own: so one that is answered makes room for all.
     assert_eq!(world.round(&arguments(), answers(&states[0])).await.result()["resultType"], "complete");
     world.asked(&arguments()).await;
+}
+
+#[tokio::test]
+async fn a_result_that_needed_no_answer_is_there_for_who_fetches_it() {
+    let (world, _upstream) = world().await;
+    // It comes with the question: nobody is asked.
+    let params = json!({"name": "up.ask_back", "arguments": {"a": 1}});
+    let result = world.ask_able(1, able(), "tools/call", params).await.result();
+    assert_eq!((&result["resultType"], &result["structuredContent"]), (&json!("complete"), &json!({"a": 1})));
+    for (size, is_kept) in [(1000, true), (300_000, false)] {
+        world.ledger.settlements.lock().clear();
+        world.ledger.entries.lock().clear();
+        let mut arguments = arguments();
+        arguments["size"] = json!(size);
+        let state = world.asked(&arguments).await;
+        assert_eq!(world.settled(1).await.outcome, Outcome::Succeeded);
+        let last = world.round(&arguments, answers(&state)).await;
+        if is_kept {
+            assert_eq!(last.result()["structuredContent"]["text"].as_str().unwrap().len(), size);
+        } else {
+            assert_eq!(last.trouble(), "not_waited_for");
+        }
+        world.settled(2).await;
+    }
+    world.gateway.stop_listening();
+    world.gateway.stopped_listening().await;
+}
+
+#[tokio::test]
+async fn how_it_goes_is_told_in_the_round_that_goes_on_with_it() {
+    let (world, _upstream) = world().await;
+    let token = |token: &str| json!({"progressToken": token});
+    let first = world.round(&arguments(), json!({"_meta": token("a")})).await;
+    let state = first.result()["requestState"].as_str().unwrap().to_owned();
+    let mut more = answers(&state);
+    more["_meta"] = token("b");
+    let last = world.round(&arguments(), more).await;
+    let told: Vec<Value> = last
+        .text
+        .split("data: ")
+        .skip(1)
+        .map(|event| serde_json::from_str(event.split("\n\n").next().unwrap()).unwrap())
+        .collect();
+    assert_eq!(told[0]["params"], json!({"progressToken": "b", "progress": 1}), "{}", last.text);
+    assert_eq!(told[1]["result"]["resultType"], "complete");
 }
 
 #[tokio::test]

@@ -504,11 +504,15 @@ impl World {
 
     /// The same with key `n`, by a client with these capabilities.
     pub async fn ask_able(&self, n: u8, able: Value, method: &str, mut params: Value) -> Answered {
+        let token = params["_meta"]["progressToken"].take();
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": able,
             "io.modelcontextprotocol/clientInfo": {"name": "Stateless", "version": "9.1"},
         });
+        if !token.is_null() {
+            params["_meta"]["progressToken"] = token;
+        }
         let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
         let bearer = format!("Bearer {}", key(n));
         let mut headers = vec![
