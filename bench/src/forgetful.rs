@@ -8,14 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Catalog, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, StateKey,
+    Unavailable,
 };
-use gateway::{Gateway, Plugs, Settings};
+use gateway::{Discovered, Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
 use model::call::{Attribution, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing, UnitKind};
-use model::{Ambient, CallId, ConnectionId, Currency, McpId, Money, TenantId, key};
+use model::{Ambient, CallId, ConnectionId, Currency, McpId, ModuleId, Money, TenantId, key};
 use policy::{
     AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
     UserFact,
@@ -58,6 +59,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         directories: Arc::new(One(Arc::new(directory))),
         ledger: Arc::new(ForgetfulLedger(ambient.clone())),
         connections: Arc::new(NoSecrets),
+        catalog: Arc::new(NoCatalog),
         native: Arc::new(NothingNative),
         boot: Arc::new(Boot(ambient.clone())),
         state_key: StateKey::random(&ambient),
@@ -199,6 +201,15 @@ impl NativeModules for NothingNative {
         _: Bytes,
     ) -> Result<NativeAnswer, NativeFailure> {
         Err(NativeFailure { sentence: format!("The module {module} is not built in.") })
+    }
+}
+
+struct NoCatalog;
+
+#[async_trait]
+impl Catalog for NoCatalog {
+    async fn offered(&self, _: TenantId, _: ModuleId, _: &str, _: Discovered) -> Result<(), Unavailable> {
+        Ok(())
     }
 }
 

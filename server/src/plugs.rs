@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use control::{Control, directory, ledger};
-use gateway::{Gateway, NotBuilt, Plugs, seams};
+use gateway::{Discovered, Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{Ambient, CallId, ConnectionId, McpId, TenantId};
+use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
 use policy::Directory;
 use secrecy::SecretString;
 
@@ -105,6 +105,31 @@ impl seams::Connections for Connections {
     }
 }
 
+/// The catalog of `control`.
+pub(crate) struct Catalog {
+    pub(crate) control: Control,
+}
+
+#[async_trait]
+impl seams::Catalog for Catalog {
+    async fn offered(
+        &self,
+        tenant: TenantId,
+        module: ModuleId,
+        url: &str,
+        discovered: Discovered,
+    ) -> Result<(), seams::Unavailable> {
+        let definitions = crate::discovery::definitions(discovered);
+        match control::modules::recheck(&self.control, tenant, module, url, definitions).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(%tenant, %module, error = &error as &dyn std::error::Error, "the catalog cannot be brought up to date");
+                Err(seams::Unavailable)
+            }
+        }
+    }
+}
+
 /// Time since boot, for the gateway.
 pub(crate) struct BootClock {
     pub(crate) ambient: Ambient,
@@ -126,6 +151,7 @@ pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Res
         }),
         ledger: Arc::new(NoLedger),
         connections: Arc::new(Connections { control: control.clone() }),
+        catalog: Arc::new(Catalog { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),
         boot: Arc::new(BootClock { ambient: ambient.clone() }),
         state_key: seams::StateKey::random(&ambient),

@@ -177,6 +177,7 @@ pub(crate) async fn run(
                 metrics: metrics.clone(),
             }),
             connections: Arc::new(plugs::Connections { control: control.clone() }),
+            catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
             state_key: config.encryption.state_key()?,
@@ -229,6 +230,7 @@ pub(crate) async fn run(
     tracing::info!("stopping: nothing more is accepted, what is in flight may end");
     serving.close();
     serving.wait().await;
+    gateway.stopped_listening().await;
     ledger.close().await;
     rest.cancel();
     background.close();

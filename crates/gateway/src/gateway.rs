@@ -1,19 +1,22 @@
 //! The gateway as the server builds it: what is plugged in, and the routes it serves.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use model::{Ambient, TenantId};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::correspondence::Correspondence;
 use crate::edge;
-use crate::listening::Places;
+use crate::life::Parking;
+use crate::listening::{Places, Subscriptions};
+use crate::rechecks::{self, Rechecks};
 use crate::schemas::Schemas;
-use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
+use crate::seams::{BootClock, Catalog, Connections, Directories, Ledger, NativeModules, StateKey};
 use crate::settings::Settings;
-use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
+use crate::upstream::{Discovered, DiscoveryError, Key, Progress, Upstreams};
 use crate::volumes::Volumes;
 
 /// What the gateway needs from the rest of the house.
@@ -25,6 +28,8 @@ pub struct Plugs {
     pub ledger: Arc<dyn Ledger>,
     /// What we present upstream.
     pub connections: Arc<dyn Connections>,
+    /// Where what servers offer is compared with what was approved.
+    pub catalog: Arc<dyn Catalog>,
     /// Modules that are built in.
     pub native: Arc<dyn NativeModules>,
     /// Time since boot.
@@ -75,9 +80,14 @@ pub(crate) struct House {
     pub(crate) ambient: Ambient,
     pub(crate) schemas: Schemas,
     pub(crate) upstreams: Upstreams,
+    pub(crate) rechecks: Arc<Rechecks>,
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
     pub(crate) places: Arc<Places>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) parking: Arc<Parking>,
+    /// Which node this is, since it was started.
+    pub(crate) node: Uuid,
 }
 
 impl Gateway {
@@ -104,16 +114,24 @@ impl Gateway {
             *origin = origin.trim_end_matches('/').to_lowercase();
         }
         let upstreams = Upstreams::new(&settings)?;
+        let node = ambient.random_uuid();
         Ok(Self {
-            house: Arc::new(House {
+            house: Arc::new_cyclic(|house: &Weak<House>| House {
                 plugs,
                 settings,
                 ambient,
                 schemas: Schemas::default(),
-                upstreams,
+                upstreams: upstreams.noticing({
+                    let house = house.clone();
+                    Arc::new(move |key: &Key| rechecks::heard(&house, key))
+                }),
+                rechecks: Arc::default(),
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),
                 places: Arc::default(),
+                subscriptions: Arc::default(),
+                parking: Arc::default(),
+                node,
             }),
         })
     }
@@ -124,10 +142,16 @@ impl Gateway {
         edge::router(self.house.clone())
     }
 
-    /// Ends the streams on which clients listen for changes, which would go on for long otherwise, and begins no others.
-    /// Everything else is served as before.
+    /// Ends the streams on which clients listen for changes, and the calls whose servers wait for what their clients will say, which
+    /// would go on for long otherwise, and begins no others. Everything else is served as before.
     pub fn stop_listening(&self) {
         self.house.places.close();
+        self.house.parking.close();
+    }
+
+    /// Comes when the calls that [`Gateway::stop_listening`] ends have ended and are settled, a second or so after it.
+    pub async fn stopped_listening(&self) {
+        self.house.parking.closed().await;
     }
 
     /// Asks the MCP server at `url` who it is and which tools it offers, presenting `authorization` (the value of

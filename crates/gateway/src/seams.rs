@@ -8,9 +8,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{Ambient, CallId, ConnectionId, McpId, TenantId};
+use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
 use policy::Directory;
 use secrecy::SecretString;
+
+use crate::upstream::Discovered;
 
 /// The directory could not be had; nothing is decided without one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,6 +58,20 @@ pub trait Connections: Send + Sync + 'static {
         tenant: TenantId,
         connection: ConnectionId,
     ) -> Result<SecretString, Unavailable>;
+}
+
+/// Where what servers offer is compared with what was approved.
+#[async_trait]
+pub trait Catalog: Send + Sync + 'static {
+    /// The server of a module at `url` has said that its lists have changed, and this is what it offers now. What is no longer what
+    /// was approved is frozen, what is new waits to be approved; nothing becomes callable that was never approved.
+    async fn offered(
+        &self,
+        tenant: TenantId,
+        module: ModuleId,
+        url: &str,
+        discovered: Discovered,
+    ) -> Result<(), Unavailable>;
 }
 
 /// What a native module answers: the JSON text of an MCP `CallToolResult`.

@@ -25,7 +25,7 @@ use crate::vault::TenantKeys;
 use crate::{Actor, Control, Error, given, users};
 
 pub use builtin::{enable_native, renew_native};
-pub use discovery::{Discovery, may_rediscover, rediscover};
+pub use discovery::{Discovery, may_rediscover, recheck, rediscover};
 pub use overview::{
     Asked, Health, MODULES_A_PAGE, ModuleRow, ModuleRows, Recent, Standings, TOOLS_A_PAGE, ToolRow, ToolRows,
     modules_page, tools_page,

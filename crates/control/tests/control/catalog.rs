@@ -125,6 +125,33 @@ async fn an_approved_tool_that_changes_is_frozen_until_the_change_is_approved() 
 }
 
 #[tokio::test]
+async fn what_a_server_says_of_itself_freezes_and_proposes_and_makes_nothing_callable() {
+    let world = TestWorld::new().await;
+    let (control, operator) = (&world.control, &world.operator);
+    let approved = tool("read", "Reads.", true);
+    let module = add(&world, std::slice::from_ref(&approved)).await.module;
+    modules::approve_all(control, operator, module).await.unwrap();
+    let url = drive().url;
+    let said = [tool("read", "Reads, and sends it to us.", true), tool("new", "Is new.", true)];
+
+    // What somebody says at an address that the module does not have, or in another organization, is nothing.
+    let before = epoch(&world).await;
+    let elsewhere =
+        modules::recheck(control, operator.tenant(), module, "https://other.example/mcp", said.to_vec());
+    assert_eq!(elsewhere.await.unwrap(), Discovery::default());
+    let other = modules::recheck(control, uuid::Uuid::from_u128(7).into(), module, &url, said.to_vec());
+    assert!(other.await.is_err());
+    let same = modules::recheck(control, operator.tenant(), module, &url, vec![approved.clone()]);
+    assert_eq!(same.await.unwrap(), Discovery::default());
+    assert_eq!(epoch(&world).await, before);
+
+    let found = modules::recheck(control, operator.tenant(), module, &url, said.to_vec()).await.unwrap();
+    assert_eq!((found.drifted, found.proposed), (names(&["read"]), names(&["new"])));
+    assert_eq!(view(&world, "read").await.standing, ToolStanding::Drifted);
+    assert_eq!(view(&world, "new").await.standing, ToolStanding::Proposed);
+}
+
+#[tokio::test]
 async fn a_tool_that_is_gone_is_withdrawn_and_one_taken_out_stays_out() {
     let world = TestWorld::new().await;
     let (control, operator) = (&world.control, &world.operator);

@@ -10,9 +10,11 @@ use tokio::time::Instant;
 
 use super::admit::{Admitted, Parts};
 use super::ask::Ask;
+use super::asking;
 use super::ending::Failed;
 use super::rounds::{Input, Next};
-use super::settle::Unsettled;
+use super::settle::{Called, Unsettled};
+use super::subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::NativeFailure;
@@ -22,7 +24,9 @@ use crate::wire::Capabilities;
 /// A call that was made, or came to nothing.
 #[derive(Debug)]
 pub(super) struct Executed {
-    pub(super) unsettled: Unsettled,
+    /// None: its server is not done with it, and it is settled when that is ([`super::parked`]).
+    pub(super) unsettled: Option<Unsettled>,
+    pub(super) asked: Called,
     /// What came of it.
     pub(super) result: Result<Brought, Failed>,
     /// What the client can do that its server may ask for, and what it would bring back.
@@ -33,32 +37,59 @@ pub(super) struct Executed {
 }
 
 /// Executes an admitted call.
-pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
-    let Parts {
-        permit,
-        ask,
-        name,
-        arguments,
-        input,
-        capabilities,
-        next,
-        conduit,
-        deadline,
-        mut unsettled,
-        sending,
-    } = admitted.into_parts();
-    let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
-    unsettled.sent_from(Instant::now());
-    let result = match permit.tool().kind {
-        ModuleKind::Native => native(house, &permit, unsettled.call(), arguments, &sending, deadline).await,
-        ModuleKind::Mcp => {
-            let wanted = wanted(ask, permit.tool(), &name, &arguments);
-            let asked = Asking { wanted, input: &input, capabilities, conduit: conduit.as_ref() };
-            remote(house, &permit, asked, &sending, deadline).await
+pub(super) async fn execute(house: &Arc<House>, admitted: Admitted) -> Executed {
+    let mut parts = admitted.into_parts();
+    parts.deadline = parts.deadline.min(Instant::now() + house.settings.upstream_timeout);
+    parts.unsettled.sent_from(Instant::now());
+    if parts.ask == Ask::Subscribe {
+        return subscribing::subscribe(house, parts).await;
+    }
+    if let Some(parked) = parts.input.parked() {
+        return asking::take_up(house, parts, parked).await;
+    }
+    if parts.permit.tool().kind == ModuleKind::Native {
+        let Parts { permit, arguments, deadline, unsettled, sending, .. } = &mut parts;
+        let (call, arguments) = (unsettled.call(), std::mem::take(arguments));
+        let result = native(house, permit, call, arguments, sending, *deadline).await;
+        return parts.executed(result);
+    }
+    // A client of 2026-07-28 is asked by answering its request, so that the call must be able to go on without it.
+    let is_asked_in_rounds = parts.next.as_ref().is_some_and(|next| next.received.is_stateless())
+        && parts.capabilities != Capabilities::default();
+    if is_asked_in_rounds {
+        return asking::begin(house, parts).await;
+    }
+    let result = parts.sent().remote(house).await;
+    parts.executed(result)
+}
+
+impl Parts {
+    /// What is sent of it.
+    pub(super) fn sent(&self) -> Sent {
+        Sent {
+            permit: self.permit.clone(),
+            ask: self.ask,
+            name: self.name.clone(),
+            arguments: self.arguments.clone(),
+            input: self.input.clone(),
+            capabilities: self.capabilities,
+            conduit: self.conduit.clone(),
+            sending: self.sending.clone(),
+            deadline: self.deadline,
         }
-    };
-    let title = permit.tool().module_title.clone();
-    Executed { unsettled, result, capabilities, next, title }
+    }
+
+    /// With what came of it.
+    pub(super) fn executed(self, result: Result<Brought, Failed>) -> Executed {
+        Executed {
+            asked: self.unsettled.called(),
+            unsettled: Some(self.unsettled),
+            result,
+            capabilities: self.capabilities,
+            next: self.next,
+            title: self.permit.tool().module_title.clone(),
+        }
+    }
 }
 
 async fn native(
@@ -83,6 +114,30 @@ async fn native(
 }
 
 /// What is asked of a server, and for what client.
+pub(super) struct Sent {
+    permit: Arc<Permit>,
+    ask: Ask,
+    name: Arc<str>,
+    arguments: Bytes,
+    input: Input,
+    capabilities: Capabilities,
+    pub(super) conduit: Option<Conduit>,
+    sending: Sending,
+    deadline: Instant,
+}
+
+impl Sent {
+    /// Asks it.
+    pub(super) async fn remote(self, house: &House) -> Result<Brought, Failed> {
+        let Self { permit, ask, name, arguments, input, capabilities, conduit, sending, deadline } = self;
+        let Some(wanted) = wanted(ask, permit.tool(), &name, &arguments) else {
+            return Err(Failed::unreadable("a subscription is no request of its own"));
+        };
+        let asking = Asking { wanted, input: &input, capabilities, conduit: conduit.as_ref() };
+        remote(house, &permit, asking, &sending, deadline).await
+    }
+}
+
 struct Asking<'a> {
     wanted: Wanted<'a>,
     input: &'a Input,
@@ -130,15 +185,16 @@ async fn remote(
     called.map_err(|trouble| Failed::of(&trouble, tool, sending))
 }
 
-/// What is asked of the server, in its own words.
-fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> Wanted<'a> {
-    match ask {
+/// What is asked of the server, in its own words. None: what it is asked is not for this call alone.
+fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> Option<Wanted<'a>> {
+    Some(match ask {
         Ask::Call => Wanted::Call { tool: &tool.name, definition: &tool.listing, arguments },
         Ask::Get => Wanted::Get { prompt: &tool.name, arguments },
         Ask::Read => Wanted::Read { uri: tool.uri(name) },
         Ask::CompletePrompt => Wanted::CompletePrompt { prompt: &tool.name, rest: arguments },
         Ask::CompleteTemplate => Wanted::CompleteTemplate { template: &tool.name, rest: arguments },
-    }
+        Ask::Subscribe => return None,
+    })
 }
 
 fn timed_out(house: &House, tool: &Tool) -> Trouble {

@@ -135,6 +135,31 @@ impl Peer {
             .map_err(|error| Trouble::of_client(&error, error.is_connect(), &self.place()))
     }
 
+    /// Sends a request whose answer is a stream that goes on, and waits for it to begin.
+    pub(super) async fn open(
+        &self,
+        session: &Session,
+        written: Written,
+        within: Duration,
+    ) -> Result<Incoming, Trouble> {
+        let Written { id, text, headers } = written;
+        let opening = async {
+            let response = self.post(Some(session), headers, Outgoing::any_time(text)).await?;
+            let (head, body) = response.into_parts();
+            if !head.status.is_success() {
+                return Err(self.refusal(head.status, &head.headers, body, Some(session), id).await);
+            }
+            if is_stream(&head.headers) {
+                return Ok(body);
+            }
+            let text = self.whole(body, ERROR_BODY).await?;
+            self.result_in(&text, id)?;
+            Err(self.not_mcp("the answer is no event stream"))
+        };
+        let late = || Trouble::TimedOut { url: self.url.to_string(), seconds: within.as_secs() };
+        tokio::time::timeout(within, opening).await.map_err(|_| late())?
+    }
+
     /// A request for a stream of the session: its own, or what comes `after` an event of one that has ended.
     pub(super) fn listening(&self, session: &Session, after: Option<HeaderValue>) -> Request<Outgoing> {
         let mut request = self.request(Method::GET, Some(session), Outgoing::any_time(Bytes::new()));

@@ -14,8 +14,10 @@ mod resume;
 mod sending;
 mod session;
 mod stream;
+mod telling;
 mod theirs;
 mod trouble;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
 pub use self::trouble::Trouble;
+use self::watch::Watches;
+pub(crate) use self::watch::{Heard, Subscribed};
 use crate::conduit::Conduit;
 use crate::settings::Settings;
 use crate::wire::{Capabilities, Revision, code};
@@ -63,7 +67,12 @@ pub(crate) struct Upstreams {
     limit: usize,
     patience: Patience,
     known: Mutex<HashMap<Key, Arc<Upstream>>>,
+    watches: Arc<Watches>,
+    notice: Notice,
 }
+
+/// Is told of a server whose lists have changed, or may have.
+pub(crate) type Notice = Arc<dyn Fn(&Key) + Send + Sync>;
 
 /// A session is never shared across any of these.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -125,7 +134,7 @@ pub(crate) struct Outbound<'a> {
 }
 
 /// What a server brought back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Brought {
     /// The result object, raw.
     pub(crate) result: Bytes,
@@ -144,7 +153,14 @@ impl Upstreams {
             limit: settings.max_upstream_bytes,
             patience: Patience { faults: settings.upstream_faults, rest: settings.upstream_rest },
             known: Mutex::new(HashMap::new()),
+            watches: Arc::default(),
+            notice: Arc::new(|_| ()),
         })
+    }
+
+    /// Tells of servers whose lists have changed.
+    pub(crate) fn noticing(self, notice: Notice) -> Self {
+        Self { notice, ..self }
     }
 
     /// Makes a call and returns its result. Whether anything left the house, `outbound.sending` knows.

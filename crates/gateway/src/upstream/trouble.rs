@@ -146,6 +146,12 @@ pub enum Trouble {
     /// An argument has to stand in a header, and cannot (2026-07-28).
     #[error("an argument that the server wants in a header is a number that cannot stand in one")]
     NoHeader,
+    /// It does not tell when a resource is updated, or not when this one is.
+    #[error("the server at {url} does not tell when this resource is updated")]
+    NoSubscriptions {
+        /// Where.
+        url: String,
+    },
     /// What it answered is not MCP.
     #[error("what the server at {url} answered is not MCP over streamable HTTP: {why}")]
     NotMcp {
@@ -210,6 +216,7 @@ impl Trouble {
             Self::WrongEra { .. } => "upstream_wrong_revision",
             Self::ClientLacks { .. } => "client_lacks_capability",
             Self::NoHeader => "argument_without_header",
+            Self::NoSubscriptions { .. } => "upstream_without_subscriptions",
             Self::NotMcp { .. } | Self::UnknownRevision { .. } => "upstream_garbage",
             Self::TooLarge { .. } => "upstream_too_large",
             Self::BrokeOff { .. } => "upstream_broke_off",

@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod across;
 mod arguments;
 mod aside;
 mod asking;
@@ -16,9 +17,11 @@ mod gate;
 mod ledger;
 mod listening;
 mod modern_upstream;
+mod parked;
 mod resuming;
 mod rounds;
 mod stateless;
+mod subscribing;
 mod upstream;
 mod upstreams;
 mod world;

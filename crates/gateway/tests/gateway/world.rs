@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Catalog, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
 };
-use gateway::{Gateway, Plugs, Settings};
+use gateway::{Discovered, Gateway, Plugs, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -74,7 +74,6 @@ impl Clock for SetClock {
 }
 
 /// Counts.
-#[derive(Default)]
 pub struct CountedEntropy(AtomicU64);
 
 impl Entropy for CountedEntropy {
@@ -135,6 +134,25 @@ impl NativeModules for Native {
     }
 }
 
+/// Remembers what servers offered when they were asked again: the names, each with its module.
+#[derive(Default)]
+pub struct MemoryCatalog(pub Mutex<Vec<(model::ModuleId, Vec<String>)>>);
+
+#[async_trait]
+impl Catalog for MemoryCatalog {
+    async fn offered(
+        &self,
+        _: TenantId,
+        module: model::ModuleId,
+        _: &str,
+        discovered: Discovered,
+    ) -> Result<(), Unavailable> {
+        let names = discovered.tools.into_iter().map(|tool| tool.name).collect();
+        self.0.lock().push((module, names));
+        Ok(())
+    }
+}
+
 pub struct World {
     pub gateway: Gateway,
     pub url: String,
@@ -143,6 +161,7 @@ pub struct World {
     pub clock: Arc<SetClock>,
     pub boot: Arc<SetBoot>,
     pub connections: Arc<OneSecret>,
+    pub catalog: Arc<MemoryCatalog>,
     http: Client<HttpConnector, Full<Bytes>>,
     facts: Mutex<Facts>,
 }
@@ -303,6 +322,11 @@ impl World {
     }
 
     pub async fn with(url: &str, settings: Settings) -> Self {
+        Self::node(url, settings, 0).await
+    }
+
+    /// One of several nodes: its random numbers begin elsewhere.
+    pub async fn node(url: &str, settings: Settings, begins: u64) -> Self {
         let facts = facts(url);
         let endpoint: McpId = id(ENDPOINT);
         let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
@@ -310,23 +334,36 @@ impl World {
         *ledger.epoch.lock() = Some(facts.epoch);
         let boot = Arc::new(SetBoot::default());
         let connections = Arc::new(OneSecret::default());
+        let catalog = Arc::new(MemoryCatalog::default());
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
             connections: connections.clone(),
+            catalog: catalog.clone(),
             native: Arc::new(Native),
             boot: boot.clone(),
             state_key: StateKey::new([5; 32], []),
         };
         let clock = Arc::new(SetClock::default());
-        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy::default()));
+        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy(AtomicU64::new(begins))));
         let gateway = Gateway::new(plugs, settings, ambient).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/{endpoint}/mcp", listener.local_addr().unwrap());
         let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { gateway, url, ledger, directories, clock, boot, connections, http, facts: Mutex::new(facts) }
+        Self {
+            gateway,
+            url,
+            ledger,
+            directories,
+            clock,
+            boot,
+            connections,
+            catalog,
+            http,
+            facts: Mutex::new(facts),
+        }
     }
 
     /// Changes the facts under a new epoch: the database and the gate know at once, this node does not.
@@ -467,11 +504,15 @@ impl World {
 
     /// The same with key `n`, by a client with these capabilities.
     pub async fn ask_able(&self, n: u8, able: Value, method: &str, mut params: Value) -> Answered {
+        let token = params["_meta"]["progressToken"].take();
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": able,
             "io.modelcontextprotocol/clientInfo": {"name": "Stateless", "version": "9.1"},
         });
+        if !token.is_null() {
+            params["_meta"]["progressToken"] = token;
+        }
         let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
         let bearer = format!("Bearer {}", key(n));
         let mut headers = vec![

@@ -68,6 +68,7 @@ async fn with_calls(browser: &Browser) -> Ledger {
         }),
         ledger: Arc::new(plugs::Ledger { ledger: ledger.clone(), ambient: ambient.clone(), metrics }),
         connections: Arc::new(plugs::Connections { control: control.clone() }),
+        catalog: Arc::new(plugs::Catalog { control: control.clone() }),
         native: Arc::new(plugs::NativeModules { control }),
         boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
         state_key: StateKey::random(&ambient),

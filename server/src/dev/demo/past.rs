@@ -85,6 +85,7 @@ impl Past {
             }),
             ledger: gathered.clone(),
             connections: Arc::new(plugs::Connections { control: control.clone() }),
+            catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
             state_key: StateKey::random(&ambient),
