@@ -18,7 +18,8 @@ const EVERYTHING = { elicitation: {}, sampling: {}, roots: {} };
 const person = (asked) => async (request) => {
   asked.push(request.params.message);
   const wanted = Object.entries(request.params.requestedSchema.properties);
-  return { action: 'accept', content: Object.fromEntries(wanted.map(([name, { type }]) => [name, type === 'string' ? 'Ada' : 1])) };
+  const says = { string: 'Ada', boolean: true, number: 1 };
+  return { action: 'accept', content: Object.fromEntries(wanted.map(([name, { type }]) => [name, says[type]])) };
 };
 const model = async () => ({ role: 'assistant', model: 'm', content: { type: 'text', text: 'rhubarb' } });
 const folders = async () => ({ roots: [{ uri: 'file:///a' }] });
