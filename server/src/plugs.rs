@@ -97,11 +97,21 @@ impl seams::Connections for Connections {
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-    ) -> Result<SecretString, seams::Unavailable> {
+    ) -> Result<SecretString, seams::NotPresented> {
         control::modules::connections::authorization(&self.control, tenant, connection).await.map_err(|error| {
             tracing::error!(%tenant, %connection, error = &error as &dyn std::error::Error, "a connection's secret cannot be had");
-            seams::Unavailable
+            seams::NotPresented::Unavailable
         })
+    }
+
+    async fn refused(
+        &self,
+        _tenant: TenantId,
+        _connection: ConnectionId,
+        _presented: &SecretString,
+        _challenge: &seams::Challenge,
+    ) -> Result<Option<SecretString>, seams::NotPresented> {
+        Ok(None)
     }
 }
 

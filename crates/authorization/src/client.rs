@@ -94,13 +94,9 @@ pub async fn register(
     if let Some(given) = given {
         return of_given(server, application, given);
     }
-    let usable = |client: &&Client| {
-        client.origin == Origin::Registered
-            && client.issuer == server.issuer
-            && client.redirect == application.redirect
-            && client.secret_ends.is_none_or(|end| end > now)
-    };
-    if let Some(known) = known.filter(usable) {
+    if let Some(known) = known
+        && known.still_serves(server, application, now)
+    {
         return Ok(known.clone());
     }
     if let Some(document) = application.document.as_ref().filter(|_| server.takes_documents) {
@@ -120,6 +116,16 @@ pub async fn register(
             issuer: cut(&server.issuer, 200),
             redirect: application.redirect.to_string(),
         }),
+    }
+}
+
+impl Client {
+    /// Whether it is the registration that would be made now.
+    fn still_serves(&self, server: &Server, application: &Application, now: Timestamp) -> bool {
+        self.origin == Origin::Registered
+            && self.issuer == server.issuer
+            && self.redirect == application.redirect
+            && self.secret_ends.is_none_or(|end| end > now)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Access that was given: the token that is presented, and how it is renewed.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use model::Timestamp;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse, BasicTokenType};
 use oauth2::{
-    AccessToken, AuthType, AuthorizationCode, EndpointNotSet, EndpointSet, HttpRequest, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, TokenResponse as _, TokenUrl,
+    AccessToken, AsyncHttpClient, AuthType, AuthorizationCode, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse as _,
+    TokenUrl,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use url::Url;
 
 use crate::client::{Client, Method, in_words};
 use crate::error::Error;
-use crate::fetch::{NotFetched, Reach, cut};
+use crate::fetch::{MOST_BYTES, NotFetched, Reach, cut};
 use crate::place;
 use crate::scopes::Scopes;
 
@@ -71,7 +73,7 @@ impl Grant {
         code: AuthorizationCode,
         verifier: PkceCodeVerifier,
     ) -> Result<Self, Error> {
-        let send = sending(reach);
+        let send = Sending(reach);
         let given = self
             .client()
             .exchange_code(code)
@@ -90,7 +92,7 @@ impl Grant {
     pub async fn refresh(&self, reach: Reach<'_>, now: Timestamp) -> Result<Self, Error> {
         let token =
             self.refresh.as_ref().ok_or_else(|| Error::NoRefresh { issuer: cut(self.issuer(), 200) })?;
-        let send = sending(reach);
+        let send = Sending(reach);
         let given = self
             .client()
             .exchange_refresh_token(token)
@@ -166,15 +168,16 @@ impl Grant {
 }
 
 /// The way out as `oauth2` wants it.
-fn sending<'a>(
-    reach: Reach<'a>,
-) -> impl Fn(
-    HttpRequest,
-) -> std::pin::Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, NotFetched>> + Send + 'a>> {
-    move |request| {
+struct Sending<'a>(Reach<'a>);
+
+impl<'c> AsyncHttpClient<'c> for Sending<'_> {
+    type Error = NotFetched;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, NotFetched>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let response = reach.fetch.fetch(request).await?;
-            if response.body().len() > crate::MOST_BYTES {
+            let response = self.0.fetch.fetch(request).await?;
+            if response.body().len() > MOST_BYTES {
                 return Err(NotFetched("its answer is too large".to_owned()));
             }
             Ok(response)

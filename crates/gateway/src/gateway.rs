@@ -152,6 +152,19 @@ impl Gateway {
         Box::pin(self.house.upstreams.discover(tenant, url, authorization, tell)).await
     }
 
+    /// The way out to authorization servers, under the rules for upstream servers: the same addresses are refused, and no
+    /// redirects are followed.
+    pub fn fetch(&self) -> Arc<dyn authorization::Fetch> {
+        self.house.upstreams.fetch()
+    }
+
+    /// Whether an authorization server on this machine's own loopback addresses may do without `https`: where upstream servers
+    /// there are allowed.
+    pub fn loopback_is_allowed(&self) -> bool {
+        let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        self.house.settings.allowed_upstream_networks.iter().any(|network| network.contains(&loopback))
+    }
+
     pub(crate) fn house(&self) -> &Arc<House> {
         &self.house
     }

@@ -153,3 +153,33 @@ impl Clock for Counter {
 pub(super) fn ambient() -> Ambient {
     Ambient::new(Arc::new(Counter(0.into())), Arc::new(Counter(1.into())))
 }
+
+/// All of it can be awaited on any thread.
+#[test]
+fn futures_are_send() {
+    fn send<T: Send>(_: T) {}
+    async fn whole(
+        reach: Reach<'_>,
+        server: &crate::Server,
+        application: &Application,
+        pending: crate::Pending,
+        grant: &crate::Grant,
+    ) {
+        let _ = crate::discover(reach, "", None, None).await;
+        let _ = crate::register(reach, server, application, None, None, at(0)).await;
+        let _ = crate::redeem(reach, at(0), pending, crate::Returned::default()).await;
+        let _ = grant.refresh(reach, at(0)).await;
+    }
+    fn boxed<'a>(
+        reach: Reach<'a>,
+        server: &'a crate::Server,
+        application: &'a Application,
+        pending: crate::Pending,
+        grant: &'a crate::Grant,
+    ) {
+        let it: std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>> =
+            Box::pin(whole(reach, server, application, pending, grant));
+        send(it);
+    }
+    let _ = boxed;
+}

@@ -6,6 +6,7 @@
 mod arguments;
 mod aside;
 mod asking;
+mod authorization;
 mod bad_input;
 mod bundles;
 mod calls;

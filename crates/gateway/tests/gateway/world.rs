@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Challenge, Connections, NativeAnswer, NativeFailure, NativeModules, NotPresented, StateKey,
 };
 use gateway::{Gateway, Plugs, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -98,12 +98,28 @@ impl BootClock for SetBoot {
 #[derive(Default)]
 pub struct OneSecret {
     pub broken: Mutex<bool>,
+    /// What is presented instead once a server has refused it.
+    pub instead: Mutex<Option<Result<Option<&'static str>, NotPresented>>>,
+    /// With which challenges servers refused it.
+    pub refusals: Mutex<Vec<Challenge>>,
 }
 
 #[async_trait]
 impl Connections for OneSecret {
-    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, Unavailable> {
-        if *self.broken.lock() { Err(Unavailable) } else { Ok(SecretString::from(SECRET)) }
+    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, NotPresented> {
+        if *self.broken.lock() { Err(NotPresented::Unavailable) } else { Ok(SecretString::from(SECRET)) }
+    }
+
+    async fn refused(
+        &self,
+        _: TenantId,
+        _: ConnectionId,
+        _: &SecretString,
+        challenge: &Challenge,
+    ) -> Result<Option<SecretString>, NotPresented> {
+        self.refusals.lock().push(challenge.clone());
+        let instead = *self.instead.lock();
+        instead.map_or(Ok(None), |instead| instead.map(|text| text.map(SecretString::from)))
     }
 }
 
@@ -303,17 +319,24 @@ impl World {
     }
 
     pub async fn with(url: &str, settings: Settings) -> Self {
+        let connections = Arc::new(OneSecret::default());
+        let mut world = Self::presenting(url, settings, connections.clone()).await;
+        world.connections = connections;
+        world
+    }
+
+    /// One whose module is presented what somebody else says.
+    pub async fn presenting(url: &str, settings: Settings, presented: Arc<dyn Connections>) -> Self {
         let facts = facts(url);
         let endpoint: McpId = id(ENDPOINT);
         let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
         let ledger = Arc::new(MemoryLedger::default());
         *ledger.epoch.lock() = Some(facts.epoch);
         let boot = Arc::new(SetBoot::default());
-        let connections = Arc::new(OneSecret::default());
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
-            connections: connections.clone(),
+            connections: presented,
             native: Arc::new(Native),
             boot: boot.clone(),
             state_key: StateKey::new([5; 32], []),
@@ -326,6 +349,7 @@ impl World {
         let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         let http = Client::builder(TokioExecutor::new()).build_http();
+        let connections = Arc::default();
         Self { gateway, url, ledger, directories, clock, boot, connections, http, facts: Mutex::new(facts) }
     }
 
