@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use control::modules::{self, Discovery, connections};
 use control::{Actor, Control};
-use gateway::{Discovered, DiscoveryError, Gateway, NotBuilt, Progress};
+use gateway::seams::Challenge;
+use gateway::{Discovered, DiscoveryError, Gateway, NotBuilt, Progress, Trouble};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::catalog::{ModuleKind, ModuleView};
 use model::{ConnectionId, TenantId};
 use secrecy::SecretString;
 
-use crate::plugs;
+use crate::plugs::{self, Way};
 
 /// How long a page waits for a server's answer. A page is given up after twenty seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -21,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Discoverer {
     control: Control,
     gateway: Arc<Gateway>,
+    way: Way,
 }
 
 /// Why nothing was discovered.
@@ -52,8 +54,9 @@ impl Discoverer {
     }
 
     fn new(control: &Control, settings: gateway::Settings) -> Result<Self, NotBuilt> {
+        let way = Way::of(&settings)?;
         let gateway = Arc::new(plugs::discovering(control, settings)?);
-        Ok(Self { control: control.clone(), gateway })
+        Ok(Self { control: control.clone(), gateway, way })
     }
 
     /// Asks the server at `url`, telling how far it has come.
@@ -65,6 +68,27 @@ impl Discoverer {
         tell: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Discovered, DiscoveryError> {
         self.gateway.discover_telling(tenant, url, authorization, tell).await
+    }
+
+    /// The way out to authorization servers, under the same rules.
+    pub(crate) fn way(&self) -> &Way {
+        &self.way
+    }
+
+    /// What the server at `url` says to who comes without a token. None: it lets anybody see what it offers, or says nothing of
+    /// tokens.
+    pub(crate) async fn challenge(
+        &self,
+        tenant: TenantId,
+        url: &str,
+    ) -> Result<Option<Challenge>, DiscoveryError> {
+        match self.gateway.discover(tenant, url, None).await {
+            Err(DiscoveryError::Upstream(trouble @ Trouble::Unauthorized { .. })) => {
+                Ok(trouble.challenge().cloned())
+            }
+            Err(error @ DiscoveryError::Upstream(_)) => Err(error),
+            _ => Ok(None),
+        }
     }
 
     /// Asks a module's server again and compares what it offers with what is there. It is presented what is `given`, or
@@ -85,7 +109,8 @@ impl Discoverer {
         modules::may_rediscover(&self.control, actor, module.id).await?;
         let authorization = match (given, connection) {
             (None, Some(connection)) => {
-                Some(connections::authorization(&self.control, actor.tenant(), connection).await?)
+                let way = self.way.out();
+                Some(connections::authorization(&self.control, way, actor.tenant(), connection).await?.secret)
             }
             (given, _) => given,
         };

@@ -3,17 +3,17 @@
 //!
 //! In the order in which life calls it: a server answers 401 or 403 with a [`Challenge`]; [`discover`] finds out who issues
 //! tokens for it; [`register`] makes us known there; [`begin`] gives the address to which a person is sent, and what has to be kept
-//! until they come back with a [`Returned`]; [`redeem`] makes a [`Grant`] of it, which [`Grant::refresh`] renews.
+//! until they come back with a [`Returned`]; [`redeem`] makes an [`Access`] of it, which [`Access::refresh`] renews.
 //!
 //! Nothing here connects or keeps anything. Whoever uses it brings a [`Fetch`], which bounds where, how long and how much, and
-//! keeps [`Pending`] and [`Grant`] sealed. Every text that comes from outside is bounded and checked here.
+//! keeps [`Pending`] and [`Access`] sealed. Every text that comes from outside is bounded and checked here.
 
 mod challenge;
 mod client;
 mod discovery;
 mod error;
 mod fetch;
-mod grant;
+mod access;
 mod pending;
 mod place;
 mod resource;
@@ -28,7 +28,7 @@ pub use self::client::{Application, Client, Given, Method, Origin, document, reg
 pub use self::discovery::{Protection, discover};
 pub use self::error::Error;
 pub use self::fetch::{Fetch, MOST_BYTES, NotFetched, Reach};
-pub use self::grant::Grant;
+pub use self::access::Access;
 pub use self::pending::{Pending, Returned, begin, redeem};
 pub use self::scopes::{Scopes, wanted};
 pub use self::server::Server;

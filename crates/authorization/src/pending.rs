@@ -14,7 +14,7 @@ use crate::client::{Client, in_words};
 use crate::discovery::Protection;
 use crate::error::Error;
 use crate::fetch::{Reach, cut};
-use crate::grant::Grant;
+use crate::access::Access;
 use crate::scopes::{OFFLINE, Scopes};
 
 /// What has to be kept while a person is away. It holds secrets: whoever keeps it seals it, and uses it once.
@@ -39,6 +39,13 @@ pub struct Returned {
     error: Option<String>,
     description: Option<String>,
     is_doubtful: bool,
+}
+
+impl Pending {
+    /// By which it is found again: [`Returned::state`] has to be the same.
+    pub fn state(&self) -> &str {
+        self.state.secret()
+    }
 }
 
 impl Returned {
@@ -100,7 +107,7 @@ pub async fn redeem(
     now: Timestamp,
     pending: Pending,
     returned: Returned,
-) -> Result<Grant, Error> {
+) -> Result<Access, Error> {
     let issuer = pending.client.issuer.clone();
     let shown = || cut(&issuer, 200);
     if returned.is_doubtful || returned.state.as_ref() != Some(pending.state.secret()) {
@@ -121,6 +128,6 @@ pub async fn redeem(
     let code =
         returned.code.filter(|code| !code.is_empty()).ok_or_else(|| Error::NoCode { issuer: shown() })?;
     let Pending { verifier, token_endpoint, resource, scopes, client, .. } = pending;
-    let asked = Grant::asking(client, token_endpoint, resource, scopes);
+    let asked = Access::asking(client, token_endpoint, resource, scopes);
     asked.redeem(reach, now, AuthorizationCode::new(code), verifier).await
 }

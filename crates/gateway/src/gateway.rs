@@ -80,6 +80,18 @@ pub(crate) struct House {
     pub(crate) places: Arc<Places>,
 }
 
+/// The way out to authorization servers without a gateway beside it: see [`Gateway::fetch`].
+pub fn fetch(settings: &Settings) -> Result<Arc<dyn authorization::Fetch>, NotBuilt> {
+    Ok(Upstreams::new(settings)?.fetch())
+}
+
+/// Whether an authorization server on this machine's own loopback addresses may do without `https`: where upstream servers there
+/// are allowed.
+pub fn allows_loopback(settings: &Settings) -> bool {
+    let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    settings.allowed_upstream_networks.iter().any(|network| network.contains(&loopback))
+}
+
 impl Gateway {
     /// Builds it. Starts nothing: what runs, runs for a request.
     pub fn new(plugs: Plugs, mut settings: Settings, ambient: Ambient) -> Result<Self, NotBuilt> {
@@ -156,13 +168,6 @@ impl Gateway {
     /// redirects are followed.
     pub fn fetch(&self) -> Arc<dyn authorization::Fetch> {
         self.house.upstreams.fetch()
-    }
-
-    /// Whether an authorization server on this machine's own loopback addresses may do without `https`: where upstream servers
-    /// there are allowed.
-    pub fn loopback_is_allowed(&self) -> bool {
-        let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-        self.house.settings.allowed_upstream_networks.iter().any(|network| network.contains(&loopback))
     }
 
     pub(crate) fn house(&self) -> &Arc<House> {

@@ -163,7 +163,7 @@ fn futures_are_send() {
         server: &crate::Server,
         application: &Application,
         pending: crate::Pending,
-        grant: &crate::Grant,
+        grant: &crate::Access,
     ) {
         let _ = crate::discover(reach, "", None, None).await;
         let _ = crate::register(reach, server, application, None, None, at(0)).await;
@@ -175,7 +175,7 @@ fn futures_are_send() {
         server: &'a crate::Server,
         application: &'a Application,
         pending: crate::Pending,
-        grant: &'a crate::Grant,
+        grant: &'a crate::Access,
     ) {
         let it: std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>> =
             Box::pin(whole(reach, server, application, pending, grant));

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{ISSUER, MCP, METADATA, Net, ambient, application, at, metadata_with};
-use crate::{Error, Given, Grant, Pending, Returned, Scopes, begin, discover, redeem, register};
+use crate::{Error, Given, Access, Pending, Returned, Scopes, begin, discover, redeem, register};
 
 const TOKEN: &str = "https://as.example.com/token";
 
@@ -27,7 +27,7 @@ fn returned(parameters: &[(&str, &str)]) -> Returned {
     Returned::read(Url::parse_with_params("https://x.example", parameters).unwrap().query().unwrap())
 }
 
-async fn granted(net: &Net, scopes: &str) -> Result<Grant, Error> {
+async fn granted(net: &Net, scopes: &str) -> Result<Access, Error> {
     let (sent, pending) = begun(net, None, scopes).await;
     redeem(
         net.reach(),
@@ -191,7 +191,7 @@ async fn what_was_granted_is_renewed_until_it_is_over() {
     net.put(TOKEN, json!({"access_token": "a3", "token_type": "Bearer"}));
     let renewed = renewed.refresh(net.reach(), at(200)).await.unwrap();
     assert_eq!((renewed.scopes.to_string().as_str(), renewed.ends), ("a", None));
-    let kept: Grant = serde_json::from_str(&serde_json::to_string(&renewed).unwrap()).unwrap();
+    let kept: Access = serde_json::from_str(&serde_json::to_string(&renewed).unwrap()).unwrap();
     kept.refresh(net.reach(), at(300)).await.unwrap();
     assert_eq!(net.form().1["refresh_token"], "r2");
     for (status, body, is_over) in [

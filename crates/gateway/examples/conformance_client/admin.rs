@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use authorization::{
-    Application, Challenge, Fetch, Given, Grant, Reach, Returned, Scopes, begin, discover, redeem, register,
+    Access, Application, Challenge, Fetch, Given, Reach, Returned, Scopes, begin, discover, redeem, register,
     wanted,
 };
 use gateway::seams::{Connections, NotPresented};
@@ -30,7 +30,7 @@ pub struct Admin {
 
 #[derive(Default)]
 struct Had {
-    grant: Option<Grant>,
+    grant: Option<Access>,
     times: u32,
 }
 
@@ -49,7 +49,7 @@ impl Admin {
     }
 
     pub fn presented(&self) -> Option<SecretString> {
-        self.had.lock().grant.as_ref().map(Grant::authorization)
+        self.had.lock().grant.as_ref().map(Access::authorization)
     }
 
     /// Connects, or connects again, as the server wants.
@@ -72,8 +72,8 @@ impl Admin {
     async fn authorize(
         &self,
         challenge: &Challenge,
-        before: Option<Grant>,
-    ) -> Result<Grant, authorization::Error> {
+        before: Option<Access>,
+    ) -> Result<Access, authorization::Error> {
         let fetch = self.fetch.get().expect("a way out");
         let reach = Reach { fetch: &**fetch, loopback: true };
         let application = Application {

@@ -28,7 +28,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// What an authorization server gave. It holds secrets: whoever keeps it seals it. Its `Debug` does not show them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Grant {
+pub struct Access {
     /// As whom.
     pub client: Client,
     /// What it is good for.
@@ -38,21 +38,21 @@ pub struct Grant {
     /// What the token is for (RFC 8707).
     pub resource: String,
     token_endpoint: Url,
-    access: Option<AccessToken>,
+    token: Option<AccessToken>,
     refresh: Option<RefreshToken>,
 }
 
 type Asking = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-impl Grant {
+impl Access {
     /// One that is only asked for.
     pub(crate) fn asking(client: Client, token_endpoint: Url, resource: String, scopes: Scopes) -> Self {
-        Self { client, scopes, ends: None, resource, token_endpoint, access: None, refresh: None }
+        Self { client, scopes, ends: None, resource, token_endpoint, token: None, refresh: None }
     }
 
     /// The value of the `Authorization` header.
     pub fn authorization(&self) -> SecretString {
-        let token = self.access.as_ref().map_or("", |token| token.secret());
+        let token = self.token.as_ref().map_or("", |token| token.secret());
         SecretString::from(format!("Bearer {token}"))
     }
 
@@ -143,7 +143,7 @@ impl Grant {
         if let Some(scopes) = given.scopes() {
             self.scopes = scopes.iter().map(|scope| scope.as_str()).collect();
         }
-        self.access = Some(given.access_token().clone());
+        self.token = Some(given.access_token().clone());
         // One that is not replaced stays good (RFC 6749 section 6).
         if let Some(refresh) = given.refresh_token() {
             self.refresh = Some(refresh.clone());
