@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Challenge, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, NotPresented, StateKey,
-    Unavailable,
+    BootClock, Challenge, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, NotPresented,
+    StateKey, Unavailable,
 };
 use gateway::{Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};

@@ -81,6 +81,14 @@ pub struct Given {
     pub issuer: Option<String>,
 }
 
+impl Given {
+    /// One whose authorization server is not known yet. An empty secret is none.
+    pub fn new(id: &str, secret: Option<String>) -> Self {
+        let secret = secret.filter(|secret| !secret.is_empty()).map(ClientSecret::new);
+        Self { id: ClientId::new(id.to_owned()), secret, issuer: None }
+    }
+}
+
 /// The client by which this authorization server knows us: the one that was given, or the one that is `known` from before, or a
 /// document about us, or one that is registered now (in the order of MCP, Client Registration).
 pub async fn register(

@@ -8,12 +8,12 @@
 //! Nothing here connects or keeps anything. Whoever uses it brings a [`Fetch`], which bounds where, how long and how much, and
 //! keeps [`Pending`] and [`Access`] sealed. Every text that comes from outside is bounded and checked here.
 
+mod access;
 mod challenge;
 mod client;
 mod discovery;
 mod error;
 mod fetch;
-mod access;
 mod pending;
 mod place;
 mod resource;
@@ -23,12 +23,12 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub use self::access::Access;
 pub use self::challenge::Challenge;
 pub use self::client::{Application, Client, Given, Method, Origin, document, register};
 pub use self::discovery::{Protection, discover};
 pub use self::error::Error;
 pub use self::fetch::{Fetch, MOST_BYTES, NotFetched, Reach};
-pub use self::access::Access;
 pub use self::pending::{Pending, Returned, begin, redeem};
 pub use self::scopes::{Scopes, wanted};
 pub use self::server::Server;

@@ -10,11 +10,11 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use url::{Url, form_urlencoded};
 
+use crate::access::Access;
 use crate::client::{Client, in_words};
 use crate::discovery::Protection;
 use crate::error::Error;
 use crate::fetch::{Reach, cut};
-use crate::access::Access;
 use crate::scopes::{OFFLINE, Scopes};
 
 /// What has to be kept while a person is away. It holds secrets: whoever keeps it seals it, and uses it once.

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{ISSUER, MCP, METADATA, Net, ambient, application, at, metadata_with};
-use crate::{Error, Given, Access, Pending, Returned, Scopes, begin, discover, redeem, register};
+use crate::{Access, Error, Given, Pending, Returned, Scopes, begin, discover, redeem, register};
 
 const TOKEN: &str = "https://as.example.com/token";
 

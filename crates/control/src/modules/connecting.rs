@@ -1,7 +1,8 @@
 //! Connecting a module by OAuth: a person is sent to the authorization server that its server trusts, and comes back with a
 //! code. What is kept meanwhile is used once, by the session that began it, within ten minutes.
 
-use authorization::{Access, Application, Challenge, Client, Given, Origin, Pending, Returned, Scopes};
+use authorization::{Access, Challenge, Client, Pending, Returned, Scopes};
+pub use authorization::{Application, Given, Origin};
 use chrono::TimeDelta;
 use model::catalog::ModuleKind;
 use model::{DraftId, ModuleId};
