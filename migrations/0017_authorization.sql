@@ -24,10 +24,12 @@ CREATE TABLE connection_tokens (
     renewing_until timestamptz,
     -- Why a person has to connect again; none: nobody has to.
     over           text CHECK (length(over) <= 1000),
+    over_at        timestamptz,
     -- What its server asked for beyond what the token is good for.
     wanted         text NOT NULL DEFAULT '' CHECK (length(wanted) <= 25000),
     PRIMARY KEY (tenant_id, connection_id),
-    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections (tenant_id, id)
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections (tenant_id, id),
+    CHECK ((over IS NULL) = (over_at IS NULL))
 );
 CALL protect('connection_tokens');
 GRANT SELECT, INSERT, UPDATE, DELETE ON connection_tokens TO workingagents_app;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use control::modules::tokens::Way;
 use control::modules::{self, Discovery, connections};
 use control::{Actor, Control};
 use gateway::seams::Challenge;
@@ -12,7 +13,7 @@ use model::catalog::{ModuleKind, ModuleView};
 use model::{ConnectionId, TenantId};
 use secrecy::SecretString;
 
-use crate::plugs::{self, Way};
+use crate::plugs;
 
 /// How long a page waits for a server's answer. A page is given up after twenty seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -54,7 +55,7 @@ impl Discoverer {
     }
 
     fn new(control: &Control, settings: gateway::Settings) -> Result<Self, NotBuilt> {
-        let way = Way::of(&settings)?;
+        let way = plugs::way_out(&settings)?;
         let gateway = Arc::new(plugs::discovering(control, settings)?);
         Ok(Self { control: control.clone(), gateway, way })
     }
@@ -109,7 +110,7 @@ impl Discoverer {
         modules::may_rediscover(&self.control, actor, module.id).await?;
         let authorization = match (given, connection) {
             (None, Some(connection)) => {
-                let way = self.way.out();
+                let way = &self.way;
                 Some(connections::authorization(&self.control, way, actor.tenant(), connection).await?.secret)
             }
             (given, _) => given,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use authorization::Fetch;
 use bytes::Bytes;
-use control::modules::{connections, tokens};
+use control::modules::connections;
+use control::modules::tokens::{self, Way};
 use control::{Control, directory, ledger};
 use gateway::{Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
@@ -92,28 +92,14 @@ impl seams::Ledger for Ledger {
 
 /// What we present upstream, from the vault. Tokens are renewed on the way, or beside it while they are still good.
 pub(crate) struct Connections {
-    pub(crate) control: Control,
-    pub(crate) way: Way,
+    control: Control,
+    way: Way,
     renewing: Arc<Mutex<HashSet<ConnectionId>>>,
 }
 
-/// The way out to authorization servers.
-#[derive(Clone)]
-pub(crate) struct Way {
-    fetch: Arc<dyn Fetch>,
-    loopback: bool,
-}
-
-impl Way {
-    /// As narrow as the gateway's to upstream servers.
-    pub(crate) fn of(settings: &gateway::Settings) -> Result<Self, NotBuilt> {
-        Ok(Self { fetch: gateway::fetch(settings)?, loopback: gateway::allows_loopback(settings) })
-    }
-
-    /// For control.
-    pub(crate) fn out(&self) -> tokens::Way<'_> {
-        tokens::Way { fetch: &*self.fetch, loopback: self.loopback }
-    }
+/// The way out to authorization servers, as narrow as the gateway's to upstream servers.
+pub(crate) fn way_out(settings: &gateway::Settings) -> Result<Way, NotBuilt> {
+    Ok(Way { fetch: gateway::fetch(settings)?, loopback: gateway::allows_loopback(settings) })
 }
 
 impl Connections {
@@ -128,7 +114,7 @@ impl Connections {
         }
         let (control, way, renewing) = (self.control.clone(), self.way.clone(), Arc::clone(&self.renewing));
         tokio::spawn(async move {
-            let renewed = tokens::renew(&control, way.out(), tenant, connection, version).await;
+            let renewed = tokens::renew(&control, &way, tenant, connection, version).await;
             renewing.lock().remove(&connection);
             if let Err(error) = renewed {
                 tracing::warn!(%tenant, %connection, error = crate::say::one_line(&error), "a token was not renewed");
@@ -153,7 +139,7 @@ impl seams::Connections for Connections {
         tenant: TenantId,
         connection: ConnectionId,
     ) -> Result<SecretString, seams::NotPresented> {
-        let presented = connections::authorization(&self.control, self.way.out(), tenant, connection).await;
+        let presented = connections::authorization(&self.control, &self.way, tenant, connection).await;
         let presented = presented.map_err(|error| not_presented(tenant, connection, &error))?;
         if let Some(version) = presented.renew {
             self.renew(tenant, connection, version);
@@ -168,8 +154,7 @@ impl seams::Connections for Connections {
         presented: &SecretString,
         challenge: &seams::Challenge,
     ) -> Result<Option<SecretString>, seams::NotPresented> {
-        let other =
-            tokens::refused(&self.control, self.way.out(), tenant, connection, presented, challenge).await;
+        let other = tokens::refused(&self.control, &self.way, tenant, connection, presented, challenge).await;
         other.map_err(|error| not_presented(tenant, connection, &error))
     }
 }
@@ -188,7 +173,7 @@ impl seams::BootClock for BootClock {
 /// A gateway that only asks upstream servers what they offer: nothing can be called through it.
 pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Result<Gateway, NotBuilt> {
     let ambient = control.ambient().clone();
-    let way = Way::of(&settings)?;
+    let way = way_out(&settings)?;
     let plugs = Plugs {
         directories: Arc::new(Directories {
             directories: directory::Directories::new(control.clone()),

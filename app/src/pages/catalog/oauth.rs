@@ -9,7 +9,7 @@ use crate::icon::Icon;
 use crate::links::Place;
 use crate::pieces::call_row::Moment;
 use crate::pieces::field::ErrorSummary;
-use crate::pieces::form::{Form, TextField};
+use crate::pieces::form::{Checkbox, Form, TextField};
 use crate::pieces::head::PageHead;
 use crate::text;
 use crate::wording;
@@ -66,9 +66,10 @@ pub fn ask(visit: &Visit, subject: &Subject, form: &Form) -> String {
                     something, that may see what they may."
                 </p>
                 <details open=has_client(form)>
-                    <summary>"I have registered a client by hand"</summary>
+                    <summary>"Ask as another client"</summary>
                     <p class="note">
-                        "Only where the authorization server lets nobody register by themselves. Give it this redirect URI: "
+                        "By itself it asks as the client that was used before, or registers one. Where the authorization server lets
+                        nobody register, register one there by hand, with this redirect URI: "
                         {text::code(&subject.redirect)}
                     </p>
                     <TextField form=form.clone() name="client_id" label="Client ID" longest=2000 required=false />
@@ -80,6 +81,11 @@ pub fn ask(visit: &Visit, subject: &Subject, form: &Form) -> String {
                         kind="password"
                         longest=2000
                         required=false
+                    />
+                    <Checkbox
+                        form=form.clone()
+                        name="anew"
+                        label="Register a new one, rather than use the one that was used before"
                     />
                 </details>
                 <div class="form-actions">

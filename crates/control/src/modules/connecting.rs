@@ -66,6 +66,8 @@ pub struct Asked<'a> {
     pub challenge: Option<&'a Challenge>,
     /// A client that the person has registered by hand.
     pub given: Option<Given>,
+    /// Whether to become known anew, as if this had never been connected: what was registered may be gone there.
+    pub anew: bool,
 }
 
 /// Where a person goes, and what they are to know before.
@@ -115,23 +117,20 @@ struct Place {
 ///
 /// # Errors
 /// In words for the person who connects it.
-pub async fn begin(
-    control: &Control,
-    actor: &Actor,
-    way: Way<'_>,
-    asked: Asked<'_>,
-) -> Result<Sent, Trouble> {
+pub async fn begin(control: &Control, actor: &Actor, way: &Way, asked: Asked<'_>) -> Result<Sent, Trouble> {
     super::may_change(actor)?;
-    let Asked { target, session, application, challenge, given } = asked;
+    let Asked { target, session, application, challenge, given, anew } = asked;
     let keys = control.keys(actor.tenant()).await?;
     let place = {
         let mut tx = actor.read(control).await?;
         place(&mut tx, target).await?
     };
     let preferred = place.before.as_ref().map(|(issuer, _)| issuer.as_str());
-    let found = authorization::discover(way.into(), &place.url, challenge, preferred).await?;
+    let found = authorization::discover(way.reach(), &place.url, challenge, preferred).await?;
     let issuer = found.server.issuer.clone();
-    let known = {
+    let known = if anew {
+        None
+    } else {
         let mut tx = actor.read(control).await?;
         let row = sqlx::query!(
             "SELECT id, sealed FROM authorization_clients WHERE tenant_id = $1 AND issuer = $2",
@@ -151,7 +150,7 @@ pub async fn begin(
     let given = given.or(kept);
     let now = control.ambient().now();
     let client =
-        authorization::register(way.into(), &found.server, application, given.as_ref(), known.as_ref(), now)
+        authorization::register(way.reach(), &found.server, application, given.as_ref(), known.as_ref(), now)
             .await?;
     let before = place.before.filter(|(theirs, _)| *theirs == issuer).map(|(_, scopes)| scopes);
     let scopes = authorization::wanted(&found, challenge, &before.unwrap_or_default());
@@ -168,28 +167,6 @@ pub async fn begin(
     let mut tx = actor.write(control).await?;
     tx.authorize(Deed::ChangeCatalog, "module")?;
     let maker = tx.actor().user_id().ok_or_else(|| Error::not_found("such module"))?;
-    if client.origin != Origin::Document {
-        let id: Uuid = control.ambient().random_uuid();
-        let sealed = keys.seal(control.ambient(), About::Client(id), &written(&client)?)?;
-        sqlx::query!(
-            "DELETE FROM authorization_clients WHERE tenant_id = $1 AND issuer = $2",
-            tx.tenant_uuid(),
-            sent.issuer,
-        )
-        .execute(tx.conn())
-        .await?;
-        sqlx::query!(
-            "INSERT INTO authorization_clients (tenant_id, id, issuer, sealed, created_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT DO NOTHING",
-            tx.tenant_uuid(),
-            id,
-            sent.issuer,
-            sealed,
-            now,
-        )
-        .execute(tx.conn())
-        .await?;
-    }
     let id = control.ambient().random_uuid();
     let sealed = keys.seal(control.ambient(), About::Request(id), &written(&pending)?)?;
     let state = token::hash(pending.state());
@@ -230,7 +207,7 @@ pub async fn come_back(
     control: &Control,
     actor: &Actor,
     session: &str,
-    way: Way<'_>,
+    way: &Way,
     query: &str,
 ) -> Result<Back, NotBack> {
     let returned = Returned::read(query);
@@ -244,8 +221,9 @@ pub async fn come_back(
         };
         named = Some(place.name.clone());
         let now = control.ambient().now();
-        let access = authorization::redeem(way.into(), now, pending, returned).await?;
+        let access = authorization::redeem(way.reach(), now, pending, returned).await?;
         connect(control, actor, target, &access, &place.url).await?;
+        keep(control, actor, &access.client).await?;
         Ok::<_, Trouble>(Back { target, name: place.name, title: place.title })
     };
     let done = done.await;
@@ -317,6 +295,30 @@ async fn connect(
         }
     }
     Ok(())
+}
+
+/// Remembers the client by which access was given: it is used again, until somebody asks for another one.
+async fn keep(control: &Control, actor: &Actor, client: &Client) -> Result<(), Error> {
+    if client.origin == Origin::Document {
+        return Ok(());
+    }
+    let keys = control.keys(actor.tenant()).await?;
+    let id: Uuid = control.ambient().random_uuid();
+    let sealed = keys.seal(control.ambient(), About::Client(id), &written(client)?)?;
+    let mut tx = actor.write(control).await?;
+    let (tenant, now) = (tx.tenant_uuid(), tx.now());
+    sqlx::query!(
+        "INSERT INTO authorization_clients (tenant_id, id, issuer, sealed, created_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (tenant_id, issuer) DO UPDATE SET id = $2, sealed = $4, created_at = $5",
+        tenant,
+        id,
+        client.issuer,
+        sealed,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    tx.commit().await
 }
 
 async fn place(tx: &mut TenantTx, target: Target) -> Result<Place, Error> {

@@ -2,11 +2,12 @@
 //! again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use authorization::Access;
 use model::catalog::{ModuleKind, ModuleView};
 use model::{ConnectionId, ModuleId, TenantId, Timestamp};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -22,7 +23,14 @@ use crate::{Actor, Control, Error};
 /// token, which is good until it ends or a server refuses it: another secret is another connection, and no call is admitted
 /// with one that was revoked, since revoking moves the epoch.
 #[derive(Default)]
-pub(crate) struct Opened(RwLock<HashMap<(TenantId, ConnectionId), Held>>);
+pub(crate) struct Opened {
+    held: RwLock<HashMap<(TenantId, ConnectionId), Held>>,
+    /// Those whose tokens are being renewed on this node.
+    renewals: Mutex<HashMap<ConnectionId, Arc<Renewal>>>,
+}
+
+/// Held while a token is renewed.
+type Renewal = tokio::sync::Mutex<()>;
 
 /// What a connection presents, as it is kept in memory.
 #[derive(Clone)]
@@ -100,7 +108,7 @@ pub async fn revoke(control: &Control, actor: &Actor, module: ModuleId) -> Resul
 /// Not found when it is not this tenant's, or was revoked; [`tokens::MUST_CONNECT`].
 pub async fn authorization(
     control: &Control,
-    way: Way<'_>,
+    way: &Way,
     tenant: TenantId,
     connection: ConnectionId,
 ) -> Result<Presented, Error> {
@@ -149,11 +157,31 @@ async fn read(control: &Control, tenant: TenantId, connection: ConnectionId) -> 
 
 impl Control {
     fn held(&self, tenant: TenantId, connection: ConnectionId) -> Option<Held> {
-        self.opened.0.read().get(&(tenant, connection)).cloned()
+        self.opened.held.read().get(&(tenant, connection)).cloned()
+    }
+
+    /// What is to be held while a connection's token is renewed.
+    pub(super) fn renewals(&self, connection: ConnectionId) -> Arc<Renewal> {
+        let mut renewals = self.opened.renewals.lock();
+        if renewals.len() >= Opened::MOST {
+            renewals.retain(|_, renewal| Arc::strong_count(renewal) > 1);
+        }
+        Arc::clone(renewals.entry(connection).or_default())
+    }
+
+    /// The token that is held, if it is a later one than this.
+    pub(super) fn newer(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        version: i64,
+    ) -> Option<SecretString> {
+        let held = self.held(tenant, connection)?;
+        held.token.filter(|(_, its, _)| *its > version).map(|_| held.secret)
     }
 
     pub(super) fn hold(&self, tenant: TenantId, connection: ConnectionId, held: Held) {
-        let mut opened = self.opened.0.write();
+        let mut opened = self.opened.held.write();
         if opened.len() >= Opened::MOST {
             opened.clear();
         }
@@ -162,7 +190,7 @@ impl Control {
 
     pub(super) fn forget(&self, tenant: TenantId, connection: Option<ConnectionId>) {
         if let Some(connection) = connection {
-            self.opened.0.write().remove(&(tenant, connection));
+            self.opened.held.write().remove(&(tenant, connection));
         }
     }
 }

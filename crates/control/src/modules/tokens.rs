@@ -1,6 +1,7 @@
 //! Tokens of authorization servers, as what we present upstream: kept sealed, renewed before they are over by one node at a
 //! time, and known to be over when a person has to connect again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use authorization::{Access, Challenge, Fetch, Reach, Scopes};
@@ -61,18 +62,24 @@ struct Row {
     renewed_at: Option<Timestamp>,
 }
 
-/// A way out that is kept, as the path of calls has it.
-#[derive(Clone, Copy)]
-pub struct Way<'a> {
-    /// By which authorization servers are asked.
-    pub fetch: &'a dyn Fetch,
+/// The way out to authorization servers. Cheap to clone: a renewal that has begun goes on when nobody waits for it any more.
+#[derive(Clone)]
+pub struct Way {
+    /// By which they are asked.
+    pub fetch: Arc<dyn Fetch>,
     /// Whether one on this machine may do without `https`.
     pub loopback: bool,
 }
 
-impl<'a> From<Way<'a>> for Reach<'a> {
-    fn from(way: Way<'a>) -> Self {
-        Reach { fetch: way.fetch, loopback: way.loopback }
+impl std::fmt::Debug for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Way").field("loopback", &self.loopback).finish_non_exhaustive()
+    }
+}
+
+impl Way {
+    pub(super) fn reach(&self) -> Reach<'_> {
+        Reach { fetch: &*self.fetch, loopback: self.loopback }
     }
 }
 
@@ -172,14 +179,34 @@ pub(super) async fn held(
     Ok(Some(held))
 }
 
-/// Renews a token, unless another node does or has done so: then its token is what is returned. `version` is that of the token
-/// that is to be renewed.
+/// Renews a token, unless another call or another node does or has done so: then its token is what is returned. `version` is that of
+/// the token that is to be renewed.
 ///
 /// # Errors
 /// [`MUST_CONNECT`] when it cannot be renewed any more; another when it cannot be renewed now.
 pub async fn renew(
     control: &Control,
-    way: Way<'_>,
+    way: &Way,
+    tenant: TenantId,
+    connection: ConnectionId,
+    version: i64,
+) -> Result<SecretString, Error> {
+    let (control, way) = (control.clone(), way.clone());
+    // A task of its own: once the refresh token has left, what comes for it must be written down, whoever gives up waiting.
+    let renewing = tokio::spawn(async move {
+        // Of those that want it on this node, one asks the database.
+        let _turn = control.renewals(connection).lock_owned().await;
+        if let Some(newer) = control.newer(tenant, connection, version) {
+            return Ok(newer);
+        }
+        renew_in_turn(&control, &way, tenant, connection, version).await
+    });
+    renewing.await.unwrap_or_else(|_| Err(late()))
+}
+
+async fn renew_in_turn(
+    control: &Control,
+    way: &Way,
     tenant: TenantId,
     connection: ConnectionId,
     version: i64,
@@ -203,22 +230,26 @@ pub async fn renew(
         }
         tokio::time::sleep(LOOK).await;
     }
-    Err(Error::refused(
+    Err(late())
+}
+
+fn late() -> Error {
+    Error::refused(
         "authorization_unreachable",
         "the token of this connection is being renewed and was not in time",
-    ))
+    )
 }
 
 /// It is this node's turn to renew.
 async fn in_turn(
     control: &Control,
-    way: Way<'_>,
+    way: &Way,
     tenant: TenantId,
     connection: ConnectionId,
     there: Row,
 ) -> Result<SecretString, Error> {
     let now = control.ambient().now();
-    match there.access.refresh(way.into(), now).await {
+    match there.access.refresh(way.reach(), now).await {
         Ok(access) => {
             // The old refresh token is worth nothing any more: what came instead must not get lost.
             let held = Held::of(&access, there.version + 1);
@@ -259,7 +290,7 @@ async fn in_turn(
 /// [`MUST_CONNECT`] when a person has to connect again.
 pub async fn refused(
     control: &Control,
-    way: Way<'_>,
+    way: &Way,
     tenant: TenantId,
     connection: ConnectionId,
     presented: &SecretString,
@@ -409,12 +440,14 @@ async fn write(
 /// From now on a person has to connect again.
 async fn end(control: &Control, tenant: TenantId, connection: ConnectionId, why: &str) -> Result<(), Error> {
     let mut tx = Actor::worker(tenant).write(control).await?;
-    let why: String = why.chars().take(1000).collect();
+    let (why, now): (String, _) = (why.chars().take(1000).collect(), tx.now());
     sqlx::query!(
-        "UPDATE connection_tokens SET over = coalesce(over, $3), renewing_until = NULL WHERE tenant_id = $1 AND connection_id = $2",
+        "UPDATE connection_tokens SET over = coalesce(over, $3), over_at = coalesce(over_at, $4), renewing_until = NULL
+         WHERE tenant_id = $1 AND connection_id = $2",
         tenant.uuid(),
         connection.uuid(),
         why,
+        now,
     )
     .execute(tx.conn())
     .await?;

@@ -1,6 +1,7 @@
 //! An authorization server of a few lines, reached without a network.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -71,10 +72,9 @@ impl Fetch for Issuer {
     }
 }
 
-impl Issuer {
-    pub fn way(&self) -> Way<'_> {
-        Way { fetch: self, loopback: false }
-    }
+/// The way to it.
+pub fn way(issuer: &Arc<Issuer>) -> Way {
+    Way { fetch: Arc::<Issuer>::clone(issuer), loopback: false }
 }
 
 /// What we say of ourselves.
@@ -92,8 +92,8 @@ pub async fn presented(
     tenant: TenantId,
     connection: ConnectionId,
 ) -> Result<SecretString, Error> {
-    let nowhere = Issuer::default();
-    let presented = connections::authorization(control, nowhere.way(), tenant, connection).await;
+    let nowhere = Arc::new(Issuer::default());
+    let presented = connections::authorization(control, &way(&nowhere), tenant, connection).await;
     assert!(nowhere.asked.lock().is_empty());
     presented.map(|presented| presented.secret)
 }

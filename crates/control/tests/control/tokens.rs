@@ -1,9 +1,10 @@
 //! Modules that are connected by OAuth: the way there and back, what is kept, and how it is renewed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use authorization::{Challenge, Scopes};
-use control::modules::connecting::{self, Asked as Asking, Back, NotBack, Sent, Target, Trouble};
+use control::modules::connecting::{self, Asked as Asking, Back, Given, NotBack, Sent, Target, Trouble};
 use control::modules::drafts::{self, Told};
 use control::modules::tokens::{self, MUST_CONNECT, TokenView};
 use control::modules::{self, Asked, NewModule, connections};
@@ -14,14 +15,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use testkit::TestWorld;
 
-use crate::issuer::{ISSUER, Issuer, MCP, application};
+use crate::issuer::{ISSUER, Issuer, MCP, application, way};
 use crate::outside::{audit, epoch, not_there, refused, with_role};
 
 const SESSION: &str = "session-1";
 
 struct Scene {
     world: TestWorld,
-    issuer: Issuer,
+    issuer: Arc<Issuer>,
     olga: Actor,
     module: ModuleId,
 }
@@ -31,7 +32,7 @@ impl Scene {
         let world = TestWorld::new().await;
         let olga = with_role(&world, "Olga", Role::Owner).await;
         let module = modules::add_mcp(&world.control, &world.operator, drive(), vec![]).await.unwrap().module;
-        Self { issuer: Issuer::default(), world, olga, module }
+        Self { issuer: Arc::default(), world, olga, module }
     }
 
     async fn connected() -> (Self, ConnectionId) {
@@ -47,13 +48,24 @@ impl Scene {
         target: Target,
         challenge: Option<&Challenge>,
     ) -> Result<Sent, Trouble> {
+        self.begin_as(actor, target, challenge, (None, false)).await
+    }
+
+    /// As a client that was registered by hand, or as one that has not connected anything yet.
+    async fn begin_as(
+        &self,
+        actor: &Actor,
+        target: Target,
+        challenge: Option<&Challenge>,
+        (given, anew): (Option<Given>, bool),
+    ) -> Result<Sent, Trouble> {
         let application = application();
-        let asked = Asking { target, session: SESSION, application: &application, challenge, given: None };
-        connecting::begin(&self.world.control, actor, self.issuer.way(), asked).await
+        let asked = Asking { target, session: SESSION, application: &application, challenge, given, anew };
+        connecting::begin(&self.world.control, actor, &way(&self.issuer), asked).await
     }
 
     async fn back(&self, actor: &Actor, session: &str, query: &str) -> Result<Back, NotBack> {
-        connecting::come_back(&self.world.control, actor, session, self.issuer.way(), query).await
+        connecting::come_back(&self.world.control, actor, session, &way(&self.issuer), query).await
     }
 
     async fn connect(&self, challenge: Option<&Challenge>) -> Sent {
@@ -77,7 +89,7 @@ impl Scene {
         connection: ConnectionId,
     ) -> Result<connections::Presented, Error> {
         let tenant = self.world.tenant.tenant;
-        connections::authorization(control, self.issuer.way(), tenant, connection).await
+        connections::authorization(control, &way(&self.issuer), tenant, connection).await
     }
 
     async fn presented(&self, connection: ConnectionId) -> String {
@@ -94,7 +106,7 @@ impl Scene {
         let tenant = self.world.tenant.tenant;
         let other = tokens::refused(
             &self.world.control,
-            self.issuer.way(),
+            &way(&self.issuer),
             tenant,
             connection,
             &presented,
@@ -102,6 +114,14 @@ impl Scene {
         )
         .await;
         Ok(other?.map(|other| other.expose_secret().to_owned()))
+    }
+
+    /// Whether Home says that the module must be connected again.
+    async fn needs(&self) -> bool {
+        let needs = control::home::needs(&self.world.control, &self.olga).await.unwrap();
+        needs.all.iter().any(
+            |(need, _)| matches!(need, control::home::Need::MustConnect { module, .. } if module == "drive"),
+        )
     }
 
     fn pass(&self, seconds: u64) {
@@ -168,7 +188,7 @@ async fn a_module_is_connected_and_what_was_given_is_sealed() {
     // Another organization has nothing of it.
     let (other, _) = scene.world.another_tenant("other").await;
     not_there(
-        connections::authorization(&scene.world.control, scene.issuer.way(), other.tenant, connection)
+        connections::authorization(&scene.world.control, &way(&scene.issuer), other.tenant, connection)
             .await
             .map(|_| ()),
     );
@@ -228,6 +248,25 @@ async fn who_may_not_change_the_catalog_connects_nothing() {
 }
 
 #[tokio::test]
+async fn the_client_that_was_given_access_is_used_again_until_somebody_wants_another() {
+    let scene = Scene::new().await;
+    let target = Target::Module(scene.module);
+    let begin = async |given, anew| scene.begin_as(&scene.olga, target, None, (given, anew)).await.unwrap();
+    // One that led to nothing is not remembered.
+    let typo = Some(Given::new("typo", None));
+    assert_eq!(begin(typo, false).await.client, "typo");
+    assert_eq!(begin(None, false).await.client, "client-1");
+    assert_eq!(begin(None, false).await.client, "client-2");
+    let by_hand = begin(Some(Given::new("by-hand", Some("s".to_owned()))), false).await;
+    scene.back(&scene.olga, SESSION, &answer(&by_hand)).await.unwrap();
+    assert_eq!(begin(None, false).await.client, "by-hand");
+    let anew = begin(None, true).await;
+    assert_eq!(anew.client, "client-3");
+    scene.back(&scene.olga, SESSION, &answer(&anew)).await.unwrap();
+    assert_eq!(begin(None, false).await.client, "client-3");
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_before_it_is_over() {
     let (scene, connection) = Scene::connected().await;
     let (control, tenant) = (&scene.world.control, scene.world.tenant.tenant);
@@ -235,7 +274,7 @@ async fn a_token_is_renewed_before_it_is_over() {
     scene.pass(3600 - 60);
     let presented = scene.present(control, connection).await.unwrap();
     assert_eq!((presented.secret.expose_secret(), presented.renew), ("Bearer token-1", Some(1)));
-    let renewed = tokens::renew(control, scene.issuer.way(), tenant, connection, 1).await.unwrap();
+    let renewed = tokens::renew(control, &way(&scene.issuer), tenant, connection, 1).await.unwrap();
     assert_eq!(renewed.expose_secret(), "Bearer token-2");
     let asked = scene.issuer.asked.lock().last().unwrap().clone();
     assert_eq!((asked["refresh_token"].as_str(), asked["resource"].as_str()), ("refresh-1", MCP));
@@ -245,7 +284,7 @@ async fn a_token_is_renewed_before_it_is_over() {
     assert_eq!(scene.presented(connection).await, "Bearer token-3");
     assert_eq!(scene.issuer.asked.lock().last().unwrap()["refresh_token"], "refresh-2");
     // Whoever renews an old one gets what is there.
-    let there = tokens::renew(control, scene.issuer.way(), tenant, connection, 1).await.unwrap();
+    let there = tokens::renew(control, &way(&scene.issuer), tenant, connection, 1).await.unwrap();
     assert_eq!((there.expose_secret(), scene.issuer.asked.lock().len()), ("Bearer token-3", 3));
 }
 
@@ -268,6 +307,21 @@ async fn of_several_nodes_one_renews() {
 }
 
 #[tokio::test]
+async fn a_renewal_goes_on_when_nobody_waits_for_it() {
+    let (scene, connection) = Scene::connected().await;
+    scene.pass(3600);
+    *scene.issuer.pause.lock() = Duration::from_millis(300);
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(100), scene.present(&scene.world.control, connection))
+            .await;
+    assert!(given_up.is_err());
+    // The refresh token that was used is not used again.
+    assert_eq!(scene.presented(connection).await, "Bearer token-2");
+    let asked = scene.issuer.asked.lock();
+    assert_eq!(asked.iter().filter(|asked| asked["grant_type"] == "refresh_token").count(), 1);
+}
+
+#[tokio::test]
 async fn what_cannot_be_renewed_must_be_connected_again() {
     let (scene, connection) = Scene::connected().await;
     let other = scene.world.silent_control().await;
@@ -277,7 +331,7 @@ async fn what_cannot_be_renewed_must_be_connected_again() {
     scene.pass(3600 - 60);
     let tenant = scene.world.tenant.tenant;
     let renewed =
-        tokens::renew(&scene.world.control, scene.issuer.way(), tenant, connection, 1).await.unwrap();
+        tokens::renew(&scene.world.control, &way(&scene.issuer), tenant, connection, 1).await.unwrap();
     assert_eq!(renewed.expose_secret(), "Bearer token-1");
     scene.pass(60);
     assert_eq!(
@@ -292,12 +346,14 @@ async fn what_cannot_be_renewed_must_be_connected_again() {
         assert_eq!(refused(scene.present(control, connection).await.map(|_| ())), MUST_CONNECT);
     }
     assert!(scene.view().await.unwrap().over.unwrap().contains("revoked by Ada"));
+    assert!(scene.needs().await);
     let asked = scene.issuer.asked.lock().len();
     assert_eq!(refused(scene.present(&scene.world.control, connection).await.map(|_| ())), MUST_CONNECT);
     assert_eq!(scene.issuer.asked.lock().len(), asked, "it is not asked again");
     *scene.issuer.answer.lock() = None;
     scene.connect(None).await;
     assert_eq!(scene.view().await.unwrap().over, None);
+    assert!(!scene.needs().await);
     assert!(scene.presented(scene.connection().await.unwrap()).await.starts_with("Bearer token-"));
 
     let (scene, connection) = {
@@ -310,6 +366,7 @@ async fn what_cannot_be_renewed_must_be_connected_again() {
     scene.pass(3600);
     assert_eq!(refused(scene.present(&scene.world.control, connection).await.map(|_| ())), MUST_CONNECT);
     assert!(scene.view().await.unwrap().over.is_some());
+    assert!(scene.needs().await);
 }
 
 #[tokio::test]

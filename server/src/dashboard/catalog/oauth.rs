@@ -92,7 +92,8 @@ async fn begin(
             return Ok(again(form(dashboard, person, target, &typed.wrong(vec![wrong])).await?));
         }
     };
-    let sent = tokio::time::timeout(PATIENCE, send(dashboard, person, target, given)).await;
+    let anew = typed.ticked("anew");
+    let sent = tokio::time::timeout(PATIENCE, send(dashboard, person, target, given, anew)).await;
     let wrong = match sent {
         Ok(Ok(sent)) => {
             let subject = oauth_subject(
@@ -129,6 +130,7 @@ async fn send(
     person: &Person,
     target: &OAuthTarget,
     given: Option<Given>,
+    anew: bool,
 ) -> Result<Sent, NotSent> {
     let (control, actor) = (&dashboard.control, &person.actor);
     let of_control = |error: control::Error| NotSent::Trouble(error.into());
@@ -154,9 +156,15 @@ async fn send(
             sentence: "the address of this dashboard is not one that people can come back to".to_owned(),
         })
     })?;
-    let asked =
-        Asked { target, session: &session, application: &application, challenge: challenge.as_ref(), given };
-    connecting::begin(control, actor, discoverer.way().out(), asked).await.map_err(NotSent::Trouble)
+    let asked = Asked {
+        target,
+        session: &session,
+        application: &application,
+        challenge: challenge.as_ref(),
+        given,
+        anew,
+    };
+    connecting::begin(control, actor, discoverer.way(), asked).await.map_err(NotSent::Trouble)
 }
 
 /// They came back: with a code, or with a refusal.
@@ -169,8 +177,7 @@ pub(super) async fn callback(
     let (control, actor) = (&dashboard.control, &person.actor);
     let session = person.here().unwrap_or_default();
     let query = query.unwrap_or_default();
-    let back =
-        connecting::come_back(control, actor, &session, dashboard.discoverer.way().out(), &query).await;
+    let back = connecting::come_back(control, actor, &session, dashboard.discoverer.way(), &query).await;
     match back {
         Ok(back) => match back.target {
             Target::Module(_) => {

@@ -67,7 +67,7 @@ async fn with_calls(browser: &Browser) -> Ledger {
             metrics: metrics.clone(),
         }),
         ledger: Arc::new(plugs::Ledger { ledger: ledger.clone(), ambient: ambient.clone(), metrics }),
-        connections: Arc::new(plugs::Connections::new(control.clone(), plugs::Way::of(&local()).unwrap())),
+        connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&local()).unwrap())),
         native: Arc::new(plugs::NativeModules { control }),
         boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
         state_key: StateKey::random(&ambient),

@@ -92,7 +92,7 @@ impl Past {
                 metrics: Metrics::new(),
             }),
             ledger: gathered.clone(),
-            connections: Arc::new(plugs::Connections::new(control.clone(), plugs::Way::of(&settings)?)),
+            connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&settings)?)),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
             state_key: StateKey::random(&ambient),
