@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Catalog, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, StateKey,
-    Unavailable,
+    BootClock, Catalog, Challenge, Connections, Directories, NativeAnswer, NativeFailure, NativeModules,
+    NotPresented, StateKey, Unavailable,
 };
 use gateway::{Discovered, Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
@@ -183,8 +183,18 @@ struct NoSecrets;
 
 #[async_trait]
 impl Connections for NoSecrets {
-    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, Unavailable> {
-        Err(Unavailable)
+    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, NotPresented> {
+        Err(NotPresented::Unavailable)
+    }
+
+    async fn refused(
+        &self,
+        _: TenantId,
+        _: ConnectionId,
+        _: &SecretString,
+        _: &Challenge,
+    ) -> Result<Option<SecretString>, NotPresented> {
+        Ok(None)
     }
 }
 

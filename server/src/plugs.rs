@@ -1,14 +1,18 @@
 //! Plugs `control` into what the gateway asks for. Thin: nothing is decided here, only counted.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use control::modules::connections;
+use control::modules::tokens::{self, Way};
 use control::{Control, directory, ledger};
 use gateway::{Discovered, Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
 use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
+use parking_lot::Mutex;
 use policy::Directory;
 use secrecy::SecretString;
 
@@ -86,9 +90,46 @@ impl seams::Ledger for Ledger {
     }
 }
 
-/// What we present upstream, from the vault.
+/// What we present upstream, from the vault. Tokens are renewed on the way, or beside it while they are still good.
 pub(crate) struct Connections {
-    pub(crate) control: Control,
+    control: Control,
+    way: Way,
+    renewing: Arc<Mutex<HashSet<ConnectionId>>>,
+}
+
+/// The way out to authorization servers, as narrow as the gateway's to upstream servers.
+pub(crate) fn way_out(settings: &gateway::Settings) -> Result<Way, NotBuilt> {
+    Ok(Way { fetch: gateway::fetch(settings)?, loopback: gateway::allows_loopback(settings) })
+}
+
+impl Connections {
+    pub(crate) fn new(control: Control, way: Way) -> Self {
+        Self { control, way, renewing: Arc::default() }
+    }
+
+    /// Renews a token beside the calls that still present it; once at a time on this node.
+    fn renew(&self, tenant: TenantId, connection: ConnectionId, version: i64) {
+        if !self.renewing.lock().insert(connection) {
+            return;
+        }
+        let (control, way, renewing) = (self.control.clone(), self.way.clone(), Arc::clone(&self.renewing));
+        tokio::spawn(async move {
+            let renewed = tokens::renew(&control, &way, tenant, connection, version).await;
+            renewing.lock().remove(&connection);
+            if let Err(error) = renewed {
+                tracing::warn!(%tenant, %connection, error = crate::say::one_line(&error), "a token was not renewed");
+            }
+        });
+    }
+}
+
+/// What control says of it, as the gateway wants to hear it.
+fn not_presented(tenant: TenantId, connection: ConnectionId, error: &control::Error) -> seams::NotPresented {
+    if matches!(error, control::Error::Refused { code: tokens::MUST_CONNECT, .. }) {
+        return seams::NotPresented::MustConnect;
+    }
+    tracing::error!(%tenant, %connection, error = error as &dyn std::error::Error, "what a connection presents cannot be had");
+    seams::NotPresented::Unavailable
 }
 
 #[async_trait]
@@ -97,11 +138,24 @@ impl seams::Connections for Connections {
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-    ) -> Result<SecretString, seams::Unavailable> {
-        control::modules::connections::authorization(&self.control, tenant, connection).await.map_err(|error| {
-            tracing::error!(%tenant, %connection, error = &error as &dyn std::error::Error, "a connection's secret cannot be had");
-            seams::Unavailable
-        })
+    ) -> Result<SecretString, seams::NotPresented> {
+        let presented = connections::authorization(&self.control, &self.way, tenant, connection).await;
+        let presented = presented.map_err(|error| not_presented(tenant, connection, &error))?;
+        if let Some(version) = presented.renew {
+            self.renew(tenant, connection, version);
+        }
+        Ok(presented.secret)
+    }
+
+    async fn refused(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        presented: &SecretString,
+        challenge: &seams::Challenge,
+    ) -> Result<Option<SecretString>, seams::NotPresented> {
+        let other = tokens::refused(&self.control, &self.way, tenant, connection, presented, challenge).await;
+        other.map_err(|error| not_presented(tenant, connection, &error))
     }
 }
 
@@ -144,13 +198,14 @@ impl seams::BootClock for BootClock {
 /// A gateway that only asks upstream servers what they offer: nothing can be called through it.
 pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Result<Gateway, NotBuilt> {
     let ambient = control.ambient().clone();
+    let way = way_out(&settings)?;
     let plugs = Plugs {
         directories: Arc::new(Directories {
             directories: directory::Directories::new(control.clone()),
             metrics: Metrics::new(),
         }),
         ledger: Arc::new(NoLedger),
-        connections: Arc::new(Connections { control: control.clone() }),
+        connections: Arc::new(Connections::new(control.clone(), way)),
         catalog: Arc::new(Catalog { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),
         boot: Arc::new(BootClock { ambient: ambient.clone() }),

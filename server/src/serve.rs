@@ -176,7 +176,7 @@ pub(crate) async fn run(
                 ambient: ambient.clone(),
                 metrics: metrics.clone(),
             }),
-            connections: Arc::new(plugs::Connections { control: control.clone() }),
+            connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&config.gateway)?)),
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use axum::Router;
-use model::{Ambient, TenantId};
+use model::{Ambient, ConnectionId, TenantId};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -88,6 +88,18 @@ pub(crate) struct House {
     pub(crate) parking: Arc<Parking>,
     /// Which node this is, since it was started.
     pub(crate) node: Uuid,
+}
+
+/// The way out to authorization servers without a gateway beside it: see [`Gateway::fetch`].
+pub fn fetch(settings: &Settings) -> Result<Arc<dyn authorization::Fetch>, NotBuilt> {
+    Ok(Upstreams::new(settings)?.fetch())
+}
+
+/// Whether an authorization server on this machine's own loopback addresses may do without `https`: where upstream servers there
+/// are allowed.
+pub fn allows_loopback(settings: &Settings) -> bool {
+    let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    settings.allowed_upstream_networks.iter().any(|network| network.contains(&loopback))
 }
 
 impl Gateway {
@@ -176,7 +188,47 @@ impl Gateway {
         Box::pin(self.house.upstreams.discover(tenant, url, authorization, tell)).await
     }
 
+    /// The same for a module that is connected: presents what the connection has, and once more what it has instead if the server
+    /// does not take that.
+    pub async fn discover_connected(
+        &self,
+        tenant: TenantId,
+        url: &str,
+        connection: Option<ConnectionId>,
+    ) -> Result<Discovered, DiscoveryError> {
+        self.house.discover_connected(tenant, url, connection).await
+    }
+
+    /// The way out to authorization servers, under the rules for upstream servers: the same addresses are refused, and no
+    /// redirects are followed.
+    pub fn fetch(&self) -> Arc<dyn authorization::Fetch> {
+        self.house.upstreams.fetch()
+    }
+
     pub(crate) fn house(&self) -> &Arc<House> {
         &self.house
+    }
+}
+
+impl House {
+    /// See [`Gateway::discover_connected`].
+    pub(crate) async fn discover_connected(
+        &self,
+        tenant: TenantId,
+        url: &str,
+        connection: Option<ConnectionId>,
+    ) -> Result<Discovered, DiscoveryError> {
+        let ask = async |secret| Box::pin(self.upstreams.discover(tenant, url, secret, &mut |_| ())).await;
+        let Some(connection) = connection else { return ask(None).await };
+        let connections = &self.plugs.connections;
+        let secret = connections.authorization(tenant, connection).await?;
+        let answered = ask(Some(secret.clone())).await;
+        let Some(challenge) = answered.as_ref().err().and_then(DiscoveryError::challenge) else {
+            return answered;
+        };
+        match connections.refused(tenant, connection, &secret, challenge).await? {
+            Some(other) => ask(Some(other)).await,
+            None => answered,
+        }
     }
 }

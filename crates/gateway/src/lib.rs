@@ -25,7 +25,7 @@ mod wire;
 
 pub use self::edge::caller_address;
 pub use self::entrusted::{Entrusted, NotMade};
-pub use self::gateway::{Gateway, NotBuilt, Plugs};
+pub use self::gateway::{Gateway, NotBuilt, Plugs, allows_loopback, fetch};
 pub use self::life::Admitted;
 pub use self::settings::{AddressHeader, Settings};
 pub use self::upstream::{Discovered, DiscoveredTool, DiscoveryError, PassedOver, Progress, Trouble};

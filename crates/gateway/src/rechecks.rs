@@ -114,16 +114,7 @@ pub(crate) fn heard(house: &Weak<House>, key: &Key) {
 }
 
 async fn recheck(house: &House, key: &Key) {
-    let authorization = match key.connection {
-        None => None,
-        Some(connection) => {
-            let secret = house.plugs.connections.authorization(key.tenant, connection).await;
-            let Ok(secret) = secret else { return };
-            Some(secret)
-        }
-    };
-    let discovered =
-        Box::pin(house.upstreams.discover(key.tenant, &key.url, authorization, &mut |_| ())).await;
+    let discovered = house.discover_connected(key.tenant, &key.url, key.connection).await;
     match discovered {
         Ok(discovered) => {
             if house.plugs.catalog.offered(key.tenant, key.module, &key.url, discovered).await.is_err() {

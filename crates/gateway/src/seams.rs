@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use authorization::Challenge;
 use bytes::Bytes;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
@@ -49,15 +50,36 @@ pub trait Ledger: Send + Sync + 'static {
     fn reject(&self, rejection: Rejection);
 }
 
+/// Why there is nothing to present upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotPresented {
+    /// It cannot be had at the moment.
+    #[error("the credentials of the connection could not be read")]
+    Unavailable,
+    /// What was granted is over, or was taken back, or is not enough: a person has to connect the module again.
+    #[error("the module must be connected again: the access that was given to it is over, or is not enough")]
+    MustConnect,
+}
+
 /// What we present upstream.
 #[async_trait]
 pub trait Connections: Send + Sync + 'static {
-    /// The `Authorization` header value for a connection.
+    /// The `Authorization` header value for a connection. Waits for nothing while what it has is good.
     async fn authorization(
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-    ) -> Result<SecretString, Unavailable>;
+    ) -> Result<SecretString, NotPresented>;
+
+    /// The server has refused `presented`, in words of OAuth if it speaks that. What to present instead, for one more try; none:
+    /// there is nothing else, and what was presented is not known to be over.
+    async fn refused(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        presented: &SecretString,
+        challenge: &Challenge,
+    ) -> Result<Option<SecretString>, NotPresented>;
 }
 
 /// Where what servers offer is compared with what was approved.

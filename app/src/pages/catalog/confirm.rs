@@ -172,19 +172,26 @@ pub fn connection(visit: &Visit, module: &ModulePage, form: &Form) -> String {
 /// Before nothing is presented any more.
 pub fn revoke_connection(visit: &Visit, module: &ModulePage) -> String {
     let links = visit.links();
-    let crumbs = module_crumbs(visit, module, "Revoke the secret");
-    document::page(visit, Place::Catalog, "Revoke the secret", crumbs, false, || {
+    let is_token = module.token.is_some();
+    let title = if is_token { "Disconnect" } else { "Revoke the secret" };
+    let crumbs = module_crumbs(visit, module, title);
+    document::page(visit, Place::Catalog, title, crumbs, false, || {
         let name = &module.view.name;
+        let (last, button) = if is_token {
+            (". To connect it again, somebody has to give access anew.", "Disconnect it")
+        } else {
+            (". The secret cannot be brought back.", "Revoke it")
+        };
         view! {
             <PageHead title=view! { "Present nothing to " {text::name(&module.view.title)} "?" }.into_any() />
             <div class="sheet">
                 <p class="consequence" data-tone="deny">
                     "From the next call on its server gets no Authorization header: calls that need one fail. "
                     {count(module.recent.calls, "call")} " were made in the last 7 days, by "
-                    {count(module.recent.agents, "agent")} ". The secret cannot be brought back."
+                    {count(module.recent.agents, "agent")} {last}
                 </p>
                 <form method="post" action=links.module_to(name, "connection/revoke") class="form-actions">
-                    <button type="submit" class="button danger">"Revoke it"</button>
+                    <button type="submit" class="button danger">{button}</button>
                     <a class="button plain" href=links.module(name)>"Cancel"</a>
                 </form>
             </div>

@@ -263,7 +263,7 @@ fn failed(links: &Links, draft: &Draft, code: &str, words: &str, form: &Form) ->
         <section class="consequence cat-stands" data-tone="deny" aria-labelledby="failed">
             <h2 id="failed">"The server could not be used"</h2>
             <p class="cat-said"><bdi>{words}</bdi></p>
-            {advice(code)}
+            {advice(links, draft, code)}
         </section>
         <h2 class="cat-again">"Correct it and ask again"</h2>
         {place_form(links, form, links.draft(draft.id), draft.has_authorization, "Ask again")}
@@ -273,7 +273,7 @@ fn failed(links: &Links, draft: &Draft, code: &str, words: &str, form: &Form) ->
 }
 
 /// What can be done about it.
-fn advice(code: &str) -> AnyView {
+fn advice(links: &Links, draft: &Draft, code: &str) -> AnyView {
     match code {
         "upstream_private_address" => view! {
             <p>
@@ -292,9 +292,12 @@ fn advice(code: &str) -> AnyView {
         .into_any(),
         "upstream_unauthorized" => view! {
             <p>
-                "Give what it wants in the field " <strong>"Authorization header"</strong>
-                " below: the whole value, such as " <code>"Bearer …"</code> "."
+                "If people sign in to this service, connect it with OAuth. If it gives out keys, give one in the field "
+                <strong>"Authorization header"</strong> " below: the whole value, such as " <code>"Bearer …"</code> "."
             </p>
+            <div class="form-actions">
+                <a class="button primary" href=links.draft_to(draft.id, "oauth")>"Connect with OAuth"</a>
+            </div>
         }
         .into_any(),
         "upstream_timeout" | "upstream_still_opening" => view! {

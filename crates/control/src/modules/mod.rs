@@ -1,6 +1,7 @@
 //! The catalog: modules, their tools, permission keys, prices and what we present to them.
 
 mod builtin;
+pub mod connecting;
 pub mod connections;
 mod definition;
 mod discovery;
@@ -9,6 +10,7 @@ mod overview;
 mod pages;
 mod store;
 mod suspicion;
+pub mod tokens;
 mod tools;
 pub mod trial;
 

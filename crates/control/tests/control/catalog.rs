@@ -1,5 +1,6 @@
 //! Modules and tools: added, approved, drifting, withdrawn, priced; connections; built-in modules.
 
+use crate::issuer::presented;
 use crate::outside::{audit, epoch, invalid, not_there, refused, with_role};
 use control::modules::{self, Added, Discovery, NewModule, connections};
 use model::catalog::{ToolStanding, ToolView};
@@ -223,18 +224,15 @@ async fn what_we_present_is_sealed_replaced_and_revoked() {
     let module = modules::add_mcp(control, operator, with, vec![]).await.unwrap().module;
     let connection = || async { modules::find(control, operator, "drive").await.unwrap().connection };
     let first = connection().await.unwrap();
-    let opened = connections::authorization(control, tenant, first).await.unwrap();
+    let opened = presented(control, tenant, first).await.unwrap();
     assert_eq!(opened.expose_secret(), "Bearer first-secret");
 
     let second = connections::set(control, operator, module, &secret("Bearer second-secret")).await.unwrap();
     assert_eq!(connection().await, Some(second));
-    not_there(connections::authorization(control, tenant, first).await);
+    not_there(presented(control, tenant, first).await);
     // Another server, with nothing in memory, opens it from the row.
     let elsewhere = world.another_control().await;
-    assert_eq!(
-        connections::authorization(&elsewhere, tenant, second).await.unwrap().expose_secret(),
-        "Bearer second-secret"
-    );
+    assert_eq!(presented(&elsewhere, tenant, second).await.unwrap().expose_secret(), "Bearer second-secret");
     let stored: Vec<u8> = sqlx::query_scalar("SELECT string_agg(sealed, '') FROM connections")
         .fetch_one(&mut world.database.owner().await)
         .await
@@ -242,11 +240,11 @@ async fn what_we_present_is_sealed_replaced_and_revoked() {
     assert!(!String::from_utf8_lossy(&stored).contains("secret"));
 
     let (other, theirs) = world.another_tenant("other").await;
-    not_there(connections::authorization(control, other.tenant, second).await);
+    not_there(presented(control, other.tenant, second).await);
     not_there(connections::revoke(control, &theirs, module).await);
     connections::revoke(control, operator, module).await.unwrap();
     assert_eq!(connection().await, None);
-    not_there(connections::authorization(control, tenant, second).await);
+    not_there(presented(control, tenant, second).await);
     not_there(connections::revoke(control, operator, module).await);
     assert_eq!(invalid(connections::set(control, operator, module, &secret(" x")).await), "authorization");
     let said = audit(&world).await.join("\n");

@@ -118,7 +118,7 @@ async fn a_module_is_added_step_by_step_and_nothing_is_lost_between() {
     assert_eq!(of("odd").standing, ToolStanding::Proposed);
     assert!(!page.keys.is_empty() && page.keys.iter().all(|(_, _, grants)| *grants == Some(0)));
     let connection = page.connection.unwrap().0;
-    let secret = modules::connections::authorization(control, world.tenant.tenant, connection).await.unwrap();
+    let secret = crate::issuer::presented(control, world.tenant.tenant, connection).await.unwrap();
     assert_eq!(secret.expose_secret(), "Bearer one");
 }
 

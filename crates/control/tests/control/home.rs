@@ -21,6 +21,7 @@ async fn needs(world: &TestWorld, actor: &Actor) -> Vec<(Need, Due)> {
 fn kinds(needs: &[(Need, Due)]) -> Vec<&'static str> {
     let kind = |need: &Need| match need {
         Need::ToolsDrifted { .. } => "drifted",
+        Need::MustConnect { .. } => "must_connect",
         Need::ModuleFailing { .. } => "failing",
         Need::ToolsProposed { .. } => "proposed",
         Need::KeyEnds { .. } => "key",

@@ -99,6 +99,26 @@ impl Failed {
         )
     }
 
+    /// A person has to connect the module again.
+    pub(super) fn must_connect(tool: &Tool) -> Self {
+        let title = &tool.module_title;
+        let whom = match &tool.owner {
+            Some(owner) => format!("{owner}, who answers for it,"),
+            None => "an admin".to_owned(),
+        };
+        Self::new(
+            Outcome::NotSent,
+            "must_be_connected",
+            format!(
+                "{title} must be connected again: the access that was given to it is over, or is not enough"
+            ),
+            format!(
+                "The access to {title} is over, or is not enough for this; nothing was done. Ask {whom} to connect it again \
+                 on its page in the catalog."
+            ),
+        )
+    }
+
     /// A module that is reached by URL has none.
     pub(super) fn no_url(tool: &Tool) -> Self {
         let title = &tool.module_title;

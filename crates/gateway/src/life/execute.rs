@@ -17,7 +17,7 @@ use super::settle::{Called, Unsettled};
 use super::subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
-use crate::seams::NativeFailure;
+use crate::seams::{NativeFailure, NotPresented};
 use crate::upstream::{self, Brought, Key, Outbound, Sending, Trouble, Wanted, presented};
 use crate::wire::Capabilities;
 
@@ -154,20 +154,16 @@ async fn remote(
 ) -> Result<Brought, Failed> {
     let tool: &Arc<Tool> = permit.tool();
     let tenant = permit.tenant();
-    let authorization = match tool.connection {
+    let secret = match tool.connection {
         None => None,
         Some(connection) => {
             let secret = house.plugs.connections.authorization(tenant, connection);
-            let secret = tokio::time::timeout_at(deadline, secret).await;
-            match secret.ok().and_then(Result::ok).as_ref().and_then(presented) {
-                Some(authorization) => Some(authorization),
-                None => return Err(Failed::no_connection(tool)),
-            }
+            Some(had(secret, tool, deadline).await?)
         }
     };
     let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
     let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
-    let outbound = Outbound {
+    let outbound = |authorization| Outbound {
         wanted: &asking.wanted,
         input: upstream::Input {
             responses: asking.input.responses.as_deref(),
@@ -180,9 +176,46 @@ async fn remote(
         sending,
         deadline,
     };
+    let no_header = || Failed::no_connection(tool);
+    let authorization = match &secret {
+        Some(secret) => Some(presented(secret).ok_or_else(no_header)?),
+        None => None,
+    };
     // On the heap: the futures of an HTTP exchange are large.
-    let called = Box::pin(house.upstreams.call(&key, outbound)).await;
-    called.map_err(|trouble| Failed::of(&trouble, tool, sending))
+    let called = Box::pin(house.upstreams.call(&key, outbound(authorization))).await;
+    let (Err(trouble), Some(connection), Some(secret)) = (&called, tool.connection, &secret) else {
+        return called.map_err(|trouble| Failed::of(&trouble, tool, sending));
+    };
+    let Some(challenge) = trouble.challenge() else {
+        return Err(Failed::of(trouble, tool, sending));
+    };
+    // The server did not take it: it wants another token first.
+    sending.was_not_taken();
+    let other = house.plugs.connections.refused(tenant, connection, secret, challenge);
+    let Some(other) = had(other, tool, deadline).await? else {
+        return Err(Failed::of(trouble, tool, sending));
+    };
+    let authorization = presented(&other).ok_or_else(no_header)?;
+    let called = Box::pin(house.upstreams.call(&key, outbound(Some(authorization)))).await;
+    called.map_err(|trouble| {
+        if trouble.challenge().is_some() {
+            sending.was_not_taken();
+        }
+        Failed::of(&trouble, tool, sending)
+    })
+}
+
+/// What we present, in time.
+async fn had<T>(
+    asked: impl Future<Output = Result<T, NotPresented>>,
+    tool: &Tool,
+    deadline: Instant,
+) -> Result<T, Failed> {
+    match tokio::time::timeout_at(deadline, asked).await {
+        Ok(Ok(had)) => Ok(had),
+        Ok(Err(NotPresented::MustConnect)) => Err(Failed::must_connect(tool)),
+        Ok(Err(NotPresented::Unavailable)) | Err(_) => Err(Failed::no_connection(tool)),
+    }
 }
 
 /// What is asked of the server, in its own words. None: what it is asked is not for this call alone.

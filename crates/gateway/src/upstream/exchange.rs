@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use authorization::Challenge;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -27,7 +28,8 @@ pub(crate) const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-sessi
 const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const EVENT_STREAM: &str = "text/event-stream";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const WE: HeaderValue = HeaderValue::from_static(concat!("WorkingAgents/", env!("CARGO_PKG_VERSION")));
+pub(super) const WE: HeaderValue =
+    HeaderValue::from_static(concat!("WorkingAgents/", env!("CARGO_PKG_VERSION")));
 /// How much is read, in bytes, of an answer with an HTTP error, and of what comes after an answer.
 pub(super) const ERROR_BODY: usize = 64 << 10;
 /// How long is waited, once a server's time is over, before it is asked again whether its client is still waited for.
@@ -251,7 +253,12 @@ impl Peer {
         let has_session = session.is_some_and(|session| session.id.is_some());
         match status.as_u16() {
             404 if has_session => return Trouble::SessionLost { url: url() },
-            status @ (401 | 403) => return Trouble::Unauthorized { url: url(), status, phrase },
+            status @ (401 | 403) => {
+                // A 403 may be about anything.
+                let challenge = Challenge::read(headers).filter(|said| status == 401 || said.wants_more());
+                let challenge = challenge.map(Box::new);
+                return Trouble::Unauthorized { url: url(), status, phrase, challenge };
+            }
             300..=399 => {
                 let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
                 return Trouble::Redirect { url: url(), to: super::without_query(to) };

@@ -8,6 +8,7 @@ mod client;
 mod discover;
 mod events;
 mod exchange;
+mod fetch;
 mod probe;
 mod request;
 mod resume;
@@ -233,6 +234,11 @@ impl Upstreams {
             outbound.sending.was_not_taken();
         }
         answered
+    }
+
+    /// The way out to authorization servers.
+    pub(crate) fn fetch(&self) -> Arc<dyn authorization::Fetch> {
+        Arc::new(fetch::Guarded { http: self.http.clone(), timeout: self.timeout.min(fetch::PATIENCE) })
     }
 
     fn upstream(&self, key: &Key) -> Result<Arc<Upstream>, Trouble> {

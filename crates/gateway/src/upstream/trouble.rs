@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
+use authorization::Challenge;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -100,6 +101,8 @@ pub enum Trouble {
         status: u16,
         /// The status in words.
         phrase: &'static str,
+        /// What it says of the token that it wants, where it speaks OAuth.
+        challenge: Option<Box<Challenge>>,
     },
     /// It answered with an HTTP error.
     #[error("the server answered {status} {phrase} at {url}{hint}")]
@@ -229,6 +232,14 @@ impl Trouble {
         match self {
             Self::Resting { seconds, .. } => Some(*seconds),
             Self::Busy { .. } | Self::StillOpening { .. } => Some(1),
+            _ => None,
+        }
+    }
+
+    /// What the server says of the token that it wants.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        match self {
+            Self::Unauthorized { challenge, .. } => challenge.as_deref(),
             _ => None,
         }
     }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use secrecy::SecretString;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::telling::{Broken, Telling};
 use super::{Key, Notice, Peer, Trouble, Upstream, Upstreams, presented};
-use crate::seams::Connections;
+use crate::seams::{Connections, NotPresented};
 
 /// Resources of one server that are subscribed to, and who subscribes to one of them, at most.
 const RESOURCES: usize = 512;
@@ -326,17 +328,30 @@ impl Watcher {
     }
 
     async fn listen(&self, is_again: bool) -> Broken {
+        let Some(connection) = self.key.connection else { return self.tell(None, is_again).await };
+        let authorization = self.connections.authorization(self.key.tenant, connection);
+        let Some(secret) = had(timeout(self.timeout, authorization).await) else { return self.no_token() };
+        let broken = self.tell(Some(&secret), is_again).await;
+        let Broken::Off(trouble) = &broken else { return broken };
+        let Some(challenge) = trouble.challenge() else { return broken };
+        let refused = self.connections.refused(self.key.tenant, connection, &secret, challenge);
+        match had(timeout(self.timeout, refused).await).flatten() {
+            Some(other) => self.tell(Some(&other), is_again).await,
+            None => broken,
+        }
+    }
+
+    fn no_token(&self) -> Broken {
+        let url = self.peer.url.to_string();
+        let trouble = Trouble::Unauthorized { url, status: 401, phrase: "no credentials", challenge: None };
+        Broken::Off(trouble)
+    }
+
+    async fn tell(&self, secret: Option<&SecretString>, is_again: bool) -> Broken {
         let mut peer = self.peer.clone();
-        if let Some(connection) = self.key.connection {
-            let secret = self.connections.authorization(self.key.tenant, connection);
-            let secret = timeout(self.timeout, secret).await.ok().and_then(Result::ok);
-            match secret.as_ref().and_then(presented) {
-                Some(authorization) => peer.authorization = Some(authorization),
-                None => {
-                    let url = peer.url.to_string();
-                    return Broken::Off(Trouble::Unauthorized { url, status: 401, phrase: "no credentials" });
-                }
-            }
+        if let Some(secret) = secret {
+            let Some(authorization) = presented(secret) else { return self.no_token() };
+            peer.authorization = Some(authorization);
         }
         let telling = Telling {
             peer: &peer,
@@ -353,4 +368,9 @@ impl Watcher {
         // On the heap: the futures of an HTTP exchange are large.
         Box::pin(telling.listen(opened)).await
     }
+}
+
+/// What was asked for, if it came in time.
+fn had<T>(asked: Result<Result<T, NotPresented>, Elapsed>) -> Option<T> {
+    asked.ok().and_then(Result::ok)
 }

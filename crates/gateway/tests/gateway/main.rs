@@ -7,6 +7,7 @@ mod across;
 mod arguments;
 mod aside;
 mod asking;
+mod authorization;
 mod bad_input;
 mod bundles;
 mod calls;

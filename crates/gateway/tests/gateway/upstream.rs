@@ -65,6 +65,8 @@ pub struct Behaviour {
     pub listing: Option<Value>,
     /// It offers prompts and resources as well.
     pub features: bool,
+    /// It takes but what presents this, and refuses all else with this status and challenge.
+    pub wants: Option<(&'static str, u16, &'static str)>,
 }
 
 pub fn prompt() -> Value {
@@ -140,6 +142,12 @@ async fn receive(State(upstream): State<Upstream>, headers: HeaderMap, body: Str
         seen.headers.push(headers.clone());
     }
     let method = message["method"].as_str().unwrap_or_default();
+    if let Some((token, status, challenge)) = upstream.behaviour.lock().wants
+        && headers.get("authorization").is_none_or(|presented| presented != token)
+    {
+        let status = StatusCode::from_u16(status).unwrap();
+        return (status, [("www-authenticate", challenge)], "no").into_response();
+    }
     if method == "initialize" {
         return open(&upstream, &message).await;
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Catalog, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Catalog, Challenge, Connections, NativeAnswer, NativeFailure, NativeModules, NotPresented,
+    StateKey, Unavailable,
 };
 use gateway::{Discovered, Gateway, Plugs, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -76,6 +77,13 @@ impl Clock for SetClock {
 /// Counts.
 pub struct CountedEntropy(AtomicU64);
 
+impl CountedEntropy {
+    /// Counts from here on.
+    pub fn from(begins: u64) -> Self {
+        Self(AtomicU64::new(begins))
+    }
+}
+
 impl Entropy for CountedEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         let number = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
@@ -97,12 +105,28 @@ impl BootClock for SetBoot {
 #[derive(Default)]
 pub struct OneSecret {
     pub broken: Mutex<bool>,
+    /// What is presented instead once a server has refused it.
+    pub instead: Mutex<Option<Result<Option<&'static str>, NotPresented>>>,
+    /// With which challenges servers refused it.
+    pub refusals: Mutex<Vec<Challenge>>,
 }
 
 #[async_trait]
 impl Connections for OneSecret {
-    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, Unavailable> {
-        if *self.broken.lock() { Err(Unavailable) } else { Ok(SecretString::from(SECRET)) }
+    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, NotPresented> {
+        if *self.broken.lock() { Err(NotPresented::Unavailable) } else { Ok(SecretString::from(SECRET)) }
+    }
+
+    async fn refused(
+        &self,
+        _: TenantId,
+        _: ConnectionId,
+        _: &SecretString,
+        challenge: &Challenge,
+    ) -> Result<Option<SecretString>, NotPresented> {
+        self.refusals.lock().push(challenge.clone());
+        let instead = *self.instead.lock();
+        instead.map_or(Ok(None), |instead| instead.map(|text| text.map(SecretString::from)))
     }
 }
 
@@ -327,25 +351,37 @@ impl World {
 
     /// One of several nodes: its random numbers begin elsewhere.
     pub async fn node(url: &str, settings: Settings, begins: u64) -> Self {
+        let connections = Arc::new(OneSecret::default());
+        let mut world = Self::presenting(url, settings, connections.clone(), begins).await;
+        world.connections = connections;
+        world
+    }
+
+    /// One whose module is presented what somebody else says.
+    pub async fn presenting(
+        url: &str,
+        settings: Settings,
+        presented: Arc<dyn Connections>,
+        begins: u64,
+    ) -> Self {
         let facts = facts(url);
         let endpoint: McpId = id(ENDPOINT);
         let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
         let ledger = Arc::new(MemoryLedger::default());
         *ledger.epoch.lock() = Some(facts.epoch);
         let boot = Arc::new(SetBoot::default());
-        let connections = Arc::new(OneSecret::default());
         let catalog = Arc::new(MemoryCatalog::default());
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
-            connections: connections.clone(),
+            connections: presented,
             catalog: catalog.clone(),
             native: Arc::new(Native),
             boot: boot.clone(),
             state_key: StateKey::new([5; 32], []),
         };
         let clock = Arc::new(SetClock::default());
-        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy(AtomicU64::new(begins))));
+        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy::from(begins)));
         let gateway = Gateway::new(plugs, settings, ambient).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/{endpoint}/mcp", listener.local_addr().unwrap());
@@ -359,7 +395,7 @@ impl World {
             directories,
             clock,
             boot,
-            connections,
+            connections: Arc::default(),
             catalog,
             http,
             facts: Mutex::new(facts),

@@ -9,6 +9,7 @@ mod grants;
 mod home;
 mod joining;
 mod money;
+mod oauth;
 mod people;
 mod seeing;
 mod settings;

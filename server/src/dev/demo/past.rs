@@ -78,18 +78,6 @@ impl Past {
         let seeded = Seeded { generator: Mutex::new(ChaCha12Rng::seed_from_u64(seed)) };
         let ambient = Ambient::new(clock.clone(), Arc::new(seeded));
         let gathered = Arc::new(Gathered { ambient: ambient.clone(), calls: Mutex::default() });
-        let plugs = Plugs {
-            directories: Arc::new(plugs::Directories {
-                directories: Directories::new(control.clone()),
-                metrics: Metrics::new(),
-            }),
-            ledger: gathered.clone(),
-            connections: Arc::new(plugs::Connections { control: control.clone() }),
-            catalog: Arc::new(plugs::Catalog { control: control.clone() }),
-            native: Arc::new(plugs::NativeModules { control: control.clone() }),
-            boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
-            state_key: StateKey::random(&ambient),
-        };
         let mut settings = Settings {
             // The demo's own upstream server lives on this machine.
             allowed_upstream_networks: vec!["127.0.0.0/8".parse()?],
@@ -98,6 +86,18 @@ impl Past {
         if matches!(patience, Patience::Short) {
             settings.upstream_timeout = SHORT;
         }
+        let plugs = Plugs {
+            directories: Arc::new(plugs::Directories {
+                directories: Directories::new(control.clone()),
+                metrics: Metrics::new(),
+            }),
+            ledger: gathered.clone(),
+            connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&settings)?)),
+            catalog: Arc::new(plugs::Catalog { control: control.clone() }),
+            native: Arc::new(plugs::NativeModules { control: control.clone() }),
+            boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+            state_key: StateKey::random(&ambient),
+        };
         let router = Gateway::new(plugs, settings, ambient)?.router();
         Ok(Self { router, clock, gathered, endpoint, keys: keys.clone() })
     }
