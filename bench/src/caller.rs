@@ -6,35 +6,80 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::Failure;
-use crate::message::{CallTemplate, LEGACY, MODERN, Verdict, excerpt, from_event_stream, judge};
+use crate::message::{
+    Ask, CallTemplate, Expected, LEGACY, MODERN, Verdict, excerpt, from_event_stream, judge,
+};
 use crate::tally::End;
 
 /// A call that has not been answered by then has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Answers larger than this are not read to the end.
-const MAX_REPLY: usize = 16 * 1024 * 1024;
+const MAX_REPLY: usize = 72 << 20;
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// Where and how to call.
 pub(crate) struct Endpoint {
     authority: String,
-    path: Uri,
-    headers: HeaderMap,
+    place: Place,
+    /// Others of the same server, which are called in turns with it.
+    others: Vec<Place>,
     calls: CallTemplate,
     echoed: bool,
 }
 
+/// One MCP endpoint of a server, and the headers that all its calls share.
+struct Place {
+    path: Uri,
+    headers: HeaderMap,
+}
+
+/// An MCP endpoint and the bearer key for it, or nothing.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Door {
+    pub(crate) url: String,
+    pub(crate) key: String,
+}
+
 impl Endpoint {
-    /// Reads the URL (`http://` only) and prepares the headers that all calls share.
-    pub(crate) fn new(url: &str, key: &str, calls: CallTemplate, echoed: bool) -> Result<Self, Failure> {
+    /// Reads the URLs (`http://` only) and prepares the headers. The others have the first one's host and port; with others there is no
+    /// handshake, so it has to be the stateless revision.
+    pub(crate) fn new(
+        first: &Door,
+        others: &[Door],
+        headers: &[(HeaderName, HeaderValue)],
+        calls: CallTemplate,
+        echoed: bool,
+    ) -> Result<Self, Failure> {
+        if !others.is_empty() && !calls.modern {
+            return Err(Failure(
+                "several endpoints can be called in turns in the stateless revision only".into(),
+            ));
+        }
+        let (authority, place) = Place::new(first, headers, &calls)?;
+        let read = |other: &Door| match Place::new(other, headers, &calls)? {
+            (its, place) if its == authority => Ok(place),
+            (its, _) => Err(Failure(format!("{its} is another server than {authority}"))),
+        };
+        let others = others.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { authority, place, others, calls, echoed })
+    }
+}
+
+impl Place {
+    fn new(
+        Door { url, key }: &Door,
+        more: &[(HeaderName, HeaderValue)],
+        calls: &CallTemplate,
+    ) -> Result<(String, Self), Failure> {
         let uri: Uri = url.parse().map_err(|wrong| Failure::of(&format!("reading the URL {url}"), wrong))?;
         let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(Failure(format!("{url} is not an http:// URL")));
@@ -55,13 +100,20 @@ impl Endpoint {
         }
         headers.insert(VERSION, HeaderValue::from_static(if calls.modern { MODERN } else { LEGACY }));
         if calls.modern {
-            headers.insert(HeaderName::from_static("mcp-method"), HeaderValue::from_static("tools/call"));
-            headers.insert(HeaderName::from_static("mcp-name"), value(&calls.tool)?);
+            let (method, name) = match &calls.ask {
+                Ask::Call { tool, .. } => ("tools/call", Some(tool)),
+                Ask::List => ("tools/list", None),
+            };
+            headers.insert(HeaderName::from_static("mcp-method"), HeaderValue::from_static(method));
+            if let Some(name) = name {
+                headers.insert(HeaderName::from_static("mcp-name"), value(name)?);
+            }
         }
+        headers.extend(more.iter().cloned());
         // `host:port` for the connection; the port of a bare host is 80.
         let authority =
             if uri.port().is_some() { authority } else { format!("{}:80", uri.host().unwrap_or(&authority)) };
-        Ok(Self { authority, path, headers, calls, echoed })
+        Ok((authority, Self { path, headers }))
     }
 }
 
@@ -69,7 +121,8 @@ impl Endpoint {
 pub(crate) struct Caller {
     endpoint: Arc<Endpoint>,
     connection: Option<SendRequest<Full<Bytes>>>,
-    headers: HeaderMap,
+    /// The session that it was given.
+    session: Option<HeaderValue>,
 }
 
 /// An HTTP answer, read to the end.
@@ -83,7 +136,7 @@ struct Answer {
 impl Caller {
     /// A caller without a connection yet.
     pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
-        Self { headers: endpoint.headers.clone(), endpoint, connection: None }
+        Self { endpoint, connection: None, session: None }
     }
 
     /// Connects and, in the `initialize` era, shakes hands; takes the session that it is given, if any.
@@ -99,7 +152,7 @@ impl Caller {
             http1::handshake(TokioIo::new(stream)).await.map_err(|wrong| Failure::of(&doing(), wrong))?;
         tokio::spawn(connection);
         self.connection = Some(send);
-        self.headers = self.endpoint.headers.clone();
+        self.session = None;
         if !self.endpoint.calls.modern {
             self.shake_hands().await?;
         }
@@ -111,15 +164,13 @@ impl Caller {
             r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{LEGACY}","capabilities":{{}},"clientInfo":{{"name":"bench","version":"{}"}}}}}}"#,
             env!("CARGO_PKG_VERSION")
         );
-        let answer = self.post(hello).await?;
+        let answer = self.post(0, hello).await?;
         if answer.status != StatusCode::OK {
             let said = excerpt(&answer.body);
             return Err(Failure(format!("initialize was answered with {}: {said}", answer.status)));
         }
-        if let Some(session) = answer.session {
-            self.headers.insert(SESSION, session);
-        }
-        self.post(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.into()).await?;
+        self.session = answer.session;
+        self.post(0, r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.into()).await?;
         Ok(())
     }
 
@@ -141,7 +192,7 @@ impl Caller {
         let text = self.endpoint.calls.text(number);
         let body = self.endpoint.calls.body(number, &text);
         let sent = Instant::now();
-        let answer = self.post(body).await;
+        let answer = self.post(number, body).await;
         let (latency, service) = (due.elapsed(), sent.elapsed());
         let (end, said) = match answer {
             Err(failure) => {
@@ -151,6 +202,25 @@ impl Caller {
             Ok(answer) => self.judged(&answer, number, &text),
         };
         (end, latency, service, said)
+    }
+
+    /// Opens the stream on which its endpoint tells what changes (2025-11-25, Transports). It is open while the answer is kept.
+    pub(crate) async fn listen(&mut self) -> Result<Response<Incoming>, Failure> {
+        let doing = "opening a stream";
+        let connection = self.connection.as_mut().ok_or_else(|| Failure::of(doing, "not connected"))?;
+        connection.ready().await.map_err(|wrong| Failure::of(doing, wrong))?;
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = self.endpoint.place.path.clone();
+        *request.headers_mut() = self.endpoint.place.headers.clone();
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(session) = &self.session {
+            request.headers_mut().insert(SESSION, session.clone());
+        }
+        let response = connection.send_request(request).await.map_err(|wrong| Failure::of(doing, wrong))?;
+        if response.status() != StatusCode::OK {
+            return Err(Failure::of(doing, format_args!("HTTP {}", response.status())));
+        }
+        Ok(response)
     }
 
     fn judged(&self, answer: &Answer, number: u64, text: &str) -> (End, Option<String>) {
@@ -165,7 +235,9 @@ impl Caller {
         let Some(json) = json else {
             return (End::Wrong, Some(format!("no answer in the stream: {}", excerpt(&answer.body))));
         };
-        match judge(json, number, text, self.endpoint.echoed) {
+        let calls = &self.endpoint.calls;
+        let expected = if self.endpoint.echoed { calls.expected(text) } else { Expected::Anything };
+        match judge(json, number, expected) {
             Verdict::Success => (End::Success, None),
             Verdict::Denied(said) => (End::Denied, Some(said)),
             Verdict::ToolError(said) => (End::ToolError, Some(said)),
@@ -174,20 +246,27 @@ impl Caller {
         }
     }
 
-    async fn post(&mut self, body: String) -> Result<Answer, Failure> {
-        tokio::time::timeout(PATIENCE, self.exchange(body))
+    /// Sends request `number`, which goes to the endpoint whose turn it is.
+    async fn post(&mut self, number: u64, body: String) -> Result<Answer, Failure> {
+        tokio::time::timeout(PATIENCE, self.exchange(number, body))
             .await
             .unwrap_or_else(|_| Err(Failure(format!("no answer within {} s", PATIENCE.as_secs()))))
     }
 
-    async fn exchange(&mut self, body: String) -> Result<Answer, Failure> {
+    async fn exchange(&mut self, number: u64, body: String) -> Result<Answer, Failure> {
         let doing = "sending a request";
         let connection = self.connection.as_mut().ok_or_else(|| Failure::of(doing, "not connected"))?;
         connection.ready().await.map_err(|wrong| Failure::of(doing, wrong))?;
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.path.clone();
-        *request.headers_mut() = self.headers.clone();
+        let turn = usize::try_from(number).unwrap_or(0) % (self.endpoint.others.len() + 1);
+        let place = turn.checked_sub(1).and_then(|at| self.endpoint.others.get(at));
+        let place = place.unwrap_or(&self.endpoint.place);
+        *request.uri_mut() = place.path.clone();
+        *request.headers_mut() = place.headers.clone();
+        if let Some(session) = &self.session {
+            request.headers_mut().insert(SESSION, session.clone());
+        }
         let response = connection.send_request(request).await.map_err(|wrong| Failure::of(doing, wrong))?;
         let status = response.status();
         let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
 
 use crate::disk::{fdatasync_us, median};
-use crate::load::{Options as LoadOptions, measure};
-use crate::record;
+use crate::load::{Options as LoadOptions, header};
 use crate::report::{Comparison, Disk, Machine, Measured, Round, Shape, WITH, goals, ratios, tables};
-use crate::subjects::{Subject, start};
+use crate::subjects::{Other, Subject, start};
 use crate::{Failure, print, say};
+use crate::{record, round};
 
 /// Rounds by shape and subject.
 type Rounds = BTreeMap<(usize, usize), Vec<Round>>;
@@ -29,6 +30,25 @@ pub(crate) struct Options {
     /// Length of the echoed text in bytes.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     payload: u32,
+    /// Fill the answers up to so many bytes of text.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64 << 20))]
+    result: u32,
+    /// Port of the echo upstream, for another gateway that is to stand before it too; 0: any.
+    #[arg(long, default_value_t = 0)]
+    echo_port: u16,
+    /// Another MCP gateway before the same upstream, to be measured in turns with ours. Start it first, with the echo upstream as
+    /// `http://127.0.0.1:ECHO_PORT/mcp`.
+    #[arg(long, value_name = "NAME=URL", requires = "echo_port")]
+    other: Option<String>,
+    /// A header that it wants, as `Name: value`; may be given more than once.
+    #[arg(long, value_parser = header, value_name = "NAME: VALUE", requires = "other")]
+    other_header: Vec<(HeaderName, HeaderValue)>,
+    /// What the tool `echo` is called there.
+    #[arg(long, default_value = "echo", requires = "other")]
+    other_tool: String,
+    /// Its process, whose processor time is to be told.
+    #[arg(long, requires = "other")]
+    other_pid: Option<u32>,
     /// The product's binary; by default the one that lies beside this one.
     #[arg(long, env = "WORKINGAGENTS_BIN")]
     bin: Option<PathBuf>,
@@ -38,6 +58,17 @@ pub(crate) struct Options {
     /// Where the JSON goes; by default `bench/results/DATE-COMMIT.json`.
     #[arg(long)]
     json: Option<PathBuf>,
+}
+
+impl Options {
+    fn other(&self) -> Result<Option<Subject>, Failure> {
+        let Some(other) = &self.other else { return Ok(None) };
+        let (name, url) =
+            other.split_once('=').ok_or_else(|| Failure("--other must be NAME=URL".to_owned()))?;
+        let other =
+            Other { name, url, headers: &self.other_header, tool: &self.other_tool, pid: self.other_pid };
+        Ok(Some(other.subject()))
+    }
 }
 
 /// Compares, writes the JSON file and prints the tables.
@@ -50,7 +81,8 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         None => beside()?,
     };
     let (machine, built) = (machine(), built(&binary));
-    let stage = start(&binary, &data.join("database"), data)?;
+    let mut stage = start(&binary, &data.join("database"), data, options.echo_port)?;
+    stage.subjects.extend(options.other()?);
     let shapes = [
         Shape { callers: 1, rate: None },
         Shape { callers: 64, rate: None },
@@ -81,6 +113,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         seconds: options.seconds,
         rounds: options.rounds,
         payload: options.payload,
+        result: options.result,
         fdatasync_us: Disk::of(disk),
         goals: goals(&results, &ratios, &record, floor),
         record,
@@ -91,58 +124,24 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         let commit = comparison.commit.as_deref().unwrap_or("unknown");
         PathBuf::from(format!("bench/results/{}-{commit}.json", comparison.date))
     });
-    let written = || -> std::io::Result<()> {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        let mut json = serde_json::to_vec_pretty(&comparison)?;
-        json.push(b'\n');
-        std::fs::write(&path, json)
-    };
-    written().map_err(|wrong| Failure::of(&format!("writing {}", path.display()), wrong))?;
+    write_json(&path, &comparison)?;
     print(&tables(&comparison));
     say(&format!("bench: written to {}", path.display()));
     Ok(())
 }
 
-/// One measurement: the load, and the processor time that each process spent on it.
+/// One measurement.
 fn one(subject: &Subject, shape: Shape, options: &Options, turn: u32) -> Result<Round, Failure> {
     let load = LoadOptions {
-        url: subject.url.clone(),
-        key: subject.key.clone(),
-        tool: subject.tool.clone(),
-        rate: shape.rate,
-        closed: shape.rate.is_none(),
+        headers: subject.headers.clone(),
         callers: shape.callers,
         seconds: options.seconds,
-        warmup: 1.0,
         payload: options.payload,
+        result: options.result,
         prefix: format!("r{turn}"),
-        modern: false,
-        any_answer: false,
+        ..LoadOptions::of(&subject.door, &subject.tool).paced(shape.rate)
     };
-    let now = || subject.watched.iter().map(|(name, watch)| (*name, watch.cpu())).collect::<BTreeMap<_, _>>();
-    let mut before = BTreeMap::new();
-    let report = measure(&load, || before = now())?;
-    // Settlements trail behind the answers: their time belongs to the calls.
-    std::thread::sleep(Duration::from_millis(300));
-    let calls = report.calls.ok.max(1) as f64;
-    let cpu = now().into_iter().map(|(name, after)| {
-        let used = after - before.get(name).copied().unwrap_or(after);
-        (name, (used / calls * 1e7).round() / 10.0)
-    });
-    let cpu_us_per_call = cpu.collect();
-    let pace = shape.rate.map_or("closed".to_owned(), |rate| format!("{rate:.0}/s"));
-    say(&format!(
-        "bench: round {turn}, {}, {} callers, {pace}: {:.0} calls/s, p50 {:.0} us, {} failed{}",
-        subject.name,
-        shape.callers,
-        report.throughput,
-        report.latency_us.p50,
-        report.calls.failed(),
-        report.failures.first().map(|said| format!(": {said}")).unwrap_or_default()
-    ));
-    Ok(Round { report, cpu_us_per_call })
+    round::take(&format!("round {turn}, {}", subject.name), &load, &subject.watched)
 }
 
 /// How many calls the product got, warm-ups included, and of which tool.
@@ -163,6 +162,19 @@ fn summed_up(shapes: &[Shape], subjects: &[Subject], mut rounds: Rounds) -> Vec<
         }
     }
     results
+}
+
+/// Writes a result, for people to read too.
+pub(crate) fn write_json(path: &Path, result: &impl serde::Serialize) -> Result<(), Failure> {
+    let written = || -> std::io::Result<()> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let mut json = serde_json::to_vec_pretty(result)?;
+        json.push(b'\n');
+        std::fs::write(path, json)
+    };
+    written().map_err(|wrong| Failure::of(&format!("writing {}", path.display()), wrong))
 }
 
 /// A folder that only this run uses: another one may be going on, and its database is not ours to touch.

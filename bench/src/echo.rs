@@ -25,9 +25,11 @@ use crate::{Failure, print, say};
 
 /// Larger requests are refused with 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
+/// Largest text that is answered, in bytes.
+const LARGEST: u32 = 64 << 20;
 const SPOKEN: [&str; 3] = ["2025-03-26", "2025-06-18", LEGACY];
 /// The definition of its tool, an MCP `Tool` object.
-pub(crate) const TOOL: &str = r#"{"name":"echo","description":"Answers with the text it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]},"annotations":{"readOnlyHint":true,"idempotentHint":true,"openWorldHint":false}}"#;
+pub(crate) const TOOL: &str = r#"{"name":"echo","description":"Answers with the text it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"},"bytes":{"type":"integer","minimum":0,"maximum":67108864,"description":"Fill the answer up with dots to so many bytes."}},"required":["text"]},"annotations":{"readOnlyHint":true,"idempotentHint":true,"openWorldHint":false}}"#;
 
 /// What the echo upstream can be told.
 #[derive(clap::Args)]
@@ -151,9 +153,12 @@ async fn answer(request: HttpRequest<Incoming>, echo: &Echo) -> HttpResponse<Ful
             if !echo.delay.is_zero() {
                 tokio::time::sleep(echo.delay).await;
             }
+            // What is escaped counts as it is written: the load generator's texts have no escapes.
+            let missing = (arguments.bytes.unwrap_or(0).min(LARGEST) as usize).saturating_sub(inner.len());
+            let dots = ".".repeat(missing);
             reply(
                 "result",
-                &[r#"{"content":[{"type":"text","text":"#, text, r#"}],"isError":false}"#].concat(),
+                &[r#"{"content":[{"type":"text","text":""#, inner, &dots, r#""}],"isError":false}"#].concat(),
             )
         }
         "initialize" => {

@@ -1,6 +1,7 @@
 //! The gateway alone: authenticated, decided and passed on as in the product, with a ledger that remembers nothing. What
 //! the product adds to this is what durable records cost.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use policy::{
     UserFact,
 };
 use secrecy::SecretString;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use testkit::ambient::RealClock;
 use testkit::{ForgetfulLedger, SeededEntropy};
@@ -41,22 +43,34 @@ pub(crate) struct Options {
     /// Port of 127.0.0.1 to listen on; 0 takes any and the ready line says which.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Tenants, each with an endpoint and a key of its own.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tenants: u32,
+    /// Tools in each tenant's catalog. Of more than one, the agent may use nine of ten.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tools: u32,
     /// End when standard input does.
     #[arg(long, hide = true)]
     end_with_stdin: bool,
 }
 
-/// Serves until it is killed. Prints one JSON line, `{"url": …, "key": …, "pid": …}`, once it listens.
+/// Serves until it is killed. Prints one JSON line, `{"doors": [{"url": …, "key": …}], "pid": …}`, once it listens: a door for each
+/// tenant.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
     if options.end_with_stdin {
         end_with_stdin();
     }
     let ambient = Ambient::new(RealClock::new(), SeededEntropy::new(u64::from(std::process::id())));
-    let key = key::mint(ambient.bytes());
-    let directory = directory(&ambient, &options.upstream, &key)?;
-    let endpoint = directory.tenant().mcp_id;
+    let mut all = HashMap::new();
+    let mut keys = Vec::new();
+    for _ in 0..options.tenants {
+        let key = key::mint(ambient.bytes());
+        let directory = directory(&ambient, &options, &key)?;
+        keys.push((directory.tenant().mcp_id, key));
+        all.insert(directory.tenant().mcp_id, Arc::new(directory));
+    }
     let plugs = Plugs {
-        directories: Arc::new(One(Arc::new(directory))),
+        directories: Arc::new(All(all)),
         ledger: Arc::new(ForgetfulLedger(ambient.clone())),
         connections: Arc::new(NoSecrets),
         catalog: Arc::new(NoCatalog),
@@ -66,7 +80,9 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     };
     let network =
         "127.0.0.0/8".parse().map_err(|wrong| Failure::of("allowing the loopback network", wrong))?;
-    let settings = Settings { allowed_upstream_networks: vec![network], ..Settings::default() };
+    // All of the list on one page, whatever its length.
+    let list_page = usize::try_from(options.tools).unwrap_or(usize::MAX);
+    let settings = Settings { allowed_upstream_networks: vec![network], list_page, ..Settings::default() };
     let gateway =
         Gateway::new(plugs, settings, ambient).map_err(|wrong| Failure::of("building the gateway", wrong))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -78,8 +94,11 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         let wrong = |wrong: std::io::Error| Failure::of(&format!("listening on {address}"), wrong);
         let listener = tokio::net::TcpListener::bind(address).await.map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
-        let pid = std::process::id();
-        print(&format!(r#"{{"url":"http://{address}/{endpoint}/mcp","key":"{key}","pid":{pid}}}"#));
+        let doors: Vec<_> = keys
+            .iter()
+            .map(|(endpoint, key)| json!({"url": format!("http://{address}/{endpoint}/mcp"), "key": key}))
+            .collect();
+        print(&json!({"doors": doors, "pid": std::process::id()}).to_string());
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream: &mut tokio::net::TcpStream| {
             let _ = stream.set_nodelay(true);
         });
@@ -88,12 +107,13 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     })
 }
 
-/// A tenant with one agent that may use one tool of one module.
-fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, Failure> {
+/// A tenant with one agent and one module, whose tools are all the echo's.
+fn directory(ambient: &Ambient, options: &Options, key: &str) -> Result<Directory, Failure> {
     let wrong = |wrong: &dyn std::fmt::Display| Failure::of("building the directory", wrong);
     let (tenant, unit, user, agent, module) =
         (ambient.id(), ambient.id(), ambient.id(), ambient.id(), ambient.id());
     let permission: PermissionKey = MODULE.parse().map_err(|it| wrong(&it))?;
+    let other: PermissionKey = "bench-other".parse().map_err(|it| wrong(&it))?;
     let facts = Facts {
         epoch: Epoch { number: 1, token: ambient.random_uuid() },
         tenant: TenantFact {
@@ -133,22 +153,14 @@ fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, 
             name: MODULE.into(),
             title: "Bench echo".into(),
             kind: ModuleKind::Mcp,
-            url: Some(upstream.to_owned()),
+            url: Some(options.upstream.clone()),
             connection: None,
             owner: Some(user),
             standing: ModuleStanding::Live,
         }],
-        tools: vec![ToolFact {
-            id: ambient.id(),
-            module,
-            name: "echo".into(),
-            definition: crate::echo::TOOL.into(),
-            definition_hash: Sha256::digest(crate::echo::TOOL).into(),
-            key: permission.clone(),
-            standing: ToolStanding::Approved,
-            price: Money::zero(Currency::USD),
-            rate: None,
-        }],
+        tools: (0..options.tools)
+            .map(|n| tool(ambient, module, n, if n % 10 == 9 { &other } else { &permission }))
+            .collect(),
         bundles: Vec::new(),
         grants: vec![GrantFact {
             id: ambient.id(),
@@ -160,13 +172,30 @@ fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, 
     Directory::build(facts, ambient.now()).map_err(|it| wrong(&it))
 }
 
-/// The one directory there is.
-struct One(Arc<Directory>);
+/// The first is `echo`, the others are `echo_1` and so on, alike but for their names.
+fn tool(ambient: &Ambient, module: ModuleId, n: u32, key: &PermissionKey) -> ToolFact {
+    let name = if n == 0 { "echo".to_owned() } else { format!("echo_{n}") };
+    let definition = crate::echo::TOOL.replacen("\"echo\"", &format!("\"{name}\""), 1);
+    ToolFact {
+        id: ambient.id(),
+        module,
+        definition_hash: Sha256::digest(&definition).into(),
+        definition,
+        name,
+        key: key.clone(),
+        standing: ToolStanding::Approved,
+        price: Money::zero(Currency::USD),
+        rate: None,
+    }
+}
+
+/// The directories that there are.
+struct All(HashMap<McpId, Arc<Directory>>);
 
 #[async_trait]
-impl Directories for One {
+impl Directories for All {
     async fn current(&self, endpoint: McpId) -> Result<Option<Arc<Directory>>, Unavailable> {
-        Ok((endpoint == self.0.tenant().mcp_id).then(|| self.0.clone()))
+        Ok(self.0.get(&endpoint).cloned())
     }
 
     async fn newer(&self, endpoint: McpId, _: Epoch) -> Result<Option<Arc<Directory>>, Unavailable> {

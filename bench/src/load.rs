@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ArgGroup;
+use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::caller::{Caller, Endpoint};
-use crate::message::CallTemplate;
+use crate::caller::{Caller, Door, Endpoint};
+use crate::message::{Ask, CallTemplate};
 use crate::schedule::Schedule;
 use crate::tally::{Counts, Percentiles, Tally};
 use crate::{Failure, print};
@@ -29,6 +30,18 @@ pub(crate) struct Options {
     /// The tool; it is called with `{"text": …}`, no two calls alike.
     #[arg(long, default_value = "echo")]
     pub(crate) tool: String,
+    /// A header of every request, as `Name: value`; may be given more than once.
+    #[arg(long = "header", value_parser = header, value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Ask the tool to fill its answer up to so many bytes.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64 << 20))]
+    pub(crate) result: u32,
+    /// Ask for the list of tools instead of calling one.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Other endpoints of the same server, called in turns with it.
+    #[arg(skip)]
+    pub(crate) others: Vec<Door>,
     /// Open loop: begin this many calls a second, whatever the answers do, and time each from when it was due.
     #[arg(long, value_parser = positive)]
     pub(crate) rate: Option<f64>,
@@ -58,6 +71,13 @@ pub(crate) struct Options {
     pub(crate) any_answer: bool,
 }
 
+/// A header as curl takes it.
+pub(crate) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("must be `Name: value`")?;
+    let name = name.trim().parse().map_err(|_| "has no header's name")?;
+    Ok((name, value.trim().parse().map_err(|_| "has a value that no header can have")?))
+}
+
 fn positive(text: &str) -> Result<f64, String> {
     not_negative(text)
         .and_then(|number| if number > 0.0 { Ok(number) } else { Err("must be above 0".into()) })
@@ -67,6 +87,35 @@ fn not_negative(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..=1e9).contains(&number) => Ok(number),
         _ => Err("must be a number from 0 to 1000000000".into()),
+    }
+}
+
+impl Options {
+    /// Calls of a tool in a closed loop by one caller, for five seconds after one; every answer is checked.
+    pub(crate) fn of(door: &Door, tool: &str) -> Self {
+        Self {
+            url: door.url.clone(),
+            key: door.key.clone(),
+            tool: tool.to_owned(),
+            headers: Vec::new(),
+            result: 0,
+            list: false,
+            others: Vec::new(),
+            rate: None,
+            closed: true,
+            callers: 1,
+            seconds: 5.0,
+            warmup: 1.0,
+            payload: 64,
+            prefix: "bench".into(),
+            modern: false,
+            any_answer: false,
+        }
+    }
+
+    /// At this many calls a second, or in a closed loop.
+    pub(crate) fn paced(self, rate: Option<f64>) -> Self {
+        Self { rate, closed: rate.is_none(), ..self }
     }
 }
 
@@ -105,19 +154,22 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
 
 /// Connects, warms up, calls `measuring` and measures. Runs on the calling thread alone (and the pacer's, when open).
 pub(crate) fn measure(options: &Options, measuring: impl FnOnce()) -> Result<Report, Failure> {
+    let tool = options.tool.clone();
     let calls = CallTemplate {
-        tool: options.tool.clone(),
+        ask: if options.list { Ask::List } else { Ask::Call { tool, result: options.result } },
         run: options.prefix.clone(),
         payload: options.payload as usize,
         modern: options.modern,
     };
-    if [&calls.tool, &calls.run]
+    if [&options.tool, &calls.run]
         .iter()
         .any(|text| text.contains(['"', '\\']) || text.contains(char::is_control))
     {
         return Err(Failure("tool and prefix must be plain text without quotes and backslashes".into()));
     }
-    let endpoint = Arc::new(Endpoint::new(&options.url, &options.key, calls, !options.any_answer)?);
+    let door = Door { url: options.url.clone(), key: options.key.clone() };
+    let echoed = !options.any_answer;
+    let endpoint = Arc::new(Endpoint::new(&door, &options.others, &options.headers, calls, echoed)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

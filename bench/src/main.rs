@@ -11,10 +11,12 @@ mod message;
 mod processes;
 mod record;
 mod report;
+mod round;
 mod schedule;
 mod subjects;
 mod tally;
 mod tenant;
+mod wide;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,8 @@ enum Command {
     Gateway(forgetful::Options),
     /// Calls one tool of one MCP endpoint and reports how long the answers took.
     Load(load::Options),
+    /// Many callers, tools and tenants, large results, and memory.
+    Wide(wide::Options),
     /// A large organization, and how long each page of its dashboard takes.
     Tenant(tenant::Options),
 }
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Some(Command::Echo(options)) => echo::run(options),
         Some(Command::Gateway(options)) => forgetful::run(options),
         Some(Command::Load(options)) => load::run(options),
+        Some(Command::Wide(options)) => wide::run(options),
         Some(Command::Tenant(options)) => tenant::run(options),
     };
     match done {

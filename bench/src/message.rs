@@ -44,6 +44,8 @@ pub(crate) struct EchoArguments<'a> {
     /// A JSON string with its quotes.
     #[serde(borrow)]
     pub(crate) text: &'a RawValue,
+    /// How many bytes the answer is to have at least.
+    pub(crate) bytes: Option<u32>,
 }
 
 /// `params` of `initialize`, as far as they matter.
@@ -109,8 +111,17 @@ pub(crate) enum Verdict {
     Wrong(String),
 }
 
-/// Judges a reply to call `id` that carried `text`; `echoed` demands that the first content is that text.
-pub(crate) fn judge(body: &[u8], id: u64, text: &str, echoed: bool) -> Verdict {
+/// What the first content of a reply is to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Expected<'a> {
+    /// This text, filled up with dots to so many bytes.
+    Text(&'a str, usize),
+    /// Whatever it is.
+    Anything,
+}
+
+/// Judges a reply to request `id`.
+pub(crate) fn judge(body: &[u8], id: u64, expected: Expected<'_>) -> Verdict {
     let response: Response<'_> = match serde_json::from_slice(body) {
         Ok(response) => response,
         Err(wrong) => return Verdict::Wrong(format!("not a JSON-RPC response ({wrong}): {}", excerpt(body))),
@@ -131,8 +142,11 @@ pub(crate) fn judge(body: &[u8], id: u64, text: &str, echoed: bool) -> Verdict {
         let verdict = if is_reason { Verdict::Denied } else { Verdict::ToolError };
         return verdict(excerpt(body));
     }
+    let Expected::Text(text, length) = expected else { return Verdict::Success };
     let first = result.content.first().and_then(|content| content.text.as_deref());
-    if echoed && first != Some(text) {
+    let rest =
+        first.filter(|first| first.len() == length.max(text.len())).and_then(|it| it.strip_prefix(text));
+    if rest.is_none_or(|rest| rest.bytes().any(|byte| byte != b'.')) {
         return Verdict::Wrong(format!("echoed something else: {}", excerpt(body)));
     }
     Verdict::Success
@@ -151,10 +165,18 @@ pub(crate) fn from_event_stream(body: &str, id: u64) -> Option<&str> {
     })
 }
 
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    /// A call of the tool that the endpoint knows by this name. Its result is to have so many bytes of text at least.
+    Call { tool: String, result: u32 },
+    /// The list of tools.
+    List,
+}
+
 /// What a load generator's calls have in common.
 pub(crate) struct CallTemplate {
-    /// The tool's name as the endpoint knows it.
-    pub(crate) tool: String,
+    pub(crate) ask: Ask,
     /// Begins each call's text, which ends with the call's number: no two calls are alike.
     pub(crate) run: String,
     /// Length of the text in bytes; short ones are filled up.
@@ -174,19 +196,32 @@ impl CallTemplate {
         text
     }
 
-    /// The body of a `tools/call` whose id is `number`.
+    /// The body of the request whose id is `number`.
     pub(crate) fn body(&self, number: u64, text: &str) -> String {
-        let meta = if self.modern { modern_meta() } else { "" };
-        format!(
-            r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"{}","arguments":{{"text":"{text}"}}{meta}}}}}"#,
-            self.tool
-        )
+        let meta = if self.modern { MODERN_META } else { "" };
+        let (method, params) = match &self.ask {
+            Ask::Call { tool, result: 0 } => {
+                ("tools/call", format!(r#""name":"{tool}","arguments":{{"text":"{text}"}}"#))
+            }
+            Ask::Call { tool, result } => {
+                ("tools/call", format!(r#""name":"{tool}","arguments":{{"text":"{text}","bytes":{result}}}"#))
+            }
+            Ask::List => ("tools/list", String::new()),
+        };
+        let comma = if params.is_empty() || meta.is_empty() { "" } else { "," };
+        format!(r#"{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":{{{params}{comma}{meta}}}}}"#)
+    }
+
+    /// What the reply to a request with this text is to be.
+    pub(crate) fn expected<'a>(&self, text: &'a str) -> Expected<'a> {
+        match &self.ask {
+            Ask::Call { result, .. } => Expected::Text(text, *result as usize),
+            Ask::List => Expected::Anything,
+        }
     }
 }
 
-fn modern_meta() -> &'static str {
-    r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"0"}}"#
-}
+const MODERN_META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"0"}}"#;
 
 #[cfg(test)]
 mod tests {
@@ -197,25 +232,30 @@ mod tests {
 
     #[test]
     fn a_reply_is_a_success_only_if_it_answers_this_call_with_this_text() {
-        assert_eq!(judge(REPLY.as_bytes(), 7, "a-7", true), Verdict::Success);
-        assert!(matches!(judge(REPLY.as_bytes(), 8, "a-7", true), Verdict::Wrong(_)));
-        assert!(matches!(judge(REPLY.as_bytes(), 7, "a-8", true), Verdict::Wrong(_)));
-        assert_eq!(judge(REPLY.as_bytes(), 7, "a-8", false), Verdict::Success);
+        let judge = |id, expected| judge(REPLY.as_bytes(), id, expected);
+        assert_eq!(judge(7, Expected::Text("a-7", 0)), Verdict::Success);
+        assert!(matches!(judge(8, Expected::Text("a-7", 0)), Verdict::Wrong(_)));
+        assert!(matches!(judge(7, Expected::Text("a-8", 0)), Verdict::Wrong(_)));
+        assert!(matches!(judge(7, Expected::Text("a-7", 4)), Verdict::Wrong(_)), "it is not filled up");
+        assert_eq!(judge(7, Expected::Anything), Verdict::Success);
+        let filled = REPLY.replace("a-7", "a-7..");
+        assert_eq!(super::judge(filled.as_bytes(), 7, Expected::Text("a-7", 5)), Verdict::Success);
+        assert!(matches!(super::judge(filled.as_bytes(), 7, Expected::Text("a-7", 0)), Verdict::Wrong(_)));
     }
 
     #[test]
     fn denials_and_errors_are_told_apart() {
         let failed = REPLY.replace("false", "true");
-        assert!(matches!(judge(failed.as_bytes(), 7, "a-7", true), Verdict::ToolError(_)));
+        assert!(matches!(judge(failed.as_bytes(), 7, Expected::Text("a-7", 0)), Verdict::ToolError(_)));
         for (code, denied) in [("missing_key", true), ("timed_out", false)] {
             let said = format!(r#"true,"structuredContent":{{"error":{{"code":"{code}","ask":null}}}}"#);
-            let verdict = judge(REPLY.replace("false", &said).as_bytes(), 7, "a-7", true);
+            let verdict = judge(REPLY.replace("false", &said).as_bytes(), 7, Expected::Text("a-7", 0));
             assert_eq!(matches!(verdict, Verdict::Denied(_)), denied, "{code}");
             assert_eq!(matches!(verdict, Verdict::ToolError(_)), !denied, "{code}");
         }
         let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"no"}}"#;
-        assert!(matches!(judge(error.as_bytes(), 7, "a-7", true), Verdict::ProtocolError(_)));
-        assert!(matches!(judge(b"<html>", 7, "a-7", true), Verdict::Wrong(_)));
+        assert!(matches!(judge(error.as_bytes(), 7, Expected::Text("a-7", 0)), Verdict::ProtocolError(_)));
+        assert!(matches!(judge(b"<html>", 7, Expected::Text("a-7", 0)), Verdict::Wrong(_)));
     }
 
     #[test]
@@ -229,7 +269,8 @@ mod tests {
 
     #[test]
     fn a_call_carries_its_number_and_its_length() {
-        let calls = CallTemplate { tool: "echo".into(), run: "r".into(), payload: 16, modern: false };
+        let ask = Ask::Call { tool: "echo".into(), result: 0 };
+        let calls = CallTemplate { ask, run: "r".into(), payload: 16, modern: false };
         let text = calls.text(12);
         assert_eq!(text, "r-12............");
         let body = calls.body(12, &text);
@@ -237,5 +278,18 @@ mod tests {
         assert_eq!(request.id.unwrap().get(), "12");
         let params: CallParams<'_> = serde_json::from_str(request.params.unwrap().get()).unwrap();
         assert_eq!(params.arguments.unwrap().text.get(), "\"r-12............\"");
+    }
+
+    #[test]
+    fn a_request_is_json_whatever_is_asked_for() {
+        for modern in [false, true] {
+            for ask in [Ask::List, Ask::Call { tool: "echo".into(), result: 9 }] {
+                let calls = CallTemplate { ask, run: "r".into(), payload: 0, modern };
+                let body: serde_json::Value = serde_json::from_str(&calls.body(3, "r-3")).unwrap();
+                assert_eq!(body["params"]["_meta"].is_object(), modern);
+                let bytes = matches!(calls.ask, Ask::Call { .. }).then_some(9);
+                assert_eq!(body["params"]["arguments"]["bytes"].as_u64(), bytes);
+            }
+        }
     }
 }

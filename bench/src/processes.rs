@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde::de::DeserializeOwned;
 
 use crate::Failure;
@@ -131,6 +131,20 @@ pub(crate) fn cpu_of_tree(root: u32) -> f64 {
     seconds(ticks_of_tree(&all(), root))
 }
 
+/// Memory that a process holds (`VmRSS` of `/proc/PID/status`), in bytes; nothing if it is gone.
+pub(crate) fn memory_of(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+/// Takes as many open files as the system allows: each connection is one. What is started from here may open as many.
+pub(crate) fn open_many() {
+    let limits = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
+}
+
 fn ticks_of_tree(all: &[Stat], root: u32) -> u64 {
     let below = |stat: &&Stat| stat.parent == root && stat.pid != root;
     let own: u64 =
@@ -177,6 +191,12 @@ mod tests {
         };
         let all = [process(1, 0, 1000, 0), process(5, 1, 10, 7), process(6, 5, 20, 0), process(8, 6, 1, 2)];
         assert_eq!(ticks_of_tree(&all, 5), 40);
+    }
+
+    #[test]
+    fn our_own_memory_is_seen() {
+        assert!(memory_of(std::process::id()).is_some_and(|bytes| bytes > 1 << 20));
+        assert_eq!(memory_of(u32::MAX), None);
     }
 
     #[test]

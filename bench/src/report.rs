@@ -29,6 +29,8 @@ pub(crate) struct Comparison {
     pub(crate) rounds: u32,
     /// Length of the echoed text in bytes.
     pub(crate) payload: u32,
+    /// To how many bytes the answers were filled up; 0: not.
+    pub(crate) result: u32,
     /// 4 KiB append + `fdatasync` beside the database's files, in microseconds.
     pub(crate) fdatasync_us: Disk,
     /// What was measured, by subject and shape.

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
+use crate::caller::Door;
 use crate::forgetful::MODULE;
 use crate::processes::{Started, cpu_of, cpu_of_tree, find_below};
 use crate::report::{DIRECT, WITH, WITHOUT};
@@ -20,13 +22,40 @@ pub(crate) struct Subject {
     /// Its name in the report.
     pub(crate) name: &'static str,
     /// Its MCP endpoint.
-    pub(crate) url: String,
-    /// The bearer key it wants, or nothing.
-    pub(crate) key: String,
+    pub(crate) door: Door,
+    /// Other headers that it wants.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// The tool's name there.
     pub(crate) tool: String,
-    /// The processes that a call costs time, by the role they have.
-    pub(crate) watched: Vec<(&'static str, Watch)>,
+    /// The processes that a call costs time.
+    pub(crate) watched: Watched,
+}
+
+/// Processes by the role they have.
+pub(crate) type Watched = Vec<(&'static str, Watch)>;
+
+/// Somebody else's gateway.
+pub(crate) struct Other<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a [(HeaderName, HeaderValue)],
+    pub(crate) tool: &'a str,
+    pub(crate) pid: Option<u32>,
+}
+
+impl Other<'_> {
+    pub(crate) fn subject(&self) -> Subject {
+        let mut watched = vec![("load", Watch::Process(std::process::id()))];
+        watched.extend(self.pid.map(|pid| ("other", Watch::Tree(pid))));
+        Subject {
+            // One name, for as long as the process is there.
+            name: Box::leak(self.name.to_owned().into_boxed_str()),
+            door: Door { url: self.url.to_owned(), key: String::new() },
+            headers: self.headers.to_vec(),
+            tool: self.tool.to_owned(),
+            watched,
+        }
+    }
 }
 
 /// Whose processor time is read.
@@ -36,6 +65,13 @@ pub(crate) enum Watch {
     Process(u32),
     /// A process and everything below it.
     Tree(u32),
+}
+
+impl Stage {
+    /// The process of the gateway without a ledger.
+    pub(crate) fn bare_pid(&self) -> u32 {
+        self.gateway.pid()
+    }
 }
 
 impl Watch {
@@ -55,14 +91,33 @@ pub(crate) struct Stage {
     /// The product's database as one who sees all rows.
     pub(crate) database_url: String,
     _product: Started,
-    _gateway: Started,
+    gateway: Started,
     _echo: Started,
 }
 
+/// A gateway without a ledger.
 #[derive(Deserialize)]
-struct GatewayReady {
-    url: String,
-    key: String,
+pub(crate) struct Bare {
+    /// One for each tenant.
+    pub(crate) doors: Vec<Door>,
+}
+
+impl Bare {
+    /// Starts one before `upstream`; `more` are further arguments.
+    pub(crate) fn start(upstream: &str, more: &[&str], logs: &Path) -> Result<(Started, Self), Failure> {
+        let mut command = Command::new(own()?);
+        command.args(["gateway", "--end-with-stdin", "--upstream", upstream]).args(more);
+        Started::start("the gateway without a ledger", &mut command, &logs.join("gateway.log"), PATIENCE)
+    }
+
+    /// The first tenant's.
+    pub(crate) fn first(&self) -> Result<&Door, Failure> {
+        self.doors.first().ok_or_else(|| Failure("the gateway without a ledger has no tenant".into()))
+    }
+}
+
+fn own() -> Result<std::path::PathBuf, Failure> {
+    std::env::current_exe().map_err(|wrong| Failure::of("finding the benchmark's own binary", wrong))
 }
 
 #[derive(Deserialize)]
@@ -87,22 +142,16 @@ struct ReadyAgent {
 }
 
 /// Starts everything. `binary` is the product, `data` where its database lies, `logs` what the processes say.
-pub(crate) fn start(binary: &Path, data: &Path, logs: &Path) -> Result<Stage, Failure> {
-    let own =
-        std::env::current_exe().map_err(|wrong| Failure::of("finding the benchmark's own binary", wrong))?;
+pub(crate) fn start(binary: &Path, data: &Path, logs: &Path, echo_port: u16) -> Result<Stage, Failure> {
     say("bench: starting the echo upstream");
-    let mut command = Command::new(&own);
-    command.args(["echo", "--end-with-stdin"]);
+    let mut command = Command::new(own()?);
+    command.args(["echo", "--end-with-stdin", "--port", &echo_port.to_string()]);
     let log = logs.join("echo.log");
     let (echo, EchoReady { url: echo_url }) =
         Started::start("the echo upstream", &mut command, &log, PATIENCE)?;
 
     say("bench: starting the gateway without a ledger");
-    let mut command = Command::new(&own);
-    command.args(["gateway", "--end-with-stdin", "--upstream", &echo_url]);
-    let log = logs.join("gateway.log");
-    let (gateway, bare) =
-        Started::start::<GatewayReady>("the gateway without a ledger", &mut command, &log, PATIENCE)?;
+    let (gateway, bare) = Bare::start(&echo_url, &[], logs)?;
 
     say("bench: starting the product with its database");
     let mut command = Command::new(binary);
@@ -131,22 +180,22 @@ pub(crate) fn start(binary: &Path, data: &Path, logs: &Path) -> Result<Stage, Fa
     let subjects = vec![
         Subject {
             name: DIRECT,
-            url: echo_url,
-            key: String::new(),
+            door: Door { url: echo_url, key: String::new() },
+            headers: Vec::new(),
             tool: "echo".into(),
             watched: vec![load_time, echo_time],
         },
         Subject {
             name: WITHOUT,
-            url: bare.url,
-            key: bare.key,
+            door: bare.first()?.clone(),
+            headers: Vec::new(),
             tool: format!("{MODULE}.echo"),
             watched: vec![load_time, echo_time, ("gateway", Watch::Process(gateway.pid()))],
         },
         Subject {
             name: WITH,
-            url: ready.mcp_url.clone(),
-            key: agent.key.clone(),
+            door: Door { url: ready.mcp_url.clone(), key: agent.key.clone() },
+            headers: Vec::new(),
             tool: format!("{MODULE}.echo"),
             watched: vec![
                 load_time,
@@ -157,7 +206,7 @@ pub(crate) fn start(binary: &Path, data: &Path, logs: &Path) -> Result<Stage, Fa
         },
     ];
     let database_url = ready.admin_database_url.clone();
-    Ok(Stage { subjects, database_url, _product: product, _gateway: gateway, _echo: echo })
+    Ok(Stage { subjects, database_url, _product: product, gateway, _echo: echo })
 }
 
 struct Admin<'a> {
