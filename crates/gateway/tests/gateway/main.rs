@@ -18,6 +18,7 @@ mod gate;
 mod ledger;
 mod listening;
 mod modern_upstream;
+mod mutations;
 mod parked;
 mod resuming;
 mod rounds;

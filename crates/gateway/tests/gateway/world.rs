@@ -431,7 +431,10 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).unwrap();
+        self.exchange(request.body(Full::new(body.into())).unwrap()).await
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Answered {
         let response = tokio::time::timeout(Duration::from_secs(20), self.http.request(request)).await;
         let (head, body) = response.expect("an answer in time").expect("an answer").into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
@@ -511,6 +514,18 @@ impl World {
         ];
         all.extend_from_slice(headers);
         self.send(Method::POST, &self.url, &all, body).await
+    }
+
+    /// The same with headers that need not be text.
+    pub async fn post_raw(&self, headers: &HeaderMap, body: Vec<u8>) -> Answered {
+        let mut request = Request::builder().method(Method::POST).uri(&self.url);
+        request = request.header("authorization", format!("Bearer {}", key(1)));
+        request = request.header("content-type", "application/json");
+        request = request.header("accept", "application/json, text/event-stream");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.exchange(request.body(Full::new(body.into())).unwrap()).await
     }
 
     /// A request of the `initialize` era.
