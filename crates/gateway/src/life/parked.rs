@@ -15,7 +15,7 @@ use model::call::Epoch;
 use model::{AgentId, CredentialId, TenantId};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -31,6 +31,7 @@ use crate::gateway::House;
 use crate::inquiry::{Inquiries, Inquiry};
 use crate::seams::Unavailable;
 use crate::upstream::Brought;
+use crate::waiting::at;
 use crate::wire::{self, Asked};
 
 /// Calls of a credential, of a tenant and of a node that may wait at a time.
@@ -353,13 +354,5 @@ async fn gone(house: &House, whose: &Whose) {
             Ok(None) => return,
             Err(Unavailable) => tokio::time::sleep(AWHILE).await,
         }
-    }
-}
-
-/// Comes at an instant, or never.
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }

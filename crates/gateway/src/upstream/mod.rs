@@ -31,6 +31,7 @@ use futures::future::{BoxFuture, Shared};
 use http::{HeaderValue, Uri};
 use model::{ConnectionId, CredentialId, ModuleId, TenantId};
 use parking_lot::Mutex;
+use policy::Tool;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -47,8 +48,8 @@ pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
 pub use self::trouble::Trouble;
-use self::watch::Watches;
 pub(crate) use self::watch::{Heard, Subscribed};
+use self::watch::{Tells, Watches};
 use crate::conduit::Conduit;
 use crate::settings::Settings;
 use crate::wire::{Capabilities, Revision, code};
@@ -84,6 +85,13 @@ pub(crate) struct Key {
     pub(crate) connection: Option<ConnectionId>,
 }
 
+impl Key {
+    /// Where a tool's calls go. None: it has no URL.
+    pub(crate) fn of(tenant: TenantId, tool: &Tool) -> Option<Self> {
+        Some(Self { tenant, module: tool.module, url: tool.url.clone()?, connection: tool.connection })
+    }
+}
+
 /// Whose calls share a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Sharers {
@@ -101,6 +109,8 @@ struct Upstream {
     breaker: Breaker,
     ids: Ids,
     last_used: Mutex<Instant>,
+    /// Of what it tells without being asked, and when it said so.
+    tells: Mutex<Option<(Instant, Tells)>>,
 }
 
 /// Gives each request to a server an id of its own.
@@ -262,6 +272,7 @@ impl Upstreams {
             breaker: Breaker::new(self.patience),
             ids: Ids::default(),
             last_used: Mutex::new(now),
+            tells: Mutex::default(),
         });
         known.insert(key.clone(), upstream.clone());
         Ok(upstream)
@@ -335,6 +346,11 @@ impl Upstreams {
 }
 
 impl Upstream {
+    /// It has said of what it tells.
+    fn tells(&self, tells: Tells) {
+        *self.tells.lock() = Some((Instant::now(), tells));
+    }
+
     /// Gives up what was known of how to speak to it, unless it has been found out anew already.
     fn forget(&self, lost: &Session) {
         self.sessions.lock().retain(|_, standing| {
