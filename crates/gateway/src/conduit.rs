@@ -168,6 +168,12 @@ impl Conduit {
         self.listener.as_ref().map(|listener| listener.credential)
     }
 
+    /// The credential of the client, where it is asked in rounds.
+    pub(crate) fn asked_in_rounds(&self) -> Option<CredentialId> {
+        let listener = self.listener.as_ref().filter(|listener| matches!(listener.way, Way::Rounds(_)))?;
+        Some(listener.credential)
+    }
+
     /// Passes a server's progress notification on under the client's token; every other member as it came.
     pub(crate) fn progress(&self, params: &RawValue) {
         let Some(token) = self.client.lock().token.clone() else { return };
