@@ -512,6 +512,18 @@ async fn a_server_that_has_no_stream_is_not_one_that_fails_to_give_it() {
 }
 
 #[tokio::test]
+async fn what_never_left_the_house_was_not_sent() {
+    let (_server, world) = server(Era::Opened, true).await;
+    world.change(|facts| facts.modules[0].url = Some("ftp://up.example".to_owned()));
+    let latest = world.directories.latest.lock().clone();
+    *world.directories.had.lock() = latest;
+    let session = world.open(json!({})).await;
+    let answered = world.in_session(&session, "resources/subscribe", "up+test://notes").await;
+    assert_eq!(answered["error"]["data"]["code"], "upstream_bad_url", "{answered}");
+    assert_eq!(world.ledger.settlement().outcome, Outcome::NotSent);
+}
+
+#[tokio::test]
 async fn what_is_asked_for_is_bounded_and_has_a_session() {
     let (_server, world) = server(Era::Opened, true).await;
     let many: Vec<String> = (0..65).map(|n| format!("up+test://city/{n}")).collect();
