@@ -10,8 +10,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use futures::StreamExt as _;
+use gateway::Settings;
 use http::{HeaderMap, Method, StatusCode};
 use model::call::{Outcome, Verdict};
 use model::catalog::ToolStanding;
@@ -20,7 +22,7 @@ use policy::ToolFact;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-use crate::world::{Events, World, eventually, id, key, price};
+use crate::world::{Events, World, eventually, id, key, price, settings};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
@@ -58,12 +60,15 @@ async fn server_that(era: Era, capabilities: Value) -> (Server, World) {
         seen: Arc::default(),
         open: Arc::default(),
         opened: Arc::default(),
-        tells: broadcast::Sender::new(16),
+        tells: broadcast::Sender::new(256),
         refuses: Arc::default(),
     };
     let router = Router::new().route("/mcp", post(receive).get(get).delete(leave)).with_state(server.clone());
+    // What it tells is told at once.
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let world = World::new(&url).await;
+    let settings = Settings { upstream_timeout: Duration::from_secs(3), ..settings() };
+    let world = World::with(&url, settings).await;
     world.change(|facts| {
         for (n, (name, definition)) in (0..).zip([
             ("resource:test://notes", json!({"name": "Notes", "uri": "test://notes"})),
