@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::authenticate::{Caller, NotSeen, current, look};
 use super::ending::Failed;
-use super::parked::gone;
+use super::parking::gone;
 use super::receive::Received;
 use super::rounds::{Input, Next};
 use super::settle::tell_failed;

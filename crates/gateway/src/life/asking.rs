@@ -9,7 +9,8 @@ use futures::FutureExt as _;
 use super::admit::Parts;
 use super::ending::Failed;
 use super::execute::Executed;
-use super::parked::{Exchange, Parking, Whose};
+use super::parked::Exchange;
+use super::parking::{Parking, Whose};
 use super::rounds::Parked;
 use crate::conduit::{Conduit, Listener, Way};
 use crate::gateway::House;
@@ -34,7 +35,8 @@ pub(super) async fn begin(house: &Arc<House>, mut parts: Parts) -> Executed {
         let house = Arc::clone(house);
         async move { sent.remote(&house).await }
     };
-    let mut exchange = Box::new(Exchange::new(executing.boxed(), inquiries, conduit, &house.parking));
+    let mut exchange =
+        Box::new(Exchange::new(executing.boxed(), inquiries, conduit, house.parking.tasks().clone()));
     match exchange.go_on().await {
         Some(result) => parts.executed(result),
         None => wait(house, parts, exchange, true),
