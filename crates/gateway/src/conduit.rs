@@ -94,11 +94,21 @@ struct Told {
     loudness: Option<Loudness>,
 }
 
-/// What was asked and answered, for the record.
+/// What was asked and answered, for the record, in the order in which it was asked.
 #[derive(Debug, Default)]
 struct Exchange {
-    /// JSON objects with commas between them.
-    text: String,
+    noted: Vec<Noted>,
+    /// How much of it is kept, in bytes.
+    kept: usize,
+}
+
+#[derive(Debug)]
+struct Noted {
+    method: String,
+    /// How large it is, question and answer.
+    size: usize,
+    /// Question and answer; none: they are too large.
+    text: Option<(String, Option<String>)>,
 }
 
 /// How long a client was waited for. It is not the server's time.
@@ -138,6 +148,12 @@ impl Conduit {
         Self::of(Self::told_by(of), Some(listener))
     }
 
+    /// To the same client, for a call of its own: with nothing asked, and nobody waited for.
+    pub(crate) fn anew(&self) -> Self {
+        let (client, listener) = (Arc::clone(&self.client), self.listener.clone());
+        Self { client, listener, pauses: Arc::default(), exchange: Arc::default() }
+    }
+
     /// From here on its client is told as that of `of` is: of the round that goes on with it.
     pub(crate) fn goes_on(&self, of: Option<&Self>) {
         *self.client.lock() = Self::told_by(of);
@@ -166,6 +182,12 @@ impl Conduit {
     /// The credential of the client, where it can be asked.
     pub(crate) fn credential(&self) -> Option<CredentialId> {
         self.listener.as_ref().map(|listener| listener.credential)
+    }
+
+    /// The credential of the client, where it is asked in rounds.
+    pub(crate) fn asked_in_rounds(&self) -> Option<CredentialId> {
+        let listener = self.listener.as_ref().filter(|listener| matches!(listener.way, Way::Rounds(_)))?;
+        Some(listener.credential)
     }
 
     /// Passes a server's progress notification on under the client's token; every other member as it came.
@@ -197,8 +219,10 @@ impl Conduit {
     /// Asks the client and waits for what it says, all of it to be on record with the call. None: it is gone, or takes too long.
     pub(crate) async fn ask(&self, method: &str, params: Option<&RawValue>) -> Option<Said> {
         let params = params.map_or("{}", RawValue::get);
+        // It was asked, whatever becomes of the call.
+        let number = self.exchange.lock().asked(method, params);
         let said = self.put(method, params).await;
-        self.exchange.lock().add(method, params, said.as_ref());
+        self.exchange.lock().answered(number, said.as_ref());
         said
     }
 
@@ -226,7 +250,8 @@ impl Conduit {
     /// What was asked and answered so far, as it is recorded: the JSON text of an array. None: nothing was.
     pub(crate) fn exchange(&self) -> Option<Bytes> {
         let exchange = self.exchange.lock();
-        (!exchange.text.is_empty()).then(|| Bytes::from(format!("[{}]", exchange.text)))
+        let noted: Vec<String> = exchange.noted.iter().map(Noted::written).collect();
+        (!noted.is_empty()).then(|| Bytes::from(format!("[{}]", noted.join(","))))
     }
 
     fn pause(&self) -> Pause<'_> {
@@ -246,22 +271,49 @@ impl Conduit {
 }
 
 impl Exchange {
-    fn add(&mut self, method: &str, params: &str, said: Option<&Said>) {
+    /// Notes a question. Its number is for the answer.
+    fn asked(&mut self, method: &str, params: &str) -> usize {
+        let fits = self.kept + params.len() <= RECORDED;
+        self.kept += if fits { params.len() } else { 0 };
+        let text = fits.then(|| (params.to_owned(), None));
+        self.noted.push(Noted { method: method.to_owned(), size: params.len(), text });
+        self.noted.len() - 1
+    }
+
+    /// Notes its answer.
+    fn answered(&mut self, number: usize, said: Option<&Said>) {
         let answer = match said {
             Some(Ok(result)) => format!(r#"{{"result":{result}}}"#),
             Some(Err(error)) => format!(r#"{{"error":{error}}}"#),
-            None => "null".to_owned(),
+            None => return,
         };
-        if !self.text.is_empty() {
-            self.text.push(',');
+        let Some(noted) = self.noted.get_mut(number) else { return };
+        noted.size += answer.len();
+        match &mut noted.text {
+            Some((_, kept)) if self.kept + answer.len() <= RECORDED => {
+                self.kept += answer.len();
+                *kept = Some(answer);
+            }
+            Some((params, _)) => {
+                self.kept -= params.len();
+                noted.text = None;
+            }
+            None => (),
         }
-        // Method is one of three that we carry.
-        let size = params.len() + answer.len();
-        self.text.push_str(&if self.text.len() + size <= RECORDED {
-            format!(r#"{{"method":"{method}","params":{params},"answer":{answer}}}"#)
-        } else {
-            format!(r#"{{"method":"{method}","bytes_not_kept":{size}}}"#)
-        });
+    }
+}
+
+impl Noted {
+    /// The JSON text of an object. The method is one of three that we carry.
+    fn written(&self) -> String {
+        let Self { method, size, text } = self;
+        match text {
+            Some((params, answer)) => {
+                let answer = answer.as_deref().unwrap_or("null");
+                format!(r#"{{"method":"{method}","params":{params},"answer":{answer}}}"#)
+            }
+            None => format!(r#"{{"method":"{method}","bytes_not_kept":{size}}}"#),
+        }
     }
 }
 
@@ -282,6 +334,42 @@ impl Drop for Pause<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_of_its_own_has_asked_nothing_and_waited_for_nobody() {
+        let conduit = Conduit::new(&Line::new().0, None, Some(Loudness::Warning), None).unwrap();
+        conduit.exchange.lock().asked("roots/list", "{}");
+        let deadline = Instant::now();
+        let pause = conduit.pause();
+        assert_eq!((conduit.put_off(deadline), conduit.anew().put_off(deadline)), (None, Some(deadline)));
+        std::thread::sleep(Duration::from_millis(2));
+        drop(pause);
+        assert!(conduit.put_off(deadline).unwrap() > deadline);
+        let anew = conduit.anew();
+        assert_eq!((anew.put_off(deadline), anew.exchange()), (Some(deadline), None));
+        assert!(conduit.exchange().is_some());
+    }
+
+    #[test]
+    fn what_was_asked_is_on_record_and_so_much_of_it() {
+        let mut exchange = Exchange::default();
+        let answer = |text: &str| Some(Ok(RawValue::from_string(text.to_owned()).unwrap()));
+        let large = format!("\"{}\"", "x".repeat(RECORDED / 2));
+        let numbers =
+            ["{}", large.as_str(), "{}", large.as_str()].map(|params| exchange.asked("roots/list", params));
+        exchange.answered(numbers[2], answer("7").as_ref());
+        exchange.answered(numbers[1], answer(&large).as_ref());
+        exchange.answered(numbers[0], None);
+        let written: Vec<String> = exchange.noted.iter().map(Noted::written).collect();
+        assert_eq!(written[0], r#"{"method":"roots/list","params":{},"answer":null}"#);
+        assert_eq!(
+            written[1],
+            format!(r#"{{"method":"roots/list","bytes_not_kept":{}}}"#, 2 * large.len() + 11)
+        );
+        assert_eq!(written[2], r#"{"method":"roots/list","params":{},"answer":{"result":7}}"#);
+        assert_eq!(written[3], format!(r#"{{"method":"roots/list","bytes_not_kept":{}}}"#, large.len()));
+        assert_eq!(exchange.kept, 4 + r#"{"result":7}"#.len());
+    }
 
     #[test]
     fn progress_is_told_under_the_clients_token() {

@@ -161,7 +161,7 @@ impl Gateway {
         self.house.parking.close();
     }
 
-    /// Comes when the calls that [`Gateway::stop_listening`] ends have ended and are settled, a second or so after it.
+    /// Comes when the calls that [`Gateway::stop_listening`] ends have ended and are settled, two seconds or so after it.
     pub async fn stopped_listening(&self) {
         self.house.parking.closed().await;
     }

@@ -21,6 +21,7 @@ pub mod seams;
 mod settings;
 mod upstream;
 mod volumes;
+mod waiting;
 mod wire;
 
 pub use self::edge::caller_address;

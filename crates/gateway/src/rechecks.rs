@@ -77,8 +77,13 @@ impl Rechecks {
         !std::mem::replace(&mut recheck.is_due, true)
     }
 
+    /// By which one is asked at a time. None: it is forgotten.
+    fn asking(&self, key: &Key) -> Option<Arc<tokio::sync::Mutex<()>>> {
+        self.0.lock().get(key).map(|recheck| recheck.asking.clone())
+    }
+
     /// Waits for a turn. What is said from then on is news again. None: it is forgotten.
-    async fn turn(&self, key: &Key) -> Option<Arc<tokio::sync::Mutex<()>>> {
+    async fn turn(&self, key: &Key) -> Option<()> {
         tokio::time::sleep(GATHERING).await;
         loop {
             let until = {
@@ -87,7 +92,7 @@ impl Rechecks {
                 match recheck.turn(Instant::now()) {
                     Ok(()) => {
                         recheck.is_due = false;
-                        return Some(recheck.asking.clone());
+                        return Some(());
                     }
                     Err(until) => until,
                 }
@@ -106,8 +111,10 @@ pub(crate) fn heard(house: &Weak<House>, key: &Key) {
     let (house, key) = (Arc::downgrade(&house), key.clone());
     tokio::spawn(async move {
         let rechecks = house.upgrade()?.rechecks.clone();
-        let asking = rechecks.turn(&key).await?;
+        let asking = rechecks.asking(&key)?;
+        // What it says while it is asked is one more turn, however often it says so.
         let _one_at_a_time = asking.lock().await;
+        rechecks.turn(&key).await?;
         recheck(&*house.upgrade()?, &key).await;
         Some(())
     });

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::future::try_join_all;
 use serde_json::value::RawValue;
 
 use super::authenticate::{Caller, NotSeen, current, look};
 use super::ending::Failed;
+use super::parking::gone;
 use super::receive::Received;
 use super::rounds::{Input, Next};
 use super::settle::tell_failed;
@@ -61,14 +62,17 @@ async fn answers(
         tokio::time::sleep(PAUSE).await;
         return Ok(None);
     }
-    let said = join_all(asked.iter().map(|asked| put(conduit, asked))).await;
-    let mut answers: Vec<(&str, Box<RawValue>)> = Vec::with_capacity(asked.len());
-    for (asked, said) in asked.iter().zip(said) {
-        // In 2026-07-28 there is no way to say that a client could not answer.
-        let Some(said) = said else { return Err(Failed::not_answered(title)) };
-        answers.push((&asked.key, said));
-    }
-    let responses = wire::input_responses(answers.iter().map(|(key, said)| (*key, &**said)));
+    // In 2026-07-28 there is no way to say that a client could not answer: without one answer there is no use for the others.
+    let not_answered = || Failed::not_answered(title);
+    let said = try_join_all(asked.iter().map(|asked| async move { put(conduit, asked).await.ok_or(()) }));
+    let said = tokio::select! {
+        said = said => said.map_err(|()| not_answered())?,
+        () = house.parking.closing() => return Err(not_answered()),
+        // The next round is refused as any call of theirs is.
+        () = gone(house, next.received.presented(), next.epoch) => return Ok(None),
+    };
+    let answers = asked.iter().zip(&said);
+    let responses = wire::input_responses(answers.map(|(asked, said)| (&*asked.key, &**said)));
     if responses.len() > house.settings.max_body_bytes {
         return Err(Failed::bad_answer(title, "they are larger than a request may be"));
     }

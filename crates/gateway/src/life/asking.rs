@@ -9,7 +9,8 @@ use futures::FutureExt as _;
 use super::admit::Parts;
 use super::ending::Failed;
 use super::execute::Executed;
-use super::parked::{Exchange, Parking, Whose};
+use super::parked::Exchange;
+use super::parking::{Parking, Whose};
 use super::rounds::Parked;
 use crate::conduit::{Conduit, Listener, Way};
 use crate::gateway::House;
@@ -34,7 +35,8 @@ pub(super) async fn begin(house: &Arc<House>, mut parts: Parts) -> Executed {
         let house = Arc::clone(house);
         async move { sent.remote(&house).await }
     };
-    let mut exchange = Box::new(Exchange::new(executing.boxed(), inquiries, conduit));
+    let mut exchange =
+        Box::new(Exchange::new(executing.boxed(), inquiries, conduit, house.parking.tasks().clone()));
     match exchange.go_on().await {
         Some(result) => parts.executed(result),
         None => wait(house, parts, exchange, true),
@@ -52,16 +54,14 @@ pub(super) async fn take_up(house: &Arc<House>, parts: Parts, parked: Parked) ->
         let failed = Failed::of(&Trouble::TooLate, tool, &parts.sending);
         return parts.executed(Err(failed));
     }
-    let Some(mut exchange) = house.parking.fetch(parked.ticket).await else {
+    let Some(fetched) = house.parking.fetch(parked.ticket, &parts).await else {
         parts.sending.was_not_taken();
         let failed = Failed::not_waited_for(&tool.module_title, false);
         return parts.executed(Err(failed));
     };
-    exchange.told_to(parts.conduit.as_ref());
-    exchange.answer(parts.input.responses.as_deref().unwrap_or(b"{}"));
-    match exchange.go_on().await {
-        Some(result) => parts.executed(result),
-        None => wait(house, parts, exchange, false),
+    match fetched.go_on().await {
+        Ok(result) => parts.executed(result),
+        Err(exchange) => wait(house, parts, exchange, false),
     }
 }
 
@@ -83,15 +83,17 @@ fn wait(house: &Arc<House>, parts: Parts, mut exchange: Box<Exchange>, is_first:
         tenant: who.tenant,
         agent: who.agent,
         credential: who.credential,
+        module: parts.permit.tool().module,
         presented,
         epoch: parts.permit.epoch(),
+        bytes: parts.arguments.len() + asks.len(),
     };
     let title = parts.permit.tool().module_title.clone();
     let mut executed = parts.executed(Ok(brought(asks)));
     if let Some(first) = executed.unsettled.take_if(|_| is_first) {
         exchange.owing(first);
     }
-    match Parking::park(house, whose, exchange) {
+    match Parking::park(house, whose, exchange, is_first) {
         Ok(parked) => executed.next = executed.next.map(|next| next.parked(parked)),
         Err(mut exchange) => {
             if is_first {

@@ -19,6 +19,11 @@ const FAULT: usize = 240;
 pub(super) struct Checked(Decided);
 
 impl Checked {
+    /// Whether it may run, at once or once somebody has approved it.
+    pub(super) fn may_run(&self) -> bool {
+        self.0.ruling.may_run()
+    }
+
     /// What was decided.
     pub(super) fn into_decided(self) -> Decided {
         self.0

@@ -292,6 +292,9 @@ fn told(trouble: &Trouble, outcome: Outcome, title: &str) -> String {
         (_, Trouble::NoHeader) => format!(
             "{title} wants an argument in a header that cannot stand in one; nothing was done. Use a smaller number."
         ),
+        (_, Trouble::NoSubscriptions { .. }) => {
+            format!("{title} does not tell when this is updated: read it again instead.")
+        }
         (Outcome::NotSent, _) => {
             format!("{title} could not be reached; nothing was done. Try again later, or ask an admin.")
         }

@@ -161,8 +161,7 @@ async fn remote(
             Some(had(secret, tool, deadline).await?)
         }
     };
-    let Some(url) = &tool.url else { return Err(Failed::no_url(tool)) };
-    let key = Key { tenant, module: tool.module, url: url.clone(), connection: tool.connection };
+    let Some(key) = Key::of(tenant, tool) else { return Err(Failed::no_url(tool)) };
     let outbound = |authorization| Outbound {
         wanted: &asking.wanted,
         input: upstream::Input {

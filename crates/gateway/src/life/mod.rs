@@ -17,6 +17,7 @@ mod ending;
 mod execute;
 mod inspect;
 mod parked;
+mod parking;
 mod receive;
 mod resolve;
 mod rounds;
@@ -38,7 +39,7 @@ use self::check::check;
 use self::decide::decide;
 use self::execute::execute;
 use self::inspect::inspect;
-pub(crate) use self::parked::Parking;
+pub(crate) use self::parking::Parking;
 pub(crate) use self::receive::{NO_ARGUMENTS, Received, Told};
 use self::resolve::{Unresolved, resolve};
 pub(crate) use self::rounds::{Input, NotOpened, open as open_state};
@@ -80,6 +81,11 @@ async fn once(house: &Arc<House>, received: Box<Received>, caller: Caller) -> Li
     let answered = Lived::Answered;
     // What waits for this call's answers waits in vain if it may not bring them.
     let waiting = received.input().parked().map(|parked| (parked, caller.principal.attribution.agent));
+    let give_up = || {
+        if let Some((parked, agent)) = waiting {
+            house.parking.give_up(parked.ticket, agent);
+        }
+    };
     let until = (received.started() + house.settings.redecide_for).min(received.deadline());
     let (mut received, mut caller) = (received, caller);
     for decision in 1..=DECISIONS {
@@ -88,17 +94,25 @@ async fn once(house: &Arc<House>, received: Box<Received>, caller: Caller) -> Li
             Ok(authenticated) => match resolve(authenticated) {
                 Ok(resolved) => decide(resolved, house.ambient.now()),
                 Err(Unresolved::Refused(refused)) => *refused,
-                Err(Unresolved::Malformed(malformed)) => return answered(malformed.rejected(house)),
+                Err(Unresolved::Malformed(malformed)) => {
+                    if malformed.is_of_another() {
+                        give_up();
+                    }
+                    return answered(malformed.rejected(house));
+                }
             },
         };
-        let again = match admit(house, check(house, decided).await).await {
+        let checked = check(house, decided).await;
+        let may_run = checked.may_run();
+        let again = match admit(house, checked).await {
             Admission::Admitted(admitted) => {
                 let executed = execute(house, *admitted).await;
                 return settle(house, inspect(executed)).await;
             }
             Admission::Recorded(answer) => {
-                if let Some((parked, agent)) = waiting {
-                    house.parking.give_up(parked.ticket, agent);
+                // Once it is approved it may be made again.
+                if !may_run {
+                    give_up();
                 }
                 return answered(answer);
             }

@@ -118,7 +118,7 @@ impl Received {
             started,
             deadline: started + house.settings.request_timeout,
             revision: self.revision,
-            conduit: self.conduit.clone(),
+            conduit: self.conduit.as_ref().map(Conduit::anew),
             capabilities: self.capabilities,
             mirrored: self.mirrored.clone(),
             subscribing: self.subscribing.clone(),

@@ -89,6 +89,11 @@ impl Resolved {
 }
 
 impl Malformed {
+    /// Whether it goes on from a call of somebody else, or of what is not the same any more: made again, it would not be better.
+    pub(super) fn is_of_another(&self) -> bool {
+        self.code == NotOpened::Foreign.code()
+    }
+
     /// Answers it, and records that it was turned away.
     pub(super) fn rejected(self, house: &House) -> Answer {
         let Self { resolved, code, answer } = self;

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use chacha20poly1305::XNonce;
 use chacha20poly1305::aead::{Aead, Payload};
-use model::call::{Attribution, Digest};
+use model::call::{Attribution, Digest, Epoch};
 use model::{AgentId, Ambient, CallId, ModuleId, TenantId, Timestamp, UserId};
 use policy::{Permit, Tool};
 use serde::{Deserialize, Serialize};
@@ -207,6 +207,8 @@ pub(super) struct Next {
     pub(super) tool: Arc<Tool>,
     /// The call that it would go on from.
     pub(super) received: Box<Received>,
+    /// Under which that was decided.
+    pub(super) epoch: Epoch,
     round: u32,
     first_call: CallId,
     parked: Option<Parked>,
@@ -224,6 +226,7 @@ impl Next {
             who: permit.principal().attribution.clone(),
             tool: permit.tool().clone(),
             received: Box::new(received.clone()),
+            epoch: permit.epoch(),
             round: round.map_or(1, |round| round.number) + 1,
             first_call: round.map_or(received.id(), |round| round.first_call),
             parked: None,
@@ -254,7 +257,7 @@ impl Next {
 
     /// Seals it with what the server asks for.
     pub(super) fn seal(self, house: &House, questions: Questions) -> Option<String> {
-        let Self { who, tool, received, round, first_call, parked } = self;
+        let Self { who, tool, received, round, first_call, parked, .. } = self;
         let arguments: Digest = if received.input().is_there() {
             Sha256::digest(received.arguments()).into()
         } else {

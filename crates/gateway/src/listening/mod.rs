@@ -35,6 +35,7 @@ use crate::life::{self, Caller, Presented};
 use crate::methods::{Asked, Visit};
 use crate::refusals;
 use crate::upstream::Heard;
+use crate::waiting::at;
 use crate::wire::{self, Answer, Id, ResultText, RpcError, code};
 
 /// What changes within this time of what was told is told together.
@@ -227,6 +228,8 @@ impl Listening {
                     due = due.or_else(|| Some(next()));
                 }
                 Some(uri) = self.updates.recv() => self.updated(&uri).await,
+                // One of its resources is heard of no longer: what is honoured is no more what it was.
+                Some(_) = self.passing.join_next() => break,
                 () = at(stale), if due.is_none() => due = Some(next()),
                 () = at(due) => {
                     (due, looked) = (None, Some(Instant::now()));
@@ -304,12 +307,4 @@ impl Listening {
 
 fn holds_until(caller: &Caller) -> Option<Timestamp> {
     caller.directory.stale_at().into_iter().chain(caller.principal.expires_at).min()
-}
-
-/// Comes at an instant, or never.
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
 }

@@ -1,5 +1,5 @@
 //! Who hears of which resources' updates: clients of the `initialize` era in their session, those of 2026-07-28 on the stream that asked
-//! for them. Whether they may is asked again for each update; who may not any more hears of nothing further.
+//! for them. Who may not any more hears of nothing further.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use crate::gateway::House;
 use crate::life::{self, Presented};
 use crate::upstream::Subscribed;
+use crate::waiting::at;
 
 /// Resources that a credential may hear of on a node.
 const MOST: usize = 256;
@@ -134,7 +135,8 @@ pub(crate) fn keep(
     sessions.entry(of).or_default().insert(uri, Passing { number, task: task.abort_handle() });
 }
 
-/// Passes updates on while whoever presented this may read the resource and wants to hear of it.
+/// Passes updates on while whoever presented this may read the resource and wants to hear of it, and its server tells. Rights are
+/// looked at again for each update, and whenever they may have changed: nothing is heard for whom it is not for.
 pub(super) async fn pass_on(
     house: &House,
     presented: &Presented,
@@ -142,12 +144,22 @@ pub(super) async fn pass_on(
     mut subscribed: Subscribed,
     tell: impl Fn(&Arc<str>) -> bool,
 ) {
-    loop {
-        subscribed.updated().await;
-        if !life::may_still(house, presented, uri).await || !tell(uri) {
+    let mut is_updated = false;
+    while let Some(still) = life::may_still(house, presented, uri, &subscribed).await {
+        if std::mem::take(&mut is_updated) && !tell(uri) {
             return;
         }
         tokio::time::sleep(BETWEEN).await;
+        tokio::select! {
+            is_told = subscribed.updated() => {
+                if !is_told {
+                    return;
+                }
+                is_updated = true;
+            }
+            _ = house.plugs.directories.moved(presented.endpoint, still.epoch) => (),
+            () = at(still.until) => (),
+        }
     }
 }
 

@@ -97,11 +97,7 @@ impl Digests {
         let tenant = caller.directory.tenant().id;
         let features = self.kinds().flat_map(Kind::features);
         let tools = features.flat_map(|feature| caller.offered(bundle, *feature));
-        let servers = tools.filter_map(|tool| {
-            let url = tool.url.clone()?;
-            Some(Key { tenant, module: tool.module, url, connection: tool.connection })
-        });
-        servers.collect()
+        tools.filter_map(|tool| Key::of(tenant, &tool)).collect()
     }
 
     /// Takes what is shown now, and says of which kinds it is not what was shown before.

@@ -16,6 +16,9 @@ use crate::wire::Capabilities;
 
 /// How long a call waits for the stream to be open, so that no question comes before it is.
 const HEAD_START: Duration = Duration::from_millis(500);
+/// What is waited, and how often, where the stream of the call before has yet to be over for the server.
+const PAUSE: Duration = Duration::from_millis(200);
+const AGAIN: u32 = 10;
 /// The id of no request of ours.
 const NONE: u64 = 0;
 
@@ -33,10 +36,17 @@ pub(super) async fn listening<T>(
     let mut opening = peer.http.request(peer.listening(session, None));
     let early = tokio::time::timeout(HEAD_START, &mut opening).await.ok();
     let aside = async {
-        let opened = match early {
+        let mut opened = match early {
             Some(opened) => opened,
             None => opening.await,
         };
+        for _ in 0..AGAIN {
+            if !opened.as_ref().is_ok_and(|response| response.status() == StatusCode::CONFLICT) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            opened = peer.http.request(peer.listening(session, None)).await;
+        }
         let Ok(response) = opened else { return };
         match response.status() {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {

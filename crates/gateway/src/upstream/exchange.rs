@@ -240,7 +240,7 @@ impl Peer {
         }
     }
 
-    async fn refusal(
+    pub(super) async fn refusal(
         &self,
         status: StatusCode,
         headers: &HeaderMap,

@@ -9,6 +9,7 @@ mod discover;
 mod events;
 mod exchange;
 mod fetch;
+mod lanes;
 mod probe;
 mod request;
 mod resume;
@@ -31,6 +32,7 @@ use futures::future::{BoxFuture, Shared};
 use http::{HeaderValue, Uri};
 use model::{ConnectionId, CredentialId, ModuleId, TenantId};
 use parking_lot::Mutex;
+use policy::Tool;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -42,13 +44,14 @@ use self::client::HttpClient;
 pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, PassedOver, Progress};
 pub(crate) use self::exchange::SESSION_HEADER;
 use self::exchange::{Listening, Peer};
+use self::lanes::{Lane, Lanes};
 use self::request::For;
 pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
 pub use self::trouble::Trouble;
-use self::watch::Watches;
 pub(crate) use self::watch::{Heard, Subscribed};
+use self::watch::{Tells, Watches};
 use crate::conduit::Conduit;
 use crate::settings::Settings;
 use crate::wire::{Capabilities, Revision, code};
@@ -84,6 +87,13 @@ pub(crate) struct Key {
     pub(crate) connection: Option<ConnectionId>,
 }
 
+impl Key {
+    /// Where a tool's calls go. None: it has no URL.
+    pub(crate) fn of(tenant: TenantId, tool: &Tool) -> Option<Self> {
+        Some(Self { tenant, module: tool.module, url: tool.url.clone()?, connection: tool.connection })
+    }
+}
+
 /// Whose calls share a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Sharers {
@@ -91,16 +101,21 @@ struct Sharers {
     asked: Capabilities,
     /// The one credential whose clients they are, where they can be asked at all.
     of: Option<CredentialId>,
+    /// The one call's at a time, where its client is asked in rounds; else 0.
+    lane: u16,
 }
 
 struct Upstream {
     uri: Uri,
     url: Arc<str>,
     sessions: Mutex<HashMap<Sharers, Standing>>,
+    lanes: Arc<Lanes>,
     places: Semaphore,
     breaker: Breaker,
     ids: Ids,
     last_used: Mutex<Instant>,
+    /// Of what it tells without being asked, and when it said so.
+    tells: Mutex<Option<(Instant, Tells)>>,
 }
 
 /// Gives each request to a server an id of its own.
@@ -178,13 +193,15 @@ impl Upstreams {
         let waited = tokio::time::timeout(self.wait.min(outbound.sending.left()), upstream.places.acquire());
         // The semaphore is never closed; were it, nothing should pass.
         let Ok(Ok(_place)) = waited.await else { return Err(Trouble::Busy { limit: self.places }) };
-        let mut answered = self.exchange(&upstream, &peer, &outbound).await;
+        let lane = outbound.conduit.and_then(Conduit::asked_in_rounds).and_then(|of| upstream.lanes.take(of));
+        let lane_number = lane.as_ref().map_or(0, Lane::number);
+        let mut answered = self.exchange(&upstream, &peer, lane_number, &outbound).await;
         if let Err(trouble) = &answered
             && trouble.may_pass()
             && outbound.wanted.may_be_repeated()
         {
             tokio::time::sleep(PAUSE.min(outbound.sending.left())).await;
-            match self.exchange(&upstream, &peer, &outbound).await {
+            match self.exchange(&upstream, &peer, lane_number, &outbound).await {
                 // What became of it the first time counts.
                 Err(Trouble::TooLate) => {}
                 again => answered = again,
@@ -203,9 +220,10 @@ impl Upstreams {
         &self,
         upstream: &Arc<Upstream>,
         peer: &Peer,
+        lane: u16,
         outbound: &Outbound<'_>,
     ) -> Result<Brought, Trouble> {
-        let session = self.session(upstream, peer, outbound).await?;
+        let session = self.session(upstream, peer, lane, outbound).await?;
         let trouble = match send(upstream, peer, &session, outbound).await {
             Err(trouble) => trouble,
             brought => return brought,
@@ -226,7 +244,7 @@ impl Upstreams {
             }
             Some(Remedy::Again) => outbound.sending.was_not_taken(),
         }
-        let session = self.session(upstream, peer, outbound).await?;
+        let session = self.session(upstream, peer, lane, outbound).await?;
         let answered = send(upstream, peer, &session, outbound).await;
         if let Err(Trouble::Refused { code, .. }) = &answered
             && *code == i64::from(code::UNSUPPORTED_VERSION)
@@ -258,10 +276,12 @@ impl Upstreams {
             uri,
             url: shown.into(),
             sessions: Mutex::default(),
+            lanes: Arc::default(),
             places: Semaphore::new(self.places),
             breaker: Breaker::new(self.patience),
             ids: Ids::default(),
             last_used: Mutex::new(now),
+            tells: Mutex::default(),
         });
         known.insert(key.clone(), upstream.clone());
         Ok(upstream)
@@ -283,11 +303,13 @@ impl Upstreams {
         &self,
         upstream: &Arc<Upstream>,
         peer: &Peer,
+        lane: u16,
         outbound: &Outbound<'_>,
     ) -> Result<Session, Trouble> {
         let shared = Sharers {
             asked: outbound.conduit.map(Conduit::capabilities).unwrap_or_default(),
             of: outbound.conduit.and_then(Conduit::credential),
+            lane,
         };
         let opening = {
             let mut sessions = upstream.sessions.lock();
@@ -298,6 +320,14 @@ impl Upstreams {
                 Some(Standing::Open(session)) => return Ok(session.clone()),
                 Some(Standing::Opening(opening)) => opening.clone(),
                 None => {
+                    // Where there are no sessions there is nothing to have for oneself.
+                    let stateless = sessions.values().find_map(|standing| match standing {
+                        Standing::Open(session) if session.is_stateless => Some(session.clone()),
+                        _ => None,
+                    });
+                    if let Some(session) = stateless.filter(|_| lane != 0) {
+                        return Ok(session);
+                    }
                     let opening = self.open(upstream, peer.clone(), shared);
                     sessions.insert(shared, Standing::Opening(opening.clone()));
                     opening
@@ -335,6 +365,11 @@ impl Upstreams {
 }
 
 impl Upstream {
+    /// It has said of what it tells.
+    fn tells(&self, tells: Tells) {
+        *self.tells.lock() = Some((Instant::now(), tells));
+    }
+
     /// Gives up what was known of how to speak to it, unless it has been found out anew already.
     fn forget(&self, lost: &Session) {
         self.sessions.lock().retain(|_, standing| {

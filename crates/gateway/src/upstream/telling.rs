@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::FutureExt as _;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 use super::events::Events;
@@ -19,8 +22,8 @@ use super::request::{For, request};
 use super::session::Session;
 use super::theirs::{self, Theirs};
 use super::trouble::Trouble;
-use super::watch::{Wanted, Watched};
-use super::{Ids, probe};
+use super::watch::{Changes, Tells, Wanted, Watched};
+use super::{Upstream, probe};
 use crate::wire::{self, Message};
 
 /// How long a stream is listened to; then another is opened. A connection may be gone without a word.
@@ -29,6 +32,11 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 const GATHERING: Duration = Duration::from_millis(20);
 /// How much of one stream is taken, in bytes.
 const MOST: usize = 16 << 20;
+/// How long a server may take to agree to something while it is heard already, and how much of it is asked for at a time.
+const ARRANGING: Duration = Duration::from_secs(5);
+const AT_ONCE: usize = 8;
+/// The id of no request of ours.
+const NONE: u64 = 0;
 
 /// Why nothing is heard any more.
 pub(super) enum Broken {
@@ -45,11 +53,23 @@ impl From<Trouble> for Broken {
 
 pub(super) struct Telling<'a> {
     pub(super) peer: &'a Peer,
-    pub(super) ids: &'a Ids,
+    pub(super) upstream: &'a Upstream,
     pub(super) watched: &'a Watched,
     pub(super) timeout: Duration,
     /// Is told that its lists have changed, or may have.
     pub(super) lists_changed: &'a (dyn Fn() + Sync),
+    /// How many of its requests may be answered at a time.
+    pub(super) answering: &'a Arc<Semaphore>,
+}
+
+/// A stream of a server of 2026-07-28, and what it was opened for.
+struct Open {
+    body: Incoming,
+    events: Events,
+    uris: Vec<Arc<str>>,
+    lists: bool,
+    /// The resources that it tells of, once it has said so.
+    honoured: Option<HashSet<String>>,
 }
 
 /// What a server tells.
@@ -94,13 +114,14 @@ impl Telling<'_> {
     /// Listens until it cannot any more, or nobody wants to. `opened` is told once all is in place.
     pub(super) async fn listen(&self, opened: impl FnOnce()) -> Broken {
         let deadline = Instant::now() + self.timeout;
-        let session = match probe::open(self.peer, self.ids, wire::Capabilities::default(), deadline).await {
+        let ids = &self.upstream.ids;
+        let session = match probe::open(self.peer, ids, wire::Capabilities::default(), deadline).await {
             Ok(session) => session,
             Err(trouble) => return trouble.into(),
         };
-        let server = &session.server;
-        let lists = self.watched.wanted().lists && server.tells_of_lists;
-        if !server.tells_of_resources && !lists {
+        let tells = Tells::of(&session.server);
+        self.upstream.tells(tells);
+        if !tells.any_of(&self.watched.wanted()) {
             self.peer.leave(&session).await;
             return self.refused().into();
         }
@@ -118,94 +139,167 @@ impl Telling<'_> {
     async fn stateless(&self, session: &Session, opened: impl FnOnce()) -> Result<Broken, Broken> {
         let until = Instant::now() + LIFETIME;
         let mut opened = Some(opened);
-        let mut last: Option<(Incoming, Events)> = None;
+        let mut has_lists = false;
+        let mut changes = self.watched.changes();
+        let mut open: Option<Open> = None;
         loop {
+            changes.mark_unchanged();
             let wanted = self.watched.wanted();
             let uris = self.resources(session, &wanted);
             let lists = wanted.lists && session.server.tells_of_lists;
             if uris.is_empty() && !lists {
                 return self.nothing(&wanted);
             }
-            let members = format!("\"notifications\":{}", filter(uris, lists));
-            let with = For { session: Some(session), ..For::default() };
-            let written = request(self.ids.next(), "subscriptions/listen", None, members.as_bytes(), with);
-            let mut body = self.peer.open(session, written, self.timeout).await?;
-            let mut events = Events::new(MOST);
-            // What was told on the one before, while this one was opened, is not lost.
-            if let Some((mut body, mut events)) = last.take() {
-                while let Some(Some(frame)) = body.frame().now_or_never() {
-                    for message in self.messages(Some(frame), &mut events)? {
-                        match told(&message) {
-                            Told::Updated(uri) => self.watched.updated(&uri),
-                            Told::ListsChanged => (self.lists_changed)(),
-                            Told::Honoured(_) | Told::Asked(_) | Told::Nothing => (),
+            if !open.as_ref().is_some_and(|open| open.uris == uris && open.lists == lists) {
+                match self.open(session, uris, lists, open.is_some()).await {
+                    // What was told on the one before, while this one was opened, is not lost.
+                    Ok(new) => {
+                        if let Some(before) = open.replace(new) {
+                            self.run_out(before);
+                        }
+                    }
+                    Err(trouble) => {
+                        let Some(before) = open.as_ref().filter(|_| !is_about_all(&trouble)) else {
+                            return Err(trouble.into());
+                        };
+                        // Who is heard already is heard as before.
+                        for uri in uris.iter().filter(|uri| !before.uris.contains(uri)) {
+                            self.watched.answered(uri, Err(trouble.clone()));
                         }
                     }
                 }
             }
+            let Some(open) = &mut open else { return Err(self.peer.broke_off().into()) };
+            // Of what it has said already, whoever came since then is told as well.
+            self.honoured(open);
+            let changed = self.changed(&mut changes, session, &wanted);
+            tokio::pin!(changed);
             loop {
                 let frame = tokio::select! {
-                    frame = body.frame() => frame,
-                    () = self.changed(session, &wanted) => break,
+                    frame = open.body.frame() => frame,
+                    () = &mut changed => break,
                     () = sleep_until(until) => return Err(self.peer.broke_off().into()),
                 };
-                for message in self.messages(frame, &mut events)? {
+                for message in self.messages(frame, &mut open.events)? {
                     match told(&message) {
                         Told::Updated(uri) => self.watched.updated(&uri),
                         Told::Honoured(honoured) => {
-                            for uri in uris {
-                                let is_honoured = honoured.contains(&**uri);
-                                self.watched
-                                    .answered(uri, is_honoured.then_some(()).ok_or_else(|| self.refused()));
+                            open.honoured = Some(honoured);
+                            self.honoured(open);
+                            if let Some(opened) = opened.take() {
+                                opened();
                             }
-                            self.has_opened(&mut opened, lists);
+                            self.has_lists(&mut has_lists, open.lists);
                         }
                         Told::ListsChanged => (self.lists_changed)(),
                         Told::Asked(_) | Told::Nothing => (),
                     }
                 }
             }
-            last = Some((body, events));
         }
     }
 
-    /// A server of the `initialize` era.
+    /// Opens a stream. One that would only take the place of another is not waited for long.
+    async fn open(
+        &self,
+        session: &Session,
+        uris: &[Arc<str>],
+        lists: bool,
+        is_another: bool,
+    ) -> Result<Open, Trouble> {
+        let members = format!("\"notifications\":{}", filter(uris, lists));
+        let with = For { session: Some(session), ..For::default() };
+        let id = self.upstream.ids.next();
+        let written = request(id, "subscriptions/listen", None, members.as_bytes(), with);
+        let within = if is_another { self.timeout.min(ARRANGING) } else { self.timeout };
+        let body = self.peer.open(session, written, within).await?;
+        Ok(Open { body, events: Events::new(MOST), uris: uris.to_vec(), lists, honoured: None })
+    }
+
+    /// What has already come on a stream whose place another one has taken.
+    fn run_out(&self, mut open: Open) {
+        while let Some(Some(frame)) = open.body.frame().now_or_never() {
+            let Ok(messages) = self.messages(Some(frame), &mut open.events) else { return };
+            for message in messages {
+                match told(&message) {
+                    Told::Updated(uri) => self.watched.updated(&uri),
+                    Told::ListsChanged => (self.lists_changed)(),
+                    Told::Honoured(_) | Told::Asked(_) | Told::Nothing => (),
+                }
+            }
+        }
+    }
+
+    /// Whoever wants to hear of a resource is told whether the server has agreed, if it has said so.
+    fn honoured(&self, open: &Open) {
+        let Some(honoured) = &open.honoured else { return };
+        for uri in &open.uris {
+            let is_honoured = honoured.contains(&**uri);
+            self.watched.answered(uri, if is_honoured { Ok(()) } else { Err(self.refused()) });
+        }
+    }
+
+    /// A server of the `initialize` era. What it is asked for is asked beside its stream, which is read all the while.
     async fn opened(&self, session: &Session, opened: impl FnOnce()) -> Result<Broken, Broken> {
         let until = Instant::now() + LIFETIME;
+        let mut changes = self.watched.changes();
         let mut body = self.stream(session).await?;
         let mut events = Events::new(MOST);
-        let mut has: Vec<Arc<str>> = Vec::new();
         let mut opened = Some(opened);
+        let mut has_lists = false;
+        let mut has: HashSet<Arc<str>> = HashSet::new();
+        let mut arranging = FuturesUnordered::new();
+        let mut under_way: HashSet<Arc<str>> = HashSet::new();
         loop {
+            changes.mark_unchanged();
             let wanted = self.watched.wanted();
             let uris = self.resources(session, &wanted);
             let lists = wanted.lists && session.server.tells_of_lists;
-            for uri in has.extract_if(.., |uri| !uris.contains(uri)).collect::<Vec<_>>() {
-                // A server that minds says so when it is asked for something else.
-                let _ = self.ask(session, "resources/unsubscribe", &uri).await;
-            }
-            if uris.is_empty() && !lists {
+            if uris.is_empty() && !lists && has.is_empty() && arranging.is_empty() {
                 return self.nothing(&wanted);
+            }
+            let free = AT_ONCE.saturating_sub(arranging.len());
+            for uri in has.extract_if(|uri| !uris.contains(uri)).take(free) {
+                under_way.insert(uri.clone());
+                arranging.push(self.arrange(session, uri, false));
             }
             for uri in uris {
                 if has.contains(uri) {
                     self.watched.answered(uri, Ok(()));
-                    continue;
-                }
-                match self.ask(session, "resources/subscribe", uri).await {
-                    Ok(()) => {
-                        has.push(uri.clone());
-                        self.watched.answered(uri, Ok(()));
-                    }
-                    Err(trouble @ Trouble::Refused { .. }) => self.watched.answered(uri, Err(trouble)),
-                    Err(trouble) => return Err(trouble.into()),
+                } else if arranging.len() < AT_ONCE
+                    && !self.watched.is_refused(uri)
+                    && under_way.insert(uri.clone())
+                {
+                    arranging.push(self.arrange(session, uri.clone(), true));
                 }
             }
-            self.has_opened(&mut opened, lists);
+            if arranging.is_empty()
+                && let Some(opened) = opened.take()
+            {
+                opened();
+            }
+            self.has_lists(&mut has_lists, lists);
+            let changed = self.changed(&mut changes, session, &wanted);
+            tokio::pin!(changed);
             loop {
                 let frame = tokio::select! {
                     frame = body.frame() => frame,
-                    () = self.changed(session, &wanted) => break,
+                    Some((uri, subscribed)) = arranging.next() => {
+                        under_way.remove(&uri);
+                        match subscribed {
+                            // A server that minds says so when it is asked for something else.
+                            None => (),
+                            Some(Err(trouble)) if is_about_all(&trouble) => return Err(trouble.into()),
+                            Some(answer) => {
+                                if answer.is_ok() {
+                                    has.insert(uri.clone());
+                                }
+                                self.watched.answered(&uri, answer);
+                            }
+                        }
+                        break;
+                    }
+                    () = &mut changed => break,
                     () = sleep_until(until) => return Err(self.peer.broke_off().into()),
                 };
                 for message in self.messages(frame, &mut events)? {
@@ -234,21 +328,20 @@ impl Telling<'_> {
         if wanted.lists { Err(self.refused().into()) } else { Ok(Broken::Unwanted) }
     }
 
-    /// What has happened before it was heard has happened.
-    fn has_opened(&self, opened: &mut Option<impl FnOnce()>, lists: bool) {
-        if let Some(opened) = opened.take() {
-            opened();
-            if lists {
-                (self.lists_changed)();
-            }
+    /// Its lists are heard of from here on, or not any more. What has happened before they were has happened.
+    fn has_lists(&self, before: &mut bool, lists: bool) {
+        if lists && !*before {
+            (self.lists_changed)();
         }
+        *before = lists;
     }
 
     /// Comes when something else is wanted than this.
-    async fn changed(&self, session: &Session, wanted: &Wanted) {
+    async fn changed(&self, changes: &mut Changes, session: &Session, wanted: &Wanted) {
         loop {
-            self.watched.changed.notified().await;
+            self.watched.moved(changes).await;
             tokio::time::sleep(GATHERING).await;
+            changes.mark_unchanged();
             let now = self.watched.wanted();
             let has_other_lists = now.lists != wanted.lists && session.server.tells_of_lists;
             if has_other_lists || now.resources != wanted.resources || self.watched.is_waited_for() {
@@ -257,28 +350,41 @@ impl Telling<'_> {
         }
     }
 
-    async fn ask(&self, session: &Session, method: &'static str, uri: &str) -> Result<(), Trouble> {
+    /// Subscribes to a resource, or gives it up. With the server's answer, where that matters.
+    async fn arrange(
+        &self,
+        session: &Session,
+        uri: Arc<str>,
+        is_wanted: bool,
+    ) -> (Arc<str>, Option<Result<(), Trouble>>) {
+        let method = if is_wanted { "resources/subscribe" } else { "resources/unsubscribe" };
         let mut members = Vec::from(b"\"uri\":");
-        wire::write_string(&mut members, uri);
+        wire::write_string(&mut members, &uri);
         let with = For { session: Some(session), ..For::default() };
-        let written = request(self.ids.next(), method, None, &members, with);
-        let deadline = Instant::now() + self.timeout;
-        self.peer.ask(Some(session), written, Listening::default(), deadline).await.map(drop)
+        let written = request(self.upstream.ids.next(), method, None, &members, with);
+        let deadline = Instant::now() + self.timeout.min(ARRANGING);
+        let answer = self.peer.ask(Some(session), written, Listening::default(), deadline).await;
+        (uri, is_wanted.then(|| answer.map(drop)))
     }
 
     async fn stream(&self, session: &Session) -> Result<Incoming, Trouble> {
-        let opening = self.peer.http.request(self.peer.listening(session, None));
-        match tokio::time::timeout(self.timeout, opening).await {
-            Ok(Ok(response)) if response.status().is_success() && is_stream(response.headers()) => {
-                Ok(response.into_body())
+        let opening = async {
+            let request = self.peer.listening(session, None);
+            let response = self.peer.http.request(request).await.map_err(|_| self.peer.broke_off())?;
+            let (head, body) = response.into_parts();
+            let is_none = matches!(head.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED);
+            if head.status.is_success() && is_stream(&head.headers) {
+                Ok(body)
+            } else if head.status.is_success() || is_none {
+                // It answers, and has no such stream.
+                self.upstream.tells(Tells::default());
+                Err(self.refused())
+            } else {
+                Err(self.peer.refusal(head.status, &head.headers, body, Some(session), NONE).await)
             }
-            // It answers, and has no such stream.
-            Ok(Ok(_)) => Err(Trouble::NoSubscriptions { url: self.peer.url.to_string() }),
-            Ok(Err(_)) => Err(self.peer.broke_off()),
-            Err(_) => {
-                Err(Trouble::TimedOut { url: self.peer.url.to_string(), seconds: self.timeout.as_secs() })
-            }
-        }
+        };
+        let late = || Trouble::TimedOut { url: self.peer.url.to_string(), seconds: self.timeout.as_secs() };
+        tokio::time::timeout(self.timeout, opening).await.map_err(|_| late())?
     }
 
     fn messages<E>(
@@ -292,17 +398,31 @@ impl Telling<'_> {
         Ok(messages.into_iter().map(Bytes::from).collect())
     }
 
-    /// We are nobody who could be asked anything here, but whether we are there.
+    /// We are nobody who could be asked anything here, but whether we are there. A server that asks faster than it takes our answers
+    /// misses some.
     fn answer(&self, session: &Session, message: &Bytes) {
+        let Ok(place) = self.answering.clone().try_acquire_owned() else { return };
         if let Some(Theirs::Answered(answer)) = theirs::read(message, None) {
             let (peer, session) = (self.peer.clone(), session.clone());
-            tokio::spawn(async move { peer.tell(Some(&session), answer).await });
+            tokio::spawn(async move {
+                let _ = peer.tell(Some(&session), answer).await;
+                drop(place);
+            });
         }
     }
 
     fn refused(&self) -> Trouble {
         Trouble::NoSubscriptions { url: self.peer.url.to_string() }
     }
+}
+
+/// Whether it says something of all that is listened to, and not only of what was asked for.
+fn is_about_all(trouble: &Trouble) -> bool {
+    matches!(
+        trouble,
+        Trouble::SessionLost { .. } | Trouble::WrongEra { .. } | Trouble::Unauthorized { status: 401, .. }
+    ) || trouble.challenge().is_some()
+        || trouble.spoken().is_some()
 }
 
 fn told(message: &Bytes) -> Told {

@@ -245,7 +245,7 @@ impl Trouble {
     }
 
     /// Whether it says something of us and nothing of the server.
-    pub(super) fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         matches!(
             self,
             Self::BadUrl { .. }

@@ -5,18 +5,20 @@
 //! subscribed to for each resource in a session of its own, and tells on that session's stream (2025-11-25, Resources).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use secrecy::SecretString;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::session::Server;
 use super::telling::{Broken, Telling};
 use super::{Key, Notice, Peer, Trouble, Upstream, Upstreams, presented};
 use crate::seams::{Connections, NotPresented};
+use crate::waiting::at;
 
 /// Resources of one server that are subscribed to, and who subscribes to one of them, at most.
 const RESOURCES: usize = 512;
@@ -27,7 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// What is waited before a server is asked again that does not tell what is wanted.
 const RELUCTANT: Duration = Duration::from_secs(900);
 /// For how long a server's lists are heard for who may want to soon: clients come and go.
-const LINGERING: Duration = Duration::from_secs(10);
+const LINGERING: Duration = Duration::from_secs(120);
+/// How many of a server's requests are answered at a time.
+const ANSWERS: usize = 4;
 
 /// The servers that are listened to.
 #[derive(Default)]
@@ -38,8 +42,11 @@ pub(super) struct Watches(Mutex<HashMap<Key, Arc<Watched>>>);
 pub(super) struct Watched {
     wanted: Mutex<Wants>,
     /// What is wanted of it has changed.
-    pub(super) changed: Notify,
+    changed: watch::Sender<()>,
 }
+
+/// Knows which changes of what is wanted have been looked at.
+pub(super) type Changes = watch::Receiver<()>;
 
 /// What is wanted of a server.
 #[derive(Default)]
@@ -48,6 +55,19 @@ struct Wants {
     resources: HashMap<Arc<str>, Resource>,
     /// How many want to hear of its lists.
     lists: usize,
+    /// Until when they are heard once nobody wants to.
+    lingers_until: Option<Instant>,
+}
+
+impl Wants {
+    /// Until when its lists are heard for nobody; none: they are not, or somebody wants to hear of them.
+    fn lingers(&self) -> Option<Instant> {
+        self.lingers_until.filter(|until| self.lists == 0 && *until > Instant::now())
+    }
+
+    fn has_lists(&self) -> bool {
+        self.lists > 0 || self.lingers().is_some()
+    }
 }
 
 /// The same, for one stream.
@@ -58,6 +78,24 @@ pub(super) struct Wanted {
     pub(super) lists: bool,
 }
 
+/// Of what a server tells, as it said itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tells {
+    resources: bool,
+    lists: bool,
+}
+
+impl Tells {
+    pub(super) fn of(server: &Server) -> Self {
+        Self { resources: server.tells_of_resources, lists: server.tells_of_lists }
+    }
+
+    /// Whether it tells of anything that is wanted.
+    pub(super) fn any_of(self, wanted: &Wanted) -> bool {
+        (self.lists && wanted.lists) || (self.resources && !wanted.resources.is_empty())
+    }
+}
+
 /// Somebody wants to hear of a server's lists; until this is dropped.
 pub(crate) struct Heard {
     watched: Arc<Watched>,
@@ -66,22 +104,12 @@ pub(crate) struct Heard {
 
 impl Drop for Heard {
     fn drop(&mut self) {
-        let watched = self.watched.clone();
-        let leave = move || {
-            let mut wanted = watched.wanted.lock();
-            wanted.lists -= 1;
-            let is_last = wanted.lists == 0;
+        let mut wanted = self.watched.wanted.lock();
+        wanted.lists -= 1;
+        if wanted.lists == 0 {
+            wanted.lingers_until = Some(Instant::now() + LINGERING);
             drop(wanted);
-            if is_last {
-                watched.changed.notify_one();
-            }
-        };
-        match tokio::runtime::Handle::try_current() {
-            Err(_) => leave(),
-            Ok(runtime) => drop(runtime.spawn(async move {
-                tokio::time::sleep(LINGERING).await;
-                leave();
-            })),
+            self.watched.changed.send_replace(());
         }
     }
 }
@@ -104,6 +132,8 @@ impl Resource {
 /// A subscription to one resource; given up once it is dropped.
 pub(crate) struct Subscribed {
     watched: Arc<Watched>,
+    key: Key,
+    /// By the server's own name for it.
     uri: Arc<str>,
     number: u64,
     updates: mpsc::Receiver<()>,
@@ -120,11 +150,11 @@ impl Upstreams {
     pub(crate) fn hear(&self, connections: &Arc<dyn Connections>, key: &Key) -> Result<Heard, Trouble> {
         let watched = self.watched(connections, key, |watched| {
             let mut wanted = watched.wanted.lock();
+            let is_first = !wanted.has_lists();
             wanted.lists += 1;
-            let is_first = wanted.lists == 1;
             drop(wanted);
             if is_first {
-                watched.changed.notify_one();
+                watched.changed.send_replace(());
             }
             watched.clone()
         })?;
@@ -154,6 +184,7 @@ impl Upstreams {
             key: key.clone(),
             timeout: self.timeout,
             notice: self.notice.clone(),
+            answering: Arc::new(Semaphore::new(ANSWERS)),
         };
         tokio::spawn(watcher.run());
         Ok(join(&watched))
@@ -167,7 +198,7 @@ impl Upstreams {
         uri: &str,
         deadline: Instant,
     ) -> Result<Subscribed, Trouble> {
-        let (subscribed, mut taken) = self.watched(connections, key, |watched| watched.join(uri))??;
+        let (subscribed, mut taken) = self.watched(connections, key, |watched| watched.join(key, uri))??;
         let url = || key.url.to_string();
         let answer = timeout_at(deadline, taken.wait_for(Option::is_some)).await;
         match answer.map_err(|_| Trouble::TimedOut { url: url(), seconds: self.timeout.as_secs() })? {
@@ -183,7 +214,7 @@ impl Upstreams {
 type Taken = watch::Receiver<Option<Result<(), Trouble>>>;
 
 impl Watched {
-    fn join(self: &Arc<Self>, uri: &str) -> Result<(Subscribed, Taken), Trouble> {
+    fn join(self: &Arc<Self>, key: &Key, uri: &str) -> Result<(Subscribed, Taken), Trouble> {
         let mut wanted = self.wanted.lock();
         let of_all: usize = wanted.resources.values().map(|resource| resource.by.len()).sum();
         let is_new = !wanted.resources.contains_key(uri);
@@ -202,9 +233,9 @@ impl Watched {
         let taken = resource.taken.subscribe();
         drop(wanted);
         if is_new {
-            self.changed.notify_one();
+            self.changed.send_replace(());
         }
-        Ok((Subscribed { watched: self.clone(), uri, number, updates }, taken))
+        Ok((Subscribed { watched: self.clone(), key: key.clone(), uri, number, updates }, taken))
     }
 
     /// What is wanted of it at the moment.
@@ -212,7 +243,22 @@ impl Watched {
         let wanted = self.wanted.lock();
         let mut resources: Vec<Arc<str>> = wanted.resources.keys().cloned().collect();
         resources.sort();
-        Wanted { resources, lists: wanted.lists > 0 }
+        Wanted { resources, lists: wanted.has_lists() }
+    }
+
+    /// Changes of what is wanted, from here on.
+    pub(super) fn changes(&self) -> Changes {
+        self.changed.subscribe()
+    }
+
+    /// Comes when something else may be wanted of it: somebody came or went, or has been gone for long.
+    pub(super) async fn moved(&self, changes: &mut Changes) {
+        let lingers = self.wanted.lock().lingers();
+        tokio::select! {
+            // What sends is here.
+            _ = changes.changed() => (),
+            () = at(lingers) => (),
+        }
     }
 
     /// Whether somebody waits for its server to say whether it will tell.
@@ -220,9 +266,18 @@ impl Watched {
         self.wanted.lock().resources.values().any(|resource| resource.taken.borrow().is_none())
     }
 
-    /// A server's answer to who wanted to subscribe.
+    /// Whether its server has refused to tell of a resource, and whoever wanted it to has yet to go.
+    pub(super) fn is_refused(&self, uri: &str) -> bool {
+        let wanted = self.wanted.lock();
+        wanted.resources.get(uri).is_some_and(|resource| matches!(&*resource.taken.borrow(), Some(Err(_))))
+    }
+
+    /// A server's answer to who wanted to subscribe. Where it does not tell any more, who has subscribed hears that it is over.
     pub(super) fn answered(&self, uri: &str, answer: Result<(), Trouble>) {
-        if let Some(resource) = self.wanted.lock().resources.get(uri) {
+        if let Some(resource) = self.wanted.lock().resources.get_mut(uri) {
+            if answer.is_err() {
+                resource.by.clear();
+            }
             resource.taken.send_replace(Some(answer));
         }
     }
@@ -256,16 +311,19 @@ impl Watched {
 
     fn is_wanted(&self) -> bool {
         let wanted = self.wanted.lock();
-        wanted.lists > 0 || !wanted.resources.is_empty()
+        wanted.has_lists() || !wanted.resources.is_empty()
     }
 }
 
 impl Subscribed {
-    /// Comes when the resource was updated.
-    pub(crate) async fn updated(&mut self) {
-        if self.updates.recv().await.is_none() {
-            std::future::pending().await
-        }
+    /// Comes when the resource was updated. False: its server does not tell of it any more.
+    pub(crate) async fn updated(&mut self) -> bool {
+        self.updates.recv().await.is_some()
+    }
+
+    /// Whether it is to this resource, of this server, reached by this connection.
+    pub(crate) fn is_to(&self, key: &Key, uri: &str) -> bool {
+        self.key == *key && *self.uri == *uri
     }
 }
 
@@ -277,7 +335,7 @@ impl Drop for Subscribed {
         if resource.by.is_empty() {
             wanted.resources.remove(&self.uri);
             drop(wanted);
-            self.watched.changed.notify_one();
+            self.watched.changed.send_replace(());
         }
     }
 }
@@ -292,29 +350,43 @@ struct Watcher {
     key: Key,
     timeout: Duration,
     notice: Notice,
+    /// Its requests that may be answered at a time.
+    answering: Arc<Semaphore>,
 }
 
 impl Watcher {
     async fn run(self) {
+        let mut changes = self.watched.changes();
         let mut pause = FIRST_PAUSE;
         let mut is_first = true;
         while !self.is_over() {
-            let began = Instant::now();
-            let broken = self.listen(!is_first).await;
+            let opened = OnceLock::new();
+            let broken = if self.tells_nothing() {
+                Broken::Off(Trouble::NoSubscriptions { url: self.peer.url.to_string() })
+            } else {
+                self.listen(!is_first, &opened).await
+            };
             is_first = false;
-            if let Broken::Off(trouble) = broken {
-                tracing::info!(url = &*self.peer.url, why = %trouble, "what a server tells cannot be heard");
-                self.watched.failed(&trouble);
-                pause = if began.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
-                if matches!(trouble, Trouble::NoSubscriptions { .. }) {
-                    // It will hardly change its mind soon.
-                    pause = RELUCTANT;
-                }
-                // Who comes meanwhile is not kept waiting.
-                let _ = timeout(pause, self.watched.changed.notified()).await;
-                pause = if pause == RELUCTANT { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            let Broken::Off(trouble) = broken else { continue };
+            tracing::info!(url = &*self.peer.url, why = %trouble, "what a server tells cannot be heard");
+            changes.mark_unchanged();
+            self.watched.failed(&trouble);
+            let was_open_for = opened.get().map_or(Duration::ZERO, Instant::elapsed);
+            if was_open_for > pause {
+                pause = FIRST_PAUSE;
             }
+            let is_reluctant = matches!(trouble, Trouble::NoSubscriptions { .. });
+            // Who comes meanwhile is not kept waiting.
+            let _ =
+                timeout(if is_reluctant { RELUCTANT } else { pause }, self.watched.moved(&mut changes)).await;
+            pause = if is_reluctant { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
         }
+    }
+
+    /// Whether it said not long ago that it tells of nothing that is wanted: it will hardly have changed its mind.
+    fn tells_nothing(&self) -> bool {
+        let said = *self.upstream.tells.lock();
+        said.is_some_and(|(said, tells)| said.elapsed() < RELUCTANT && !tells.any_of(&self.watched.wanted()))
     }
 
     /// Whether nobody wants to hear anything any more; then nobody finds this one again.
@@ -327,16 +399,16 @@ impl Watcher {
         is_over
     }
 
-    async fn listen(&self, is_again: bool) -> Broken {
-        let Some(connection) = self.key.connection else { return self.tell(None, is_again).await };
+    async fn listen(&self, is_again: bool, opened: &OnceLock<Instant>) -> Broken {
+        let Some(connection) = self.key.connection else { return self.tell(None, is_again, opened).await };
         let authorization = self.connections.authorization(self.key.tenant, connection);
         let Some(secret) = had(timeout(self.timeout, authorization).await) else { return self.no_token() };
-        let broken = self.tell(Some(&secret), is_again).await;
+        let broken = self.tell(Some(&secret), is_again, opened).await;
         let Broken::Off(trouble) = &broken else { return broken };
         let Some(challenge) = trouble.challenge() else { return broken };
         let refused = self.connections.refused(self.key.tenant, connection, &secret, challenge);
         match had(timeout(self.timeout, refused).await).flatten() {
-            Some(other) => self.tell(Some(&other), is_again).await,
+            Some(other) => self.tell(Some(&other), is_again, opened).await,
             None => broken,
         }
     }
@@ -347,7 +419,13 @@ impl Watcher {
         Broken::Off(trouble)
     }
 
-    async fn tell(&self, secret: Option<&SecretString>, is_again: bool) -> Broken {
+    /// Listens, presenting this. When it was open, is laid down in `opened`.
+    async fn tell(
+        &self,
+        secret: Option<&SecretString>,
+        is_again: bool,
+        opened: &OnceLock<Instant>,
+    ) -> Broken {
         let mut peer = self.peer.clone();
         if let Some(secret) = secret {
             let Some(authorization) = presented(secret) else { return self.no_token() };
@@ -355,12 +433,14 @@ impl Watcher {
         }
         let telling = Telling {
             peer: &peer,
-            ids: &self.upstream.ids,
+            upstream: &self.upstream,
             watched: &self.watched,
             timeout: self.timeout,
             lists_changed: &|| (self.notice)(&self.key),
+            answering: &self.answering,
         };
         let opened = || {
+            let _ = opened.set(Instant::now());
             if is_again {
                 self.watched.all_updated();
             }

@@ -140,27 +140,61 @@ async fn nothing_is_asked_that_the_client_did_not_declare() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_answer_ends_it() {
+async fn a_client_that_does_not_answer_in_time_ends_it() {
     let upstream =
         Stateless::with(Quirks { rounds: vec![asks(json!({"a": question()}))], ..Quirks::default() }).await;
-    let settings = Settings { input_timeout: Duration::from_millis(300), ..settings() };
+    let settings = Settings { input_timeout: Duration::from_secs(2), ..settings() };
     let world = World::with(&upstream.url, settings).await;
-    for said in [
-        None,
-        Some((("error", json!({"code": -1, "message": "no"})), "input_not_given")),
-        Some((("result", json!({"action": "perhaps"})), "malformed_input")),
-        Some((("result", json!({"content": {}})), "malformed_input")),
-        Some((("result", json!("yes")), "malformed_input")),
+    let mut events = call(&world, json!({"elicitation": {}})).await;
+    events.next().await;
+    assert_eq!(trouble(&events.next().await), "input_not_given");
+    assert_eq!(upstream.with_method("tools/call").len(), 1);
+    world.ledger.assert_balanced();
+}
+
+#[tokio::test]
+async fn a_client_is_not_waited_for_once_its_key_is_revoked_or_the_node_stops() {
+    let (world, upstream) = world(vec![asks(json!({"a": question()}))]).await;
+    let mut events = call(&world, json!({"elicitation": {}})).await;
+    events.next().await;
+    world.gateway.stop_listening();
+    assert_eq!(trouble(&events.next().await), "input_not_given");
+
+    let (revoked, _upstream) = self::world(vec![asks(json!({"a": question()}))]).await;
+    let mut events = call(&revoked, json!({"elicitation": {}})).await;
+    events.next().await;
+    revoked.change(|facts| facts.credentials.clear());
+    let last = events.next().await;
+    assert_ne!(last.get("error"), None, "{last}");
+    for world in [world, revoked] {
+        world.ledger.assert_balanced();
+    }
+    assert_eq!(upstream.with_method("tools/call").len(), 1);
+}
+
+#[tokio::test]
+async fn without_one_answer_the_others_are_not_waited_for() {
+    let (world, upstream) = world(vec![asks(json!({"a": question(), "b": question()}))]).await;
+    let mut events = call(&world, json!({"elicitation": {}})).await;
+    events.next().await;
+    let asked = events.next().await;
+    answer(&world, 1, &asked["id"], ("error", json!({"code": -1, "message": "no"}))).await;
+    assert_eq!(trouble(&events.next().await), "input_not_given");
+    assert_eq!(upstream.with_method("tools/call").len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_answers_unreadably_ends_it() {
+    let (world, upstream) = world(vec![asks(json!({"a": question()}))]).await;
+    for (said, code) in [
+        (("error", json!({"code": -1, "message": "no"})), "input_not_given"),
+        (("result", json!({"action": "perhaps"})), "malformed_input"),
+        (("result", json!({"content": {}})), "malformed_input"),
+        (("result", json!("yes")), "malformed_input"),
     ] {
         let mut events = call(&world, json!({"elicitation": {}})).await;
         let asked = events.next().await;
-        let code = match said {
-            None => "input_not_given",
-            Some((said, code)) => {
-                answer(&world, 1, &asked["id"], said).await;
-                code
-            }
-        };
+        answer(&world, 1, &asked["id"], said).await;
         assert_eq!(trouble(&events.next().await), code);
     }
     // A member that stands there twice would be read in two ways.
@@ -172,7 +206,7 @@ async fn a_client_that_does_not_answer_ends_it() {
     );
     world.post(&[], twice).await;
     assert_eq!(trouble(&events.next().await), "malformed_input");
-    assert_eq!(upstream.with_method("tools/call").len(), 6, "each was the first round of its call");
+    assert_eq!(upstream.with_method("tools/call").len(), 5, "each was the first round of its call");
     world.ledger.assert_balanced();
 }
 

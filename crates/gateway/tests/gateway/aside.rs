@@ -180,3 +180,105 @@ async fn a_session_in_which_clients_are_asked_is_one_keys_alone() {
     let sessions: Vec<&str> = calls.map(|(session, _)| session.as_str()).collect();
     assert_eq!(sessions, ["s1", "s1", "s1", "s2", "s3", "s2"]);
 }
+
+/// Asks each question of a session on its one stream, for the call that came last.
+mod single {
+    use std::collections::HashMap;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    pub(super) struct Single {
+        /// Where each session's stream is written, while it is open.
+        streams: Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Value>>>>,
+        answers: Arc<Mutex<HashMap<String, Value>>>,
+        opened: Arc<Mutex<u32>>,
+    }
+
+    pub(super) async fn world() -> World {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let router = Router::new().route("/mcp", post(receive).get(listen)).with_state(Single::default());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        World::new(&url).await
+    }
+
+    async fn listen(State(server): State<Single>, headers: HeaderMap) -> Response {
+        let (sender, told) = mpsc::unbounded_channel();
+        {
+            let mut streams = server.streams.lock();
+            if streams.get(&session(&headers)).is_some_and(|stream| !stream.is_closed()) {
+                return StatusCode::CONFLICT.into_response();
+            }
+            streams.insert(session(&headers), sender);
+        }
+        let events = futures::stream::unfold(told, |mut told| async {
+            let message: Value = told.recv().await?;
+            Some((Ok::<_, Infallible>(Bytes::from(format!("data: {message}\n\n"))), told))
+        });
+        ([("content-type", "text/event-stream")], Body::from_stream(events)).into_response()
+    }
+
+    async fn receive(State(server): State<Single>, headers: HeaderMap, body: String) -> Response {
+        let message: Value = serde_json::from_str(&body).unwrap();
+        let answer = |result| axum::Json(json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
+        match message["method"].as_str() {
+            Some("initialize") => {
+                let number = {
+                    let mut opened = server.opened.lock();
+                    *opened += 1;
+                    *opened
+                };
+                let result = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}});
+                ([("mcp-session-id", format!("s{number}"))], answer(result)).into_response()
+            }
+            Some("tools/call") => {
+                let id = message["params"]["arguments"]["who"].as_str().unwrap().to_owned();
+                let params = json!({"message": id, "requestedSchema": {"type": "object", "properties": {}}});
+                let asked =
+                    json!({"jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": params});
+                loop {
+                    let stream = server.streams.lock().get(&session(&headers)).cloned();
+                    if stream.is_some_and(|stream| stream.send(asked.clone()).is_ok()) {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                loop {
+                    if let Some(said) = server.answers.lock().remove(&id) {
+                        return answer(json!({"content": [], "structuredContent": said})).into_response();
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            Some("server/discover") => StatusCode::BAD_REQUEST.into_response(),
+            None => {
+                let id = message["id"].as_str().unwrap().to_owned();
+                server.answers.lock().insert(id, message["result"].clone());
+                StatusCode::ACCEPTED.into_response()
+            }
+            _ => StatusCode::ACCEPTED.into_response(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_that_wait_at_once_are_each_asked_what_is_theirs() {
+    let world = single::world().await;
+    let able = || json!({"elicitation": {"form": {}}});
+    let call = async |who: &str, more: Value| {
+        let mut params = json!({"name": "up.echo", "arguments": {"who": who}});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.ask_able(1, able(), "tools/call", params).await.result()
+    };
+    let (ann, bob) = (call("Ann", json!({})).await, call("Bob", json!({})).await);
+    for (who, asked) in [("Bob", &bob), ("Ann", &ann)] {
+        assert_eq!(asked["inputRequests"]["q1"]["params"]["message"], who, "{asked}");
+        assert_eq!(asked["inputRequests"].as_object().unwrap().len(), 1);
+        let said = json!({"action": "accept", "content": {"name": who}});
+        let answers = json!({"inputResponses": {"q1": said}, "requestState": asked["requestState"]});
+        assert_eq!(call(who, answers).await["structuredContent"], said);
+    }
+}

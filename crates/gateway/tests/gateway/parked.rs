@@ -231,15 +231,17 @@ async fn a_revoked_key_and_a_node_that_stops_end_what_waits() {
 #[tokio::test]
 async fn a_client_that_never_comes_back_has_cancelled() {
     let upstream = Upstream::new().await;
-    let settings = Settings { input_timeout: Duration::from_millis(300), ..settings() };
+    let settings = Settings { input_timeout: Duration::from_secs(2), ..settings() };
     let world = World::with(&upstream.url, settings).await;
     let state = world.asked(&arguments()).await;
+    assert!(heard(&upstream).is_empty());
     let first = world.settled(1).await;
     assert_eq!(heard(&upstream)[0]["result"], json!({"action": "cancel"}));
     assert_eq!(first.outcome, Outcome::Succeeded);
     let exchange: Value = serde_json::from_slice(&first.exchange.unwrap()).unwrap();
     assert_eq!(exchange[0]["answer"], Value::Null);
     // The sealed state says when it ends by the clock, which stands still here.
+    *world.clock.0.lock() = 2;
     assert_eq!(world.round(&arguments(), answers(&state)).await.rpc_error(), -32602);
 }
 
@@ -310,7 +312,37 @@ async fn so_many_wait_and_no_more() {
     upstream.seen.lock().messages.retain(|message| message["id"] != "q");
     // The server of these tests takes any answer for its own: so one that is answered makes room for all.
     assert_eq!(world.round(&arguments(), answers(&states[0])).await.result()["resultType"], "complete");
+    upstream.seen.lock().messages.retain(|message| message["id"] != "q");
     world.asked(&arguments()).await;
+}
+
+#[tokio::test]
+async fn what_waits_leaves_half_of_a_modules_places_to_others() {
+    let upstream = Upstream::new().await;
+    let settings = Settings { upstream_concurrency: 4, ..settings() };
+    let world = World::with(&upstream.url, settings).await;
+    for _ in 0..2 {
+        world.asked(&arguments()).await;
+    }
+    assert_eq!(world.round(&arguments(), json!({})).await.trouble(), "too_many_waiting");
+    assert_eq!(world.call("up.echo", json!({})).await.result()["isError"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_round_of_what_is_not_the_same_any_more_ends_the_call_that_waits() {
+    let (world, upstream) = world().await;
+    let state = world.asked(&arguments()).await;
+    world.change(|facts| {
+        for tool in facts.tools.iter_mut().filter(|tool| tool.name == "asks") {
+            tool.definition_hash = [8; 32];
+        }
+    });
+    let latest = world.directories.latest.lock().clone();
+    *world.directories.had.lock() = latest;
+    let answered = world.round(&arguments(), answers(&state)).await;
+    assert_eq!(answered.json()["error"]["data"]["code"], "bad_request_state");
+    world.settled(1).await;
+    assert_eq!(heard(&upstream)[0]["result"], json!({"action": "cancel"}));
 }
 
 #[tokio::test]
@@ -360,13 +392,17 @@ async fn how_it_goes_is_told_in_the_round_that_goes_on_with_it() {
 
 #[tokio::test]
 async fn who_goes_away_during_a_round_ends_the_call() {
-    let (world, upstream) = world().await;
+    let upstream = Upstream::new().await;
+    let settings = Settings { upstream_timeout: Duration::from_secs(10), ..settings() };
+    let world = World::with(&upstream.url, settings).await;
     let mut arguments = arguments();
     arguments["then"] = json!("hang");
     let state = world.asked(&arguments).await;
-    let round = world.round(&arguments, answers(&state));
-    assert!(tokio::time::timeout(Duration::from_millis(300), round).await.is_err());
+    tokio::select! {
+        answered = world.round(&arguments, answers(&state)) => panic!("{answered:?}"),
+        () = eventually("its server has the answer", || !heard(&upstream).is_empty()) => (),
+    }
     let first = world.settled(2).await;
-    assert_eq!(first.outcome, Outcome::Cancelled);
+    assert_eq!((first.outcome, first.failure.unwrap().code.as_str()), (Outcome::Cancelled, "cancelled"));
     eventually("it is withdrawn", || !upstream.with_method("notifications/cancelled").is_empty()).await;
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,8 +10,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use futures::StreamExt as _;
+use gateway::Settings;
 use http::{HeaderMap, Method, StatusCode};
 use model::call::{Outcome, Verdict};
 use model::catalog::ToolStanding;
@@ -19,7 +22,7 @@ use policy::ToolFact;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-use crate::world::{Events, World, eventually, id, key, price};
+use crate::world::{Events, World, eventually, id, key, price, settings};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
@@ -40,6 +43,8 @@ struct Server {
     open: Arc<Mutex<u32>>,
     opened: Arc<Mutex<u32>>,
     tells: broadcast::Sender<Value>,
+    /// How it answers who wants its stream instead of giving it.
+    refuses: Arc<Mutex<Option<StatusCode>>>,
 }
 
 async fn server(era: Era, subscribe: bool) -> (Server, World) {
@@ -55,11 +60,15 @@ async fn server_that(era: Era, capabilities: Value) -> (Server, World) {
         seen: Arc::default(),
         open: Arc::default(),
         opened: Arc::default(),
-        tells: broadcast::Sender::new(16),
+        tells: broadcast::Sender::new(256),
+        refuses: Arc::default(),
     };
     let router = Router::new().route("/mcp", post(receive).get(get).delete(leave)).with_state(server.clone());
+    // What it tells is told at once.
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let world = World::new(&url).await;
+    let settings = Settings { upstream_timeout: Duration::from_secs(3), ..settings() };
+    let world = World::with(&url, settings).await;
     world.change(|facts| {
         for (n, (name, definition)) in (0..).zip([
             ("resource:test://notes", json!({"name": "Notes", "uri": "test://notes"})),
@@ -141,10 +150,10 @@ async fn leave() -> StatusCode {
 
 async fn get(State(server): State<Server>) -> Response {
     if server.era == Era::Stateless {
-        StatusCode::METHOD_NOT_ALLOWED.into_response()
-    } else {
-        server.stream(None)
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
+    let refuses = *server.refuses.lock();
+    refuses.map_or_else(|| server.stream(None), IntoResponse::into_response)
 }
 
 async fn receive(State(server): State<Server>, _: HeaderMap, body: String) -> Response {
@@ -152,6 +161,19 @@ async fn receive(State(server): State<Server>, _: HeaderMap, body: String) -> Re
     server.seen.lock().push(message.clone());
     let answer = |result: Value| axum::Json(json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
     let capabilities = server.capabilities.clone();
+    let of = |uri: &str| message["params"].to_string().contains(uri);
+    if message["method"].as_str().is_some_and(|method| method.contains("subscri")) {
+        if of("test://city/hangs") {
+            return std::future::pending().await;
+        }
+        if of("test://city/breaks") {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    }
+    if message.get("result").is_some() {
+        // It does not take what it asked for.
+        return std::future::pending().await;
+    }
     match (server.era, message["method"].as_str().unwrap_or_default()) {
         (Era::Stateless, "server/discover") => {
             answer(json!({"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": capabilities}))
@@ -309,7 +331,7 @@ async fn who_may_not_read_a_resource_does_not_hear_of_it() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_taken_away_ends_it_with_the_next_update() {
+async fn a_right_that_is_taken_away_ends_it() {
     for era in ERAS {
         let (server, world) = server(era, true).await;
         let session = world.open(json!({})).await;
@@ -324,11 +346,51 @@ async fn a_right_that_is_taken_away_ends_it_with_the_next_update() {
         for kind in ["tools", "resources"] {
             assert_eq!(older.next().await["method"], format!("notifications/{kind}/list_changed"));
         }
-        server.updated("test://notes");
-        events.stays_silent().await;
-        older.stays_silent().await;
+        // Its server is heard no longer, though it has said nothing; and the client finds that out by asking anew.
+        assert_eq!(events.next().await["result"]["resultType"], "complete", "{era:?}");
         server.is_left().await;
+        let (_events, honoured) = listen(&world, json!(["up+test://notes"])).await;
+        assert_eq!(honoured, json!({}));
+        older.stays_silent().await;
     }
+}
+
+#[tokio::test]
+async fn a_module_that_is_connected_anew_is_subscribed_to_anew() {
+    for era in ERAS {
+        let (server, world) = server(era, true).await;
+        let (mut events, _) = listen(&world, json!(["up+test://notes"])).await;
+        let session = world.open(json!({})).await;
+        world.in_session(&session, "resources/subscribe", "up+test://other").await;
+        world.change(|facts| facts.modules[0].connection = Some(id(51)));
+        assert_eq!(events.next().await["result"]["resultType"], "complete", "{era:?}");
+        server.is_left().await;
+        let (mut events, _) = listen(&world, json!(["up+test://notes"])).await;
+        server.updated("test://notes");
+        assert_eq!(events.next().await, updated("up+test://notes", true));
+        assert_eq!(*server.open.lock(), 1);
+        // What has nothing to do with it ends nothing.
+        world.change(|facts| facts.agents[1].name = "Other".to_owned());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.updated("test://notes");
+        assert_eq!(events.next().await, updated("up+test://notes", true));
+    }
+}
+
+#[tokio::test]
+async fn while_rights_cannot_be_known_nothing_is_told_and_nothing_ends() {
+    let (server, world) = server(Era::Opened, true).await;
+    let session = world.open(json!({})).await;
+    let mut older = world.get(1, Some(&session)).await;
+    world.in_session(&session, "resources/subscribe", "up+test://notes").await;
+    // The first look is over.
+    server.updated("test://notes");
+    assert_eq!(older.next().await, updated("up+test://notes", false));
+    world.directories.unavailable.store(true, Ordering::SeqCst);
+    server.updated("test://notes");
+    older.stays_silent().await;
+    world.directories.unavailable.store(false, Ordering::SeqCst);
+    assert_eq!(older.next().await, updated("up+test://notes", false));
 }
 
 #[tokio::test]
@@ -349,7 +411,9 @@ async fn a_server_that_does_not_tell_of_its_resources_is_not_asked() {
         let session = world.open(json!({})).await;
         let answered = world.in_session(&session, "resources/subscribe", "up+test://notes").await;
         assert_eq!(answered["error"]["data"]["code"], "upstream_without_subscriptions", "{answered}");
+        assert!(!answered.to_string().contains("may or may not"), "{answered}");
         assert_eq!(server.subscriptions("test://notes"), 0);
+        assert_eq!(server.with_method("server/discover").len(), 1, "it has said so");
     }
 }
 
@@ -365,6 +429,103 @@ async fn a_stream_that_breaks_off_is_opened_again_and_anything_may_have_happened
         server.updated("test://notes");
         assert_eq!(events.next().await, updated("up+test://notes", true));
     }
+}
+
+#[tokio::test]
+async fn what_a_server_cannot_take_for_one_breaks_nothing_for_others() {
+    for era in ERAS {
+        let (server, world) = server(era, true).await;
+        let (mut events, _) = listen(&world, json!(["up+test://notes"])).await;
+        for name in ["breaks", "hangs"] {
+            let uri = format!("up+test://city/{name}");
+            let session = world.open(json!({})).await;
+            let answered = world.in_session(&session, "resources/subscribe", &uri).await;
+            assert!(answered["error"].is_object(), "{answered}");
+            server.updated("test://notes");
+            assert_eq!(events.next().await, updated("up+test://notes", true), "{era:?} {name}");
+        }
+        let (_others, honoured) = listen(&world, json!(["up+test://other"])).await;
+        assert_eq!(honoured, json!({"resourceSubscriptions": ["up+test://other"]}));
+        events.stays_silent().await;
+        if era == Era::Opened {
+            assert_eq!(*server.opened.lock(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_subscribes_is_heard_while_a_server_talks() {
+    for era in ERAS {
+        let (server, world) = server(era, true).await;
+        let (_events, _) = listen(&world, json!(["up+test://notes"])).await;
+        let talking = tokio::spawn({
+            let server = server.clone();
+            async move {
+                loop {
+                    server.updated("test://unheard");
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        });
+        let many: Vec<String> = (10..40).map(|n| format!("up+test://city/{n}")).collect();
+        let (_events, honoured) = listen(&world, json!(many)).await;
+        talking.abort();
+        assert_eq!(honoured, json!({ "resourceSubscriptions": many }), "{era:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_without_end_and_takes_no_answer_gets_a_few() {
+    let (server, world) = server(Era::Opened, true).await;
+    let (mut events, _) = listen(&world, json!(["up+test://notes"])).await;
+    for n in 0..40 {
+        server.tells.send(json!({"jsonrpc": "2.0", "id": format!("p{n}"), "method": "ping"})).unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.updated("test://notes");
+    assert_eq!(events.next().await, updated("up+test://notes", true));
+    let answers = || server.seen.lock().iter().filter(|message| message.get("result").is_some()).count();
+    eventually("it is answered", || answers() == 4).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(answers(), 4);
+}
+
+#[tokio::test]
+async fn a_server_that_has_no_stream_is_not_one_that_fails_to_give_it() {
+    let (server, world) = server(Era::Opened, true).await;
+    let session = world.open(json!({})).await;
+    let subscribe = async |uri: &str| world.in_session(&session, "resources/subscribe", uri).await;
+    for (status, code) in [
+        (StatusCode::SERVICE_UNAVAILABLE, "upstream_status"),
+        (StatusCode::NOT_FOUND, "upstream_session_lost"),
+        (StatusCode::FORBIDDEN, "upstream_unauthorized"),
+    ] {
+        *server.refuses.lock() = Some(status);
+        assert_eq!(subscribe("up+test://notes").await["error"]["data"]["code"], code);
+    }
+    *server.refuses.lock() = None;
+    assert_eq!(subscribe("up+test://notes").await["result"], json!({}));
+    world.in_session(&session, "resources/unsubscribe", "up+test://notes").await;
+    server.is_left().await;
+    // One that has none is asked once.
+    *server.refuses.lock() = Some(StatusCode::METHOD_NOT_ALLOWED);
+    for _ in 0..3 {
+        let answered = subscribe("up+test://notes").await;
+        assert_eq!(answered["error"]["data"]["code"], "upstream_without_subscriptions", "{answered}");
+    }
+    assert_eq!(server.with_method("initialize").len(), 5);
+}
+
+#[tokio::test]
+async fn what_never_left_the_house_was_not_sent() {
+    let (_server, world) = server(Era::Opened, true).await;
+    world.change(|facts| facts.modules[0].url = Some("ftp://up.example".to_owned()));
+    let latest = world.directories.latest.lock().clone();
+    *world.directories.had.lock() = latest;
+    let session = world.open(json!({})).await;
+    let answered = world.in_session(&session, "resources/subscribe", "up+test://notes").await;
+    assert_eq!(answered["error"]["data"]["code"], "upstream_bad_url", "{answered}");
+    assert_eq!(world.ledger.settlement().outcome, Outcome::NotSent);
 }
 
 #[tokio::test]
@@ -451,5 +612,26 @@ async fn a_server_that_cannot_tell_of_its_lists_is_left_alone() {
         assert_eq!(*server.open.lock(), 1);
         world.in_session(&session, "resources/unsubscribe", "up+test://notes").await;
         server.is_left().await;
+    }
+}
+
+#[tokio::test]
+async fn what_happened_before_its_lists_were_heard_is_asked_for_on_a_stream_that_was_open() {
+    for era in ERAS {
+        let capabilities = json!({"tools": {"listChanged": true}, "resources": {"subscribe": true}});
+        let (server, world) = server_that(era, capabilities).await;
+        let (_events, _) = listen(&world, json!(["up+test://notes"])).await;
+        let asked = || server.with_method("tools/list").len();
+        assert_eq!(asked(), 0);
+        let mut lists = world.listen(1, json!("t"), json!({"toolsListChanged": true})).await;
+        lists.next().await;
+        eventually("it is asked", || asked() == 1).await;
+        eventually("on one stream", || *server.open.lock() == 1).await;
+        drop(lists);
+        // Who comes back soon is heard as if nothing had been.
+        let mut lists = world.listen(1, json!("t"), json!({"toolsListChanged": true})).await;
+        lists.next().await;
+        lists.stays_silent().await;
+        assert_eq!((asked(), *server.open.lock()), (1, 1), "{era:?}");
     }
 }
