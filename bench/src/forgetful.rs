@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
     BootClock, Catalog, Challenge, Connections, Directories, NativeAnswer, NativeFailure, NativeModules,
-    NotPresented, StateKey, Unavailable,
+    NoTraces, NotPresented, StateKey, Unavailable,
 };
 use gateway::{Discovered, Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
@@ -76,6 +76,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         catalog: Arc::new(NoCatalog),
         native: Arc::new(NothingNative),
         boot: Arc::new(Boot(ambient.clone())),
+        traces: Arc::new(NoTraces),
         state_key: StateKey::random(&ambient),
     };
     let network =

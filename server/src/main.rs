@@ -19,6 +19,7 @@ mod net;
 mod plugs;
 mod say;
 mod serve;
+mod traces;
 mod worker;
 
 use std::process::ExitCode;

@@ -209,6 +209,7 @@ pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Res
         catalog: Arc::new(Catalog { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),
         boot: Arc::new(BootClock { ambient: ambient.clone() }),
+        traces: Arc::new(seams::NoTraces),
         state_key: seams::StateKey::random(&ambient),
     };
     Gateway::new(plugs, settings, ambient)

@@ -9,6 +9,7 @@ use control::directory::Directories;
 use control::ledger::Ledger;
 use control::{Control, database, modules, nodes};
 use futures::FutureExt as _;
+use gateway::seams::{NoTraces, Traces};
 use gateway::{Gateway, Plugs};
 use http::StatusCode;
 use model::{Ambient, NodeId};
@@ -22,7 +23,7 @@ use crate::health::Health;
 use crate::mail::{Carrier, Sending, Smtp};
 use crate::metrics::Metrics;
 use crate::net::{CannotListen, Listener};
-use crate::{Failure, ambient, dashboard, lease, plugs, say, worker};
+use crate::{Failure, ambient, dashboard, lease, plugs, say, traces, worker};
 
 /// The places on the network, taken and not yet served.
 #[derive(Debug)]
@@ -165,6 +166,7 @@ pub(crate) async fn run(
     metrics.watch(ledger.clone());
     let directories = Directories::new(control.clone());
 
+    let traces = traces::gather(config.traces.as_ref())?;
     let gateway = Gateway::new(
         Plugs {
             directories: Arc::new(plugs::Directories {
@@ -180,6 +182,7 @@ pub(crate) async fn run(
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+            traces: traces.clone().map_or_else(|| Arc::new(NoTraces) as Arc<dyn Traces>, |traces| traces),
             state_key: config.encryption.state_key()?,
         },
         config.gateway.clone(),
@@ -232,6 +235,10 @@ pub(crate) async fn run(
     serving.wait().await;
     gateway.stopped_listening().await;
     ledger.close().await;
+    if let Some(traces) = traces {
+        // It waits for its thread.
+        let _ = tokio::task::spawn_blocking(move || traces.close()).await;
+    }
     rest.cancel();
     background.close();
     background.wait().await;

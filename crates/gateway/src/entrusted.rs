@@ -82,6 +82,7 @@ impl Gateway {
             Err(NotSeen::Failed(answer)) => return Err(not_recorded(answer)),
         };
         let told = Told {
+            trace: None,
             presented,
             client: entrusted.client,
             started,

@@ -14,7 +14,7 @@ use crate::life::Parking;
 use crate::listening::{Places, Subscriptions};
 use crate::rechecks::{self, Rechecks};
 use crate::schemas::Schemas;
-use crate::seams::{BootClock, Catalog, Connections, Directories, Ledger, NativeModules, StateKey};
+use crate::seams::{BootClock, Catalog, Connections, Directories, Ledger, NativeModules, StateKey, Traces};
 use crate::settings::Settings;
 use crate::upstream::{Discovered, DiscoveryError, Key, Progress, Upstreams};
 use crate::volumes::Volumes;
@@ -34,6 +34,8 @@ pub struct Plugs {
     pub native: Arc<dyn NativeModules>,
     /// Time since boot.
     pub boot: Arc<dyn BootClock>,
+    /// Where traces of calls are gathered.
+    pub traces: Arc<dyn Traces>,
     /// Seals what clients carry between the rounds of a call.
     pub state_key: StateKey,
 }

@@ -19,6 +19,7 @@ mod reject;
 mod schemas;
 pub mod seams;
 mod settings;
+mod trace;
 mod upstream;
 mod volumes;
 mod waiting;

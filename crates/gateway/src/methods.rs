@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use http::header::USER_AGENT;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use model::call::Client;
 use model::catalog::Feature;
 use serde_json::json;
@@ -23,6 +23,7 @@ use crate::life::{
 };
 use crate::listening;
 use crate::reject;
+use crate::trace::{Parent, Trace};
 use crate::upstream::Subscribed;
 use crate::wire::{
     self, Answer, Capabilities, Implementation, Loudness, Malformed, Message, Meta, Params, Reference,
@@ -31,6 +32,8 @@ use crate::wire::{
 
 /// Messages that a batch may have (2025-03-26).
 const BATCH: usize = 20;
+/// W3C Trace Context 3.2.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const CLIENT_NAME: usize = 80;
 const CLIENT_VERSION: usize = 40;
 /// Characters of a URI that is read.
@@ -135,6 +138,8 @@ pub(crate) struct Asked<'b> {
     /// What the client can do that a server may ask of it.
     capabilities: Capabilities,
     conduit: Option<Conduit>,
+    /// The trace that its client says it is part of.
+    parent: Option<Parent>,
 }
 
 fn understand<'b>(
@@ -181,9 +186,14 @@ fn understand<'b>(
     } else {
         conduit.as_ref().map(Conduit::capabilities).unwrap_or_default()
     };
+    // What the message says is of this request; a header is of whatever came with it.
+    let parent = match meta.as_ref().and_then(|meta| meta.traceparent) {
+        Some(said) => wire::text_of(said).and_then(|text| Parent::read(&text)),
+        None => headers.get(TRACEPARENT).and_then(|said| Parent::read(said.to_str().ok()?)),
+    };
     let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
     let client = visit.client(revision, info.and_then(wire::object));
-    Ok(Asked { revision, params, client, capabilities, conduit })
+    Ok(Asked { revision, params, client, capabilities, conduit, parent })
 }
 
 async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>) -> Answer {
@@ -424,6 +434,7 @@ impl Visit<'_> {
             revision: Some(asked.revision),
             capabilities: asked.capabilities,
             mirrored: asked.revision.is_stateless().then(|| self.mirrored_arguments()),
+            trace: Trace::of(asked.parent, &*self.house.plugs.traces, &self.house.ambient),
             subscribing: None,
         }
     }

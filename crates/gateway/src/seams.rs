@@ -13,6 +13,7 @@ use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
 use policy::Directory;
 use secrecy::SecretString;
 
+pub use crate::trace::{NoTraces, Part, SpanId, TraceId, Traced};
 use crate::upstream::Discovered;
 
 /// The directory could not be had; nothing is decided without one.
@@ -48,6 +49,18 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Records a request that never became a call. Bounded: may be merged with others like it.
     fn reject(&self, rejection: Rejection);
+}
+
+/// Where traces of calls are gathered.
+pub trait Traces: Send + Sync + 'static {
+    /// Whether they are gathered at all.
+    fn is_on(&self) -> bool;
+
+    /// Whether this one is, of those that are; the same answer each time, on every node.
+    fn samples(&self, trace: &TraceId) -> bool;
+
+    /// A call of such a trace has ended. Does not wait; may lose what is too much.
+    fn ended(&self, call: Traced);
 }
 
 /// Why there is nothing to present upstream.

@@ -40,6 +40,8 @@ pub(crate) struct Config {
     /// Whether anybody may found an organization.
     pub(crate) sign_up_open: bool,
     pub(crate) log: Log,
+    /// None: traces of calls are not gathered.
+    pub(crate) traces: Option<Traces>,
     /// Whether `serve` works in the background too.
     pub(crate) worker: bool,
 }
@@ -168,6 +170,16 @@ pub(crate) struct Log {
     pub(crate) filter: String,
 }
 
+/// Where traces of calls are sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Traces {
+    pub(crate) endpoint: Url,
+    /// Headers that it wants.
+    pub(crate) headers: Vec<(String, SecretString)>,
+    /// Which part of all is sent, from 0 to 1.
+    pub(crate) sample: f64,
+}
+
 impl Config {
     /// Reads the defaults, a file and the environment of this process.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, Wrong> {
@@ -224,8 +236,16 @@ impl Config {
                 })?,
                 filter: source.one("log.level", crate::log::filter)?,
             },
+            traces: Self::traces(source)?,
             worker: source.one("worker.enabled", parse::truth)?,
         })
+    }
+
+    fn traces(source: &mut Source) -> Result<Option<Traces>, Wrong> {
+        let endpoint = source.maybe("traces.endpoint", parse::address_of_collector)?;
+        let headers = source.list("traces.headers", parse::header)?;
+        let sample = source.one("traces.sample", parse::share)?;
+        Ok(endpoint.map(|endpoint| Traces { endpoint, headers, sample }))
     }
 
     fn mail(source: &mut Source) -> Result<Option<Mail>, Wrong> {

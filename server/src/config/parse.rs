@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use model::Currency;
+use secrecy::SecretString;
 use url::Url;
 
 type Parsed<T> = Result<T, String>;
@@ -52,6 +53,31 @@ pub(super) fn origin(text: &str) -> Parsed<Url> {
             && url.password().is_none()
     });
     wanted(read, "an origin such as https://agents.example.com, with nothing after the host and port")
+}
+
+/// Where OTLP is spoken over HTTP.
+pub(super) fn address_of_collector(text: &str) -> Parsed<Url> {
+    let read = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    wanted(read, "an address such as http://collector:4318/v1/traces")
+}
+
+/// An HTTP header with its value, which is a secret.
+pub(super) fn header(text: &str) -> Parsed<(String, SecretString)> {
+    let read = text.split_once(':').and_then(|(name, value)| {
+        let name: http::HeaderName = name.trim().parse().ok()?;
+        let value: http::HeaderValue = value.trim().parse().ok()?;
+        Some((name.to_string(), SecretString::from(value.to_str().ok()?)))
+    });
+    wanted(read, "a header such as Authorization: Bearer …")
+}
+
+/// A part of a whole.
+pub(super) fn share(text: &str) -> Parsed<f64> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    wanted(
+        percent.filter(|it| (0.0..=100.0).contains(it)).map(|it| it / 100.0),
+        "a part such as 100% or 2.5%",
+    )
 }
 
 /// An origin as browsers send it in `Origin`: without the slash.

@@ -10,7 +10,7 @@ pub(crate) const DEFAULTS: &str = include_str!("../../config.default.toml");
 
 /// What is never shown, and may be kept in a file of its own.
 pub(crate) const SECRETS: &[&str] =
-    &["database.url", "database.migrate_url", "encryption.master_key", "mail.smtp_url"];
+    &["database.url", "database.migrate_url", "encryption.master_key", "mail.smtp_url", "traces.headers"];
 
 const PREFIX: &str = "WORKINGAGENTS_";
 const IN_A_FILE: &str = "_file";

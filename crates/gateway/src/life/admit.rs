@@ -24,6 +24,7 @@ use super::subscribing::Subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::refusals;
+use crate::trace::Trace;
 use crate::upstream::Sending;
 use crate::wire::{Answer, Capabilities};
 
@@ -72,6 +73,7 @@ pub(super) struct Parts {
     /// What a client that can take a question brings back with its answer.
     pub(super) next: Option<Next>,
     pub(super) conduit: Option<Conduit>,
+    pub(super) trace: Option<Trace>,
     pub(super) subscribing: Option<Subscribing>,
     pub(super) deadline: Instant,
     pub(super) unsettled: Unsettled,
@@ -111,6 +113,7 @@ impl Admitted {
             name: received.name().clone(),
             arguments: received.arguments().clone(),
             conduit: received.conduit().cloned(),
+            trace: received.trace(),
             subscribing: received.subscribing().cloned(),
             deadline: received.deadline(),
             unsettled,

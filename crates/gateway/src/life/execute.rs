@@ -18,6 +18,7 @@ use super::subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::seams::{NativeFailure, NotPresented};
+use crate::trace::Trace;
 use crate::upstream::{self, Brought, Key, Outbound, Sending, Trouble, Wanted, presented};
 use crate::wire::Capabilities;
 
@@ -75,6 +76,7 @@ impl Parts {
             capabilities: self.capabilities,
             conduit: self.conduit.clone(),
             sending: self.sending.clone(),
+            trace: self.trace,
             deadline: self.deadline,
         }
     }
@@ -123,17 +125,19 @@ pub(super) struct Sent {
     capabilities: Capabilities,
     pub(super) conduit: Option<Conduit>,
     sending: Sending,
+    trace: Option<Trace>,
     deadline: Instant,
 }
 
 impl Sent {
     /// Asks it.
     pub(super) async fn remote(self, house: &House) -> Result<Brought, Failed> {
-        let Self { permit, ask, name, arguments, input, capabilities, conduit, sending, deadline } = self;
+        let Self { permit, ask, name, arguments, input, capabilities, conduit, sending, trace, deadline } =
+            self;
         let Some(wanted) = wanted(ask, permit.tool(), &name, &arguments) else {
             return Err(Failed::unreadable("a subscription is no request of its own"));
         };
-        let asking = Asking { wanted, input: &input, capabilities, conduit: conduit.as_ref() };
+        let asking = Asking { wanted, input: &input, capabilities, conduit: conduit.as_ref(), trace };
         remote(house, &permit, asking, &sending, deadline).await
     }
 }
@@ -143,6 +147,7 @@ struct Asking<'a> {
     input: &'a Input,
     capabilities: Capabilities,
     conduit: Option<&'a Conduit>,
+    trace: Option<Trace>,
 }
 
 async fn remote(
@@ -171,6 +176,7 @@ async fn remote(
         },
         capabilities: asking.capabilities,
         conduit: asking.conduit,
+        trace: asking.trace,
         authorization,
         sending,
         deadline,

@@ -15,6 +15,7 @@ use super::rounds::Input;
 use super::subscribing::Subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
+use crate::trace::Trace;
 use crate::wire::{Capabilities, Revision};
 
 /// Arguments that were left out are an empty object.
@@ -40,6 +41,7 @@ pub(crate) struct Received {
     capabilities: Capabilities,
     /// The headers, where the era wants them compared with the arguments.
     mirrored: Option<HeaderMap>,
+    trace: Option<Trace>,
     subscribing: Option<Subscribing>,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Told {
     /// What the client can do that a server may ask of it.
     pub(crate) capabilities: Capabilities,
     pub(crate) mirrored: Option<HeaderMap>,
+    /// The trace that it is part of.
+    pub(crate) trace: Option<Trace>,
     /// Where what was subscribed to is laid down.
     pub(crate) subscribing: Option<Subscribing>,
 }
@@ -105,6 +109,7 @@ impl Received {
             capabilities: told.capabilities,
             client: told.client,
             mirrored: told.mirrored,
+            trace: told.trace,
             subscribing: told.subscribing,
         })
     }
@@ -121,6 +126,7 @@ impl Received {
             conduit: self.conduit.as_ref().map(Conduit::anew),
             capabilities: self.capabilities,
             mirrored: self.mirrored.clone(),
+            trace: self.trace.map(|trace| trace.again(&house.ambient)),
             subscribing: self.subscribing.clone(),
         };
         Self::new(&house.ambient, told, self.ask, &self.name, Some(self.arguments.clone()), input)
@@ -199,6 +205,16 @@ impl Received {
     /// The way to tell how it goes.
     pub(crate) fn conduit(&self) -> Option<&Conduit> {
         self.conduit.as_ref()
+    }
+
+    /// The trace that it is part of.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.trace
+    }
+
+    /// The revision that its client speaks, where it came over the wire.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.revision
     }
 
     /// The headers to compare with the arguments.

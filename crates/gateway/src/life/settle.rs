@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use model::call::{Digest, Entry, Failure, Outcome, Reason, Settlement, Verdict};
-use model::{AgentId, CallId, Money, RateId, TenantId};
+use model::{AgentId, CallId, Money, RateId, TenantId, Timestamp};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -21,8 +21,10 @@ use super::inspect::Inspected;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::refusals;
+use crate::seams::Traced;
+use crate::trace::Trace;
 use crate::upstream::Sending;
-use crate::wire::{self, Answer, RpcError, code};
+use crate::wire::{self, Answer, Revision, RpcError, code};
 
 /// Results from this size on are hashed where they hold nobody up, in bytes.
 const LARGE: usize = 1 << 20;
@@ -42,6 +44,9 @@ pub(super) struct Unsettled {
     sent_from: Option<Instant>,
     sending: Option<Sending>,
     conduit: Option<Conduit>,
+    at: Timestamp,
+    trace: Option<Trace>,
+    revision: Option<Revision>,
     /// Whether there is a call to settle: it was admitted, and is not settled yet.
     armed: bool,
 }
@@ -77,6 +82,9 @@ impl Unsettled {
             sent_from: None,
             sending: None,
             conduit: decided.received.conduit().cloned(),
+            at: decided.received.at(),
+            trace: decided.received.trace(),
+            revision: decided.received.revision(),
             armed: false,
         }
     }
@@ -158,6 +166,13 @@ impl Unsettled {
             failure = failure.as_ref().map(|failure| &*failure.code),
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             upstream_us = upstream_duration.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+            trace_id = self.trace.map(|trace| tracing::field::display(trace.id())),
+        );
+        let sent_after = self.sent_from.map(|from| from.saturating_duration_since(self.started));
+        self.trace(
+            duration,
+            failure.as_ref().map(|failure| &*failure.code),
+            sent_after.zip(upstream_duration),
         );
         let kept = result.filter(|text| text.len() <= self.house.settings.kept_result_bytes);
         self.house.plugs.ledger.settle(Settlement {
@@ -188,7 +203,28 @@ impl Unsettled {
             verdict = self.verdict.word(),
             reason = reason.code.word(),
             duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            trace_id = self.trace.map(|trace| tracing::field::display(trace.id())),
         );
+        self.trace(self.started.elapsed(), Some(reason.code.word()), None);
+    }
+
+    /// Tells whoever gathers traces of it.
+    fn trace(&self, took: Duration, error: Option<&str>, upstream: Option<(Duration, Duration)>) {
+        let Some(part) = self.trace.and_then(|trace| trace.told()) else { return };
+        self.house.plugs.traces.ended(Traced {
+            part,
+            method: self.called.ask.method(),
+            target: self.name.clone(),
+            revision: self.revision.map(Revision::word),
+            call: self.call,
+            tenant: self.tenant,
+            agent: self.agent,
+            at: self.at,
+            took,
+            verdict: self.verdict.word(),
+            error: error.map(str::to_owned),
+            upstream,
+        });
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) use self::watch::{Heard, Subscribed};
 use self::watch::{Tells, Watches};
 use crate::conduit::Conduit;
 use crate::settings::Settings;
+use crate::trace::Trace;
 use crate::wire::{Capabilities, Revision, code};
 
 /// From how many open upstreams on those unused for [`UNUSED`] are forgotten.
@@ -144,6 +145,8 @@ pub(crate) struct Outbound<'a> {
     pub(crate) capabilities: Capabilities,
     /// Where its progress is told.
     pub(crate) conduit: Option<&'a Conduit>,
+    /// The trace that it is part of.
+    pub(crate) trace: Option<Trace>,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) sending: &'a Sending,
     pub(crate) deadline: Instant,
@@ -437,6 +440,7 @@ async fn send(
         capabilities: outbound.capabilities,
         loudness: outbound.conduit.and_then(Conduit::loudness),
         progress: outbound.conduit.is_some_and(Conduit::wants_progress),
+        trace: outbound.trace,
     };
     let written = outbound.wanted.request(id, outbound.input, with).ok_or(Trouble::NoHeader)?;
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };

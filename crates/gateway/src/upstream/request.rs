@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::session::Session;
+use crate::trace::Trace;
 use crate::wire::{self, Capabilities, Loudness, Revision};
 
 /// A request as it is sent.
@@ -27,6 +28,8 @@ pub(crate) struct For<'a> {
     pub(crate) loudness: Option<Loudness>,
     /// Whether somebody wants to know of its progress. Its token is the request's id.
     pub(crate) progress: bool,
+    /// The trace that it is part of (2026-07-28, Overview, Distributed Tracing Conventions).
+    pub(crate) trace: Option<Trace>,
 }
 
 /// Writes a request. `name` is what `Mcp-Name` says; `members` are those of its `params`, without braces.
@@ -53,7 +56,7 @@ pub(crate) fn request(
             }
             Some(standing_for_itself(id, with))
         }
-        _ => with.progress.then(|| format!(r#"{{"progressToken":{id}}}"#)),
+        _ => following(id, with),
     };
     if let Some(meta) = meta {
         if !members.is_empty() {
@@ -66,14 +69,26 @@ pub(crate) fn request(
     Written { id, text: out.into(), headers }
 }
 
+/// The `_meta` of a request that follows an `initialize`, if there is anything to say in it.
+fn following(id: u64, with: For<'_>) -> Option<String> {
+    match (with.progress, with.trace.and_then(|trace| trace.for_server())) {
+        (false, None) => None,
+        (true, None) => Some(format!(r#"{{"progressToken":{id}}}"#)),
+        (false, Some(trace)) => Some(format!(r#"{{"traceparent":"{trace}"}}"#)),
+        (true, Some(trace)) => Some(format!(r#"{{"progressToken":{id},"traceparent":"{trace}"}}"#)),
+    }
+}
+
 /// The `_meta` of a request that follows no `initialize` (2026-07-28, schema `RequestMetaObject`).
 fn standing_for_itself(id: u64, with: For<'_>) -> String {
     let progress = if with.progress { format!(r#","progressToken":{id}"#) } else { String::new() };
+    let trace = with.trace.and_then(|trace| trace.for_server());
+    let trace = trace.map_or_else(String::new, |trace| format!(r#","traceparent":"{trace}""#));
     let loudness = with.loudness.map_or_else(String::new, |loudness| {
         format!(r#","io.modelcontextprotocol/logLevel":"{}""#, loudness.word())
     });
     format!(
-        r#"{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{{"name":"WorkingAgents","version":"{}"}}{loudness}{progress}}}"#,
+        r#"{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{{"name":"WorkingAgents","version":"{}"}}{loudness}{progress}{trace}}}"#,
         Revision::V2026_07_28.word(),
         with.capabilities.object(),
         env!("CARGO_PKG_VERSION"),

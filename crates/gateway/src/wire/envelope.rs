@@ -243,6 +243,8 @@ pub(crate) struct Meta<'b> {
     pub(crate) log_level: Option<&'b RawValue>,
     #[serde(borrow, default, deserialize_with = "present", rename = "progressToken")]
     pub(crate) progress_token: Option<&'b RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) traceparent: Option<&'b RawValue>,
 }
 
 /// What an argument is completed for (schema `PromptReference`, `ResourceTemplateReference`).

@@ -24,6 +24,7 @@ mod resuming;
 mod rounds;
 mod stateless;
 mod subscribing;
+mod traces;
 mod upstream;
 mod upstreams;
 mod world;

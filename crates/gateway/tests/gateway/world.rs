@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
     BootClock, Catalog, Challenge, Connections, NativeAnswer, NativeFailure, NativeModules, NotPresented,
-    StateKey, Unavailable,
+    StateKey, TraceId, Traced, Traces, Unavailable,
 };
 use gateway::{Discovered, Gateway, Plugs, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -177,6 +177,27 @@ impl Catalog for MemoryCatalog {
     }
 }
 
+/// Gathers traces whose id begins with an odd byte, once it is told to.
+#[derive(Default)]
+pub struct MemoryTraces {
+    pub is_on: std::sync::atomic::AtomicBool,
+    pub ended: Mutex<Vec<Traced>>,
+}
+
+impl Traces for MemoryTraces {
+    fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    fn samples(&self, trace: &TraceId) -> bool {
+        trace[0] % 2 == 1
+    }
+
+    fn ended(&self, call: Traced) {
+        self.ended.lock().push(call);
+    }
+}
+
 pub struct World {
     pub gateway: Gateway,
     pub url: String,
@@ -186,6 +207,7 @@ pub struct World {
     pub boot: Arc<SetBoot>,
     pub connections: Arc<OneSecret>,
     pub catalog: Arc<MemoryCatalog>,
+    pub traces: Arc<MemoryTraces>,
     http: Client<HttpConnector, Full<Bytes>>,
     facts: Mutex<Facts>,
 }
@@ -371,11 +393,13 @@ impl World {
         *ledger.epoch.lock() = Some(facts.epoch);
         let boot = Arc::new(SetBoot::default());
         let catalog = Arc::new(MemoryCatalog::default());
+        let traces = Arc::new(MemoryTraces::default());
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
             connections: presented,
             catalog: catalog.clone(),
+            traces: traces.clone(),
             native: Arc::new(Native),
             boot: boot.clone(),
             state_key: StateKey::new([5; 32], []),
@@ -397,6 +421,7 @@ impl World {
             boot,
             connections: Arc::default(),
             catalog,
+            traces,
             http,
             facts: Mutex::new(facts),
         }

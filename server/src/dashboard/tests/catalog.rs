@@ -71,6 +71,7 @@ async fn with_calls(browser: &Browser) -> Ledger {
         catalog: Arc::new(plugs::Catalog { control: control.clone() }),
         native: Arc::new(plugs::NativeModules { control }),
         boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+        traces: Arc::new(gateway::seams::NoTraces),
         state_key: StateKey::random(&ambient),
     };
     browser.calls.set(Gateway::new(plugs, local(), ambient).unwrap()).unwrap();

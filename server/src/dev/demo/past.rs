@@ -96,6 +96,7 @@ impl Past {
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+            traces: Arc::new(gateway::seams::NoTraces),
             state_key: StateKey::random(&ambient),
         };
         let router = Gateway::new(plugs, settings, ambient)?.router();
