@@ -231,6 +231,7 @@ pub(crate) async fn run(
     serving.close();
     serving.wait().await;
     gateway.stopped_listening().await;
+    plugs::renewals_end(&control).await;
     ledger.close().await;
     rest.cancel();
     background.close();
