@@ -74,7 +74,7 @@ test('the wizard says that it wants a token, and connects it', async () => {
 test('calls go on while its token is renewed again and again', async () => {
   await give(name, reader().name);
   governed = await typescriptV1(ready.mcp_url, reader().key);
-  for (let round = 0; round < 4; round += 1) {
+  for (let round = 0; round < 6; round += 1) {
     const [{ text }] = (await governed.call(`${name}.read`, {})).content;
     assert.equal(text, 'read as ada');
     await sleep((LIFETIME * 1000) / 2);
@@ -87,11 +87,14 @@ test('calls go on while its token is renewed again and again', async () => {
 
 test('one that is over is renewed before the call, by one of many that want it', async () => {
   await sleep((LIFETIME + 1) * 1000);
-  const before = service.tokens().renewed;
+  const [before, begun] = [service.tokens().renewed, Date.now()];
   const answers = await Promise.all(Array.from({ length: 6 }, () => governed.call(`${name}.read`, {})));
   assert.ok(answers.every(({ isError }) => !isError), JSON.stringify(answers));
   assert.equal(service.tokens().refused, 0);
-  assert.ok(service.tokens().renewed - before <= 2, 'once for all that waited, and once beside');
+  // Where calls take longer than a token lives, another is due meanwhile: in the last quarter of its life.
+  const due = 1 + Math.floor((Date.now() - begun) / (LIFETIME * 750));
+  const renewed = service.tokens().renewed - before;
+  assert.ok(renewed >= 1 && renewed <= due, `renewed ${renewed} times, not once for all that waited`);
 });
 
 test('what it is not good for is asked for when it is connected again', async () => {

@@ -22,6 +22,8 @@ CREATE TABLE connection_tokens (
     version        bigint NOT NULL DEFAULT 1,
     -- Until when a node has taken it upon itself to renew it. A refresh token may be used but once.
     renewing_until timestamptz,
+    -- Until when it is left alone, since it could not be renewed.
+    rests_until    timestamptz,
     -- Why a person has to connect again; none: nobody has to.
     over           text CHECK (length(over) <= 1000),
     over_at        timestamptz,
@@ -56,6 +58,8 @@ CREATE TABLE authorization_requests (
     session    text NOT NULL,
     module_id  uuid,
     draft_id   uuid,
+    -- Of the server that access is asked for: the one of a draft may change meanwhile.
+    url        text NOT NULL CHECK (length(url) <= 2000),
     sealed     bytea NOT NULL,
     made_at    timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),

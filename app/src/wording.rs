@@ -186,10 +186,13 @@ pub fn instant(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// A sentence as it stands alone: begins with a capital letter, ends with a full stop.
+/// A sentence as it stands alone: begins with a capital letter, ends with a full stop. An address that it begins with stays as it is.
 pub fn sentence(text: &str) -> String {
-    let mut letters = text.trim().chars();
+    let text = text.trim();
+    let is_address = text.split_whitespace().next().is_some_and(|word| word.contains("://"));
+    let mut letters = text.chars();
     let mut out: String = match letters.next() {
+        Some(_) if is_address => text.to_owned(),
         Some(first) => first.to_uppercase().chain(letters).collect(),
         None => return String::new(),
     };
@@ -305,6 +308,7 @@ mod tests {
     fn a_sentence_stands_alone() {
         assert_eq!(sentence("give 1 to 120 characters"), "Give 1 to 120 characters.");
         assert_eq!(sentence("Really?"), "Really?");
+        assert_eq!(sentence("https://as.example gave no token"), "https://as.example gave no token.");
         assert_eq!(sentence(""), "");
     }
 }

@@ -55,9 +55,8 @@ impl Discoverer {
     }
 
     fn new(control: &Control, settings: gateway::Settings) -> Result<Self, NotBuilt> {
-        let way = plugs::way_out(&settings)?;
-        let gateway = Arc::new(plugs::discovering(control, settings)?);
-        Ok(Self { control: control.clone(), gateway, way })
+        let (gateway, way) = plugs::discovering(control, settings)?;
+        Ok(Self { control: control.clone(), gateway: Arc::new(gateway), way })
     }
 
     /// Asks the server at `url`, telling how far it has come.

@@ -150,8 +150,7 @@ async fn outbox(control: &Control, config: &Config, findings: &Findings) {
 
 /// Each organization's keys, and each upstream server that it uses.
 async fn organizations(control: &Control, config: &Config, findings: &Findings) -> Result<(), Failure> {
-    let gateway = plugs::discovering(control, config.gateway.clone())?;
-    let way = plugs::way_out(&config.gateway)?;
+    let (gateway, way) = plugs::discovering(control, config.gateway.clone())?;
     let heads = tenants::list(control).await?;
     if heads.is_empty() {
         findings.tell("organizations", Ok("there are none yet".to_owned()));
@@ -191,5 +190,6 @@ async fn organizations(control: &Control, config: &Config, findings: &Findings) 
             findings.tell(&format!("module {}/{}", head.slug, line.view.name), found);
         }
     }
+    plugs::renewals_end(control).await;
     Ok(())
 }

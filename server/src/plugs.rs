@@ -1,6 +1,5 @@
 //! Plugs `control` into what the gateway asks for. Thin: nothing is decided here, only counted.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use control::{Control, directory, ledger};
 use gateway::{Discovered, Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
 use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
-use parking_lot::Mutex;
 use policy::Directory;
 use secrecy::SecretString;
 
@@ -94,7 +92,6 @@ impl seams::Ledger for Ledger {
 pub(crate) struct Connections {
     control: Control,
     way: Way,
-    renewing: Arc<Mutex<HashSet<ConnectionId>>>,
 }
 
 /// The way out to authorization servers, as narrow as the gateway's to upstream servers.
@@ -104,22 +101,18 @@ pub(crate) fn way_out(settings: &gateway::Settings) -> Result<Way, NotBuilt> {
 
 impl Connections {
     pub(crate) fn new(control: Control, way: Way) -> Self {
-        Self { control, way, renewing: Arc::default() }
+        Self { control, way }
     }
+}
 
-    /// Renews a token beside the calls that still present it; once at a time on this node.
-    fn renew(&self, tenant: TenantId, connection: ConnectionId, version: i64) {
-        if !self.renewing.lock().insert(connection) {
-            return;
-        }
-        let (control, way, renewing) = (self.control.clone(), self.way.clone(), Arc::clone(&self.renewing));
-        tokio::spawn(async move {
-            let renewed = tokens::renew(&control, &way, tenant, connection, version).await;
-            renewing.lock().remove(&connection);
-            if let Err(error) = renewed {
-                tracing::warn!(%tenant, %connection, error = crate::say::one_line(&error), "a token was not renewed");
-            }
-        });
+/// How long a process that ends waits for tokens that are being renewed: longer than an authorization server is waited for.
+const RENEWALS: Duration = Duration::from_secs(15);
+
+/// Waits until tokens that are being renewed are written down. What an authorization server has given meanwhile would be lost, and
+/// what it was given for is worth nothing any more.
+pub(crate) async fn renewals_end(control: &Control) {
+    if tokio::time::timeout(RENEWALS, tokens::settled(control)).await.is_err() {
+        tracing::warn!("a token was still being renewed: its module may have to be connected again");
     }
 }
 
@@ -142,7 +135,7 @@ impl seams::Connections for Connections {
         let presented = connections::authorization(&self.control, &self.way, tenant, connection).await;
         let presented = presented.map_err(|error| not_presented(tenant, connection, &error))?;
         if let Some(version) = presented.renew {
-            self.renew(tenant, connection, version);
+            tokens::renew_beside(&self.control, &self.way, tenant, connection, version);
         }
         Ok(presented.secret)
     }
@@ -195,8 +188,11 @@ impl seams::BootClock for BootClock {
     }
 }
 
-/// A gateway that only asks upstream servers what they offer: nothing can be called through it.
-pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Result<Gateway, NotBuilt> {
+/// A gateway that only asks upstream servers what they offer, and the way out beside it: nothing can be called through it.
+pub(crate) fn discovering(
+    control: &Control,
+    settings: gateway::Settings,
+) -> Result<(Gateway, Way), NotBuilt> {
     let ambient = control.ambient().clone();
     let way = way_out(&settings)?;
     let plugs = Plugs {
@@ -205,14 +201,14 @@ pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Res
             metrics: Metrics::new(),
         }),
         ledger: Arc::new(NoLedger),
-        connections: Arc::new(Connections::new(control.clone(), way)),
+        connections: Arc::new(Connections::new(control.clone(), way.clone())),
         catalog: Arc::new(Catalog { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),
         boot: Arc::new(BootClock { ambient: ambient.clone() }),
         traces: Arc::new(seams::NoTraces),
         state_key: seams::StateKey::random(&ambient),
     };
-    Gateway::new(plugs, settings, ambient)
+    Ok((Gateway::new(plugs, settings, ambient)?, way))
 }
 
 /// Admits nothing.

@@ -9,7 +9,7 @@ use control::directory::Directories;
 use control::ledger::Ledger;
 use control::{Control, database, modules, nodes};
 use futures::FutureExt as _;
-use gateway::seams::{NoTraces, Traces};
+use gateway::seams::NoTraces;
 use gateway::{Gateway, Plugs};
 use http::StatusCode;
 use model::{Ambient, NodeId};
@@ -182,7 +182,10 @@ pub(crate) async fn run(
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
-            traces: traces.clone().map_or_else(|| Arc::new(NoTraces) as Arc<dyn Traces>, |traces| traces),
+            traces: match &traces {
+                Some(collector) => collector.clone(),
+                None => Arc::new(NoTraces),
+            },
             state_key: config.encryption.state_key()?,
         },
         config.gateway.clone(),
@@ -234,6 +237,7 @@ pub(crate) async fn run(
     serving.close();
     serving.wait().await;
     gateway.stopped_listening().await;
+    plugs::renewals_end(&control).await;
     ledger.close().await;
     if let Some(traces) = traces {
         // It waits for its thread.

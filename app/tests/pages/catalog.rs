@@ -1,10 +1,12 @@
 //! The catalog's pages with hostile definitions: deep, huge, lying in themselves, full of scripts.
 
-use app::pages::catalog::{Query, confirm, module, table, tool, trial, wizard};
+use app::pages::catalog::{Query, confirm, module, oauth, table, tool, trial, wizard};
 use app::pieces::field::FieldError;
 use app::pieces::form::Form;
 use app::schema::{Definition, form};
+use control::modules::connecting::{Origin, Sent};
 use control::modules::drafts::{Draft, DraftState, OfferedTool};
+use control::modules::tokens::TokenView;
 use control::modules::trial::Identity;
 use control::modules::{
     Health, Holder, ModulePage, ModuleRow, ModuleRows, Price, Recent, Standings, ToolDetail, ToolPage,
@@ -128,6 +130,21 @@ fn tool_page(definition: &str, standing: ToolStanding) -> ToolPage {
     }
 }
 
+/// What an authorization server says of itself, of us, and of why it is over. Scopes are bounded where they are read.
+fn token() -> TokenView {
+    TokenView {
+        issuer: format!("https://as.example/{HOSTILE}"),
+        client: format!("{HOSTILE}{}", "c".repeat(2_000)),
+        scopes: ["<script>alert(1)</script>", "javascript:alert(1)", "&amp;"].into_iter().collect(),
+        ends_at: Some(sample::now()),
+        renewable: false,
+        connected_by: HOSTILE.into(),
+        connected_at: sample::now(),
+        over: Some(format!("{HOSTILE}{}", "o".repeat(1_000))),
+        wanted: ["<img/src=x>", "more"].into_iter().collect(),
+    }
+}
+
 fn module_page(definition: &str) -> ModulePage {
     let row = |standing| ToolRow {
         view: tool_view(standing),
@@ -138,7 +155,7 @@ fn module_page(definition: &str) -> ModulePage {
     };
     let standings = Standings { approved: 1, proposed: 1, drifted: 2, withdrawn: 0 };
     ModulePage {
-        token: None,
+        token: Some(token()),
         view: view(ModuleKind::Mcp),
         owner: Some((HOSTILE.into(), "x@example.com".into())),
         connection: Some((id(8), sample::now())),
@@ -242,6 +259,52 @@ fn lists_modules_and_questions() {
 }
 
 #[test]
+fn the_way_to_who_gives_access() {
+    let visit = sample::visit();
+    let page = "/t/brightwater/catalog/drive".to_owned();
+    let mut subject = oauth::Subject {
+        title: HOSTILE.into(),
+        here: format!("{page}/-/oauth"),
+        page,
+        redirect: format!("https://wa.example/{HOSTILE}"),
+        token: Some(token()),
+        is_draft: false,
+    };
+    let typed = Form::default()
+        .with("client_id", HOSTILE)
+        .with("client_secret", "hunter2")
+        .wrong(vec![FieldError::new("client_id", "No.")]);
+    for form in [Form::default(), typed] {
+        let html = oauth::ask(&visit, &subject, &form);
+        is_harmless("ask", &html, 0);
+        assert!(!html.contains("hunter2"), "a secret is not sent back");
+    }
+    subject.token = None;
+    subject.is_draft = true;
+    is_harmless("ask for a draft", &oauth::ask(&visit, &subject, &Form::default()), 0);
+    // The one link that leads away is where the person is told that it does.
+    let there = "https://as.example/authorize?a=%22%3E%3Cscript%3E&state=s";
+    for (origin, scopes) in [
+        (Origin::Given, vec!["<script>alert(1)</script>"]),
+        (Origin::Document, vec![]),
+        (Origin::Registered, vec!["files"]),
+    ] {
+        let sent = Sent {
+            url: there.parse().unwrap(),
+            issuer: format!("https://as.example/{HOSTILE}"),
+            client: HOSTILE.into(),
+            origin,
+            scopes: scopes.into_iter().collect(),
+        };
+        let html = oauth::leave(&visit, &subject, &sent);
+        let link = format!("href=\"{}\"", there.replace('&', "&amp;"));
+        assert_eq!(html.matches(&link).count(), 1, "{html}");
+        assert!(html.contains("Go on to as.example") && html.contains("rel=\"noreferrer\""));
+        is_harmless("leave", &html.replace(&link, "href=\"/there\""), 0);
+    }
+}
+
+#[test]
 fn the_wizard_at_each_step() {
     let visit = sample::visit();
     let built_in = [wizard::BuiltIn { name: "crm", title: "CRM", there: false }];
@@ -259,7 +322,7 @@ fn the_wizard_at_each_step() {
         })
         .collect();
     let mut draft = Draft {
-        is_connected: false,
+        is_connected: true,
         id: id(1),
         name: "drive".into(),
         title: HOSTILE.into(),
@@ -281,6 +344,9 @@ fn the_wizard_at_each_step() {
         draft.state = DraftState::Failed { code: code.into(), sentence: HOSTILE.into() };
         is_harmless(code, &wizard::draft(&visit, &draft, &Form::default()), 0);
     }
+    draft.is_connected = false;
+    draft.state = DraftState::Failed { code: "upstream_unauthorized".into(), sentence: HOSTILE.into() };
+    is_harmless("not connected", &wizard::draft(&visit, &draft, &Form::default()), 0);
     draft.state = DraftState::Failed { code: "upstream_private_address".into(), sentence: "x".into() };
     assert!(wizard::draft(&visit, &draft, &Form::default()).contains("allowed_upstream_networks"));
     draft.state = DraftState::Found;

@@ -160,8 +160,12 @@ impl Access {
                 Error::TokenRefused { issuer: cut(self.issuer(), 200), error: cut(&error, 60), why }
             }
             RequestTokenError::Request(NotFetched(why)) => Error::Unreachable { url, why },
-            // What it answered may hold a token, so it is not repeated.
-            RequestTokenError::Parse(..) => Error::Garbage { url, why: "it is no token response".to_owned() },
+            RequestTokenError::Parse(_, body) => match serde_json::from_slice(&body) {
+                // Some refuse with HTTP status 200.
+                Ok(said) => self.trouble(RequestTokenError::ServerResponse(said)),
+                // What it answered may hold a token, so it is not repeated.
+                Err(_) => Error::Garbage { url, why: "it is no token response".to_owned() },
+            },
             RequestTokenError::Other(why) => Error::Garbage { url, why: cut(&why, 200) },
         }
     }

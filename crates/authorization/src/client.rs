@@ -144,6 +144,9 @@ fn of_given(server: &Server, application: &Application, given: &Given) -> Result
             registered: cut(registered, 200),
         });
     }
+    if !fits(given.id.as_str()) || !given.secret.as_ref().is_none_or(|secret| fits(secret.secret())) {
+        return Err(Error::BadClient { issuer: cut(&server.issuer, 200) });
+    }
     Ok(Client {
         issuer: server.issuer.clone(),
         id: given.id.clone(),
@@ -153,6 +156,11 @@ fn of_given(server: &Server, application: &Application, given: &Given) -> Result
         origin: Origin::Given,
         redirect: application.redirect.clone(),
     })
+}
+
+/// Whether it can be a client ID or a secret.
+fn fits(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 #[derive(Deserialize)]
@@ -201,7 +209,6 @@ async fn introduce(
     }
     let registered: Registered = serde_json::from_slice(response.body())
         .map_err(|error| refused(format!("its answer cannot be read: {}", cut(&error.to_string(), 200))))?;
-    let fits = |text: &str| (1..=LONGEST).contains(&text.len()) && !text.contains(char::is_control);
     if !fits(&registered.client_id) || !registered.client_secret.as_deref().is_none_or(fits) {
         return Err(refused("the client ID or the secret that it gave cannot be used".to_owned()));
     }

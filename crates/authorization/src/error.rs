@@ -115,6 +115,14 @@ pub enum Error {
         /// Whose client it is.
         registered: String,
     },
+    /// A client that was registered by hand is none.
+    #[error(
+        "the client ID or the secret that was entered cannot be one: look at it at {issuer} and enter it again"
+    )]
+    BadClient {
+        /// Whose client it was to be.
+        issuer: String,
+    },
     /// It wants clients to prove who they are in a way that is not supported here.
     #[error(
         "the authorization server {issuer} wants clients to prove who they are by `{method}`, which is not supported here"
@@ -200,6 +208,7 @@ impl Error {
             Self::NotRegistered { .. } => "authorization_not_registered",
             Self::RegistrationRefused { .. } => "authorization_registration_refused",
             Self::ClientOfAnother { .. } => "authorization_client_of_another",
+            Self::BadClient { .. } => "authorization_bad_client",
             Self::UnknownMethod { .. } => "authorization_unknown_method",
             Self::OtherState => "authorization_other_state",
             Self::AnswerOfAnother { .. } | Self::AnswerOfNobody { .. } => "authorization_answer_of_another",
@@ -211,14 +220,20 @@ impl Error {
         }
     }
 
-    /// Whether a person has to connect again: what was granted is over, or was taken back (RFC 6749 section 5.2).
+    /// Whether a person has to connect again: what was granted is over, or was taken back (RFC 6749 section 5.2; the last two are what
+    /// GitHub says instead).
     pub fn is_over(&self) -> bool {
         match self {
             Self::NoRefresh { .. } => true,
             Self::TokenRefused { error, .. } => {
                 matches!(
                     error.as_str(),
-                    "invalid_grant" | "invalid_client" | "unauthorized_client" | "invalid_scope"
+                    "invalid_grant"
+                        | "invalid_client"
+                        | "unauthorized_client"
+                        | "invalid_scope"
+                        | "bad_refresh_token"
+                        | "incorrect_client_credentials"
                 )
             }
             _ => false,

@@ -16,6 +16,10 @@ pub(crate) fn checked(text: &str, loopback: bool) -> Result<Url, Error> {
     if text.len() > LONGEST {
         return Err(bad("it is too long"));
     }
+    // The parser would leave out some of them, and what is compared letter by letter would not be what is asked.
+    if text.bytes().any(|byte| byte == b' ' || byte.is_ascii_control()) {
+        return Err(bad("it has a space or a control character in it"));
+    }
     let url = Url::parse(text).map_err(|_| bad("it is no URL"))?;
     let may = match url.scheme() {
         "https" => true,

@@ -41,7 +41,7 @@ pub(crate) async fn find(
     let mut flaw = None;
     for place in places {
         match reach.document::<Document>(place).await? {
-            Found::Document(document) => return document.read(server).map(Some),
+            Found::Document(document) => return document.read(reach, server).map(Some),
             Found::Nothing(why) => flaw = flaw.or(why),
         }
     }
@@ -56,13 +56,14 @@ pub(crate) async fn find(
 }
 
 impl Document {
-    fn read(self, server: &Url) -> Result<Resource, Error> {
+    fn read(self, reach: Reach<'_>, server: &Url) -> Result<Resource, Error> {
         if !covers(&self.resource, server) {
             return Err(Error::OtherResource {
                 url: place::shown(server.as_str()),
                 resource: cut(&self.resource, 200),
             });
         }
+        place::checked(&self.resource, reach.loopback)?;
         let scopes = self.scopes_supported.unwrap_or_default();
         Ok(Resource {
             identifier: self.resource,

@@ -23,7 +23,7 @@ use control::{Actor, Control, database};
 use secrecy::SecretString;
 
 use crate::config::{Config, Log};
-use crate::{Failure, ambient, log, say};
+use crate::{Failure, ambient, log, plugs, say};
 
 /// Options of `admin`, before or after the noun.
 #[derive(Args, Debug)]
@@ -89,8 +89,9 @@ pub(crate) async fn command(file: Option<&Path>, arguments: Arguments) -> Result
         Noun::Bundle(verb) => bundles::run(&desk, verb).await,
         Noun::Grant(verb) => grants::run(&desk, verb).await,
         Noun::Calls(verb) => calls::run(&desk, verb).await,
-    }?;
-    Ok(say::answer(answer.shown(arguments.json))?)
+    };
+    plugs::renewals_end(&desk.control).await;
+    Ok(say::answer(answer?.shown(arguments.json))?)
 }
 
 /// What the verbs work with.

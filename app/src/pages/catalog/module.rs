@@ -345,7 +345,7 @@ fn connection(visit: &Visit, links: &Links, module: &ModulePage) -> AnyView {
         let revoke = has.then(|| view! { " " <a href=to("connection/revoke")>{end}</a> });
         let set = if has && !is_token { "Replace" } else { "Set a header" };
         let again = if is_token { "Connect again" } else { "Connect with OAuth" };
-        view! { <p class="together"><a href=to("oauth")>{again}</a> " " <a href=to("connection")>{set}</a> {revoke}</p> }
+        view! { <p class="cat-choices"><a href=to("oauth")>{again}</a> " " <a href=to("connection")>{set}</a> {revoke}</p> }
     });
     view! { {is} {change} }.into_any()
 }

@@ -65,7 +65,7 @@ pub fn ask(visit: &Visit, subject: &Subject, form: &Form) -> String {
                     "Everybody who may use its tools then uses them with the access that you give: connect it as somebody, or
                     something, that may see what they may."
                 </p>
-                <details open=has_client(form)>
+                <details class="cat-client" open=has_client(form)>
                     <summary>"Ask as another client"</summary>
                     <p class="note">
                         "By itself it asks as the client that was used before, or registers one. Where the authorization server lets
@@ -121,13 +121,19 @@ pub fn leave(visit: &Visit, subject: &Subject, sent: &Sent) -> String {
                 lead=view! { "Next, " {text::code(&host)} " asks you whether to give this access." }.into_any()
             />
             <div class="sheet">
-                <dl>
-                    <dt>"Who gives access"</dt>
-                    <dd>{text::code(&sent.issuer)}</dd>
-                    <dt>"As which client"</dt>
-                    <dd>{text::code(&sent.client)} <span class="note">", " {how}</span></dd>
-                    <dt>"What is asked for"</dt>
-                    <dd>{scopes}</dd>
+                <dl class="cat-asked">
+                    <div>
+                        <dt>"Who gives access"</dt>
+                        <dd>{text::code(&sent.issuer)}</dd>
+                    </div>
+                    <div>
+                        <dt>"As which client"</dt>
+                        <dd>{text::code(&sent.client)} <span class="note">", " {how}</span></dd>
+                    </div>
+                    <div>
+                        <dt>"What is asked for"</dt>
+                        <dd>{scopes}</dd>
+                    </div>
                 </dl>
                 <p class="note">"Come back within ten minutes, in this browser."</p>
                 <div class="form-actions">

@@ -127,6 +127,20 @@ async fn a_client_that_was_given_is_used_where_it_belongs() {
         registered(&net, Some(&given(None, Some("https://other.example.com"))), None).await.unwrap_err();
     assert!(matches!(error, Error::ClientOfAnother { .. }), "{error}");
     assert_eq!(registered(&net, Some(&given(None, None)), None).await.unwrap().method, Method::None);
+    let (long, most) = ("x".repeat(2049), "x".repeat(2048));
+    for (id, secret, fits) in [
+        ("a\0b", None, false),
+        ("", None, false),
+        (&*long, None, false),
+        (&*most, Some(&*most), true),
+        ("a", Some("b\n"), false),
+        ("a", Some(&*long), false),
+    ] {
+        let given = Given::new(id, secret.map(str::to_owned));
+        let client = registered(&net, Some(&given), None).await;
+        assert_eq!(client.as_ref().is_ok(), fits, "{client:?}");
+        assert!(fits || client.unwrap_err().code() == "authorization_bad_client");
+    }
 }
 
 #[tokio::test]

@@ -154,7 +154,8 @@ async fn a_token_that_cannot_be_presented_is_refused() {
         (json!({"access_token": "", "token_type": "bearer"}), "authorization_bad_token"),
         (json!({"access_token": "a".repeat(9_000), "token_type": "bearer"}), "authorization_bad_token"),
         (json!({"token_type": "bearer"}), "authorization_garbage"),
-        (json!({"error": "invalid_client"}), "authorization_garbage"),
+        (json!({"errors": "invalid_client"}), "authorization_garbage"),
+        (json!({"error": "bad_verification_code", "error_description": "x"}), "authorization_token_refused"),
     ] {
         net.put(TOKEN, answer.clone());
         assert_eq!(granted(&net, "").await.unwrap_err().code(), code, "{answer}");
@@ -197,6 +198,9 @@ async fn what_was_granted_is_renewed_until_it_is_over() {
     for (status, body, is_over) in [
         (400, json!({"error": "invalid_grant", "error_description": "revoked"}), true),
         (401, json!({"error": "invalid_client"}), true),
+        // As GitHub says it.
+        (200, json!({"error": "bad_refresh_token", "error_description": "it is expired"}), true),
+        (200, json!({"error": "slow_down"}), false),
         (400, json!({"error": "temporarily_unavailable"}), false),
         (503, json!("down"), false),
         (599, Value::Null, false),

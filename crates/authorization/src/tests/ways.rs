@@ -61,6 +61,21 @@ async fn a_server_is_what_it_says_it_is_or_a_part_of_it() {
             Err(error) => panic!("{resource}: {error}"),
         }
     }
+    // What a parser would pass over is compared, kept and asked for as it is.
+    for resource in [
+        "https://mcp.example.com/mcp ".to_owned(),
+        "https://mcp.exam\nple.com/mcp".to_owned(),
+        format!("{MCP}{}", "/".repeat(2048)),
+    ] {
+        net.put(&format!("{RESOURCE}/mcp"), json!({"resource": resource, "authorization_servers": [ISSUER]}));
+        let error = discover(net.reach(), MCP, None, None).await.unwrap_err();
+        assert_eq!(error.code(), "authorization_bad_address", "{resource}");
+    }
+    for issuer in ["https://as.example.com ", "https://as.exa\tmple.com"] {
+        net.put(&format!("{RESOURCE}/mcp"), json!({"resource": MCP, "authorization_servers": [issuer]}));
+        let error = discover(net.reach(), MCP, None, None).await.unwrap_err();
+        assert_eq!(error.code(), "authorization_bad_address", "{issuer}");
+    }
 }
 
 #[tokio::test]
@@ -109,6 +124,8 @@ async fn metadata_that_will_not_do_is_refused_in_words() {
         (json!({"token_endpoint": "http://127.0.0.1/token"}), "authorization_bad_address"),
         (json!({"authorization_endpoint": "javascript:alert(1)"}), "authorization_bad_address"),
         (json!({"registration_endpoint": "https://u:p@as.example.com/"}), "authorization_bad_address"),
+        (json!({"token_endpoint": "https://as.example.com/to\nken"}), "authorization_bad_address"),
+        (json!({"authorization_endpoint": " https://as.example.com/authorize"}), "authorization_bad_address"),
         (json!({"issuer": 1}), "authorization_no_metadata"),
     ] {
         net.put(METADATA, metadata_with(others.clone()));

@@ -113,6 +113,14 @@ struct Place {
     before: Option<(String, Scopes)>,
 }
 
+/// What was kept while a person was away.
+struct Begun {
+    target: Target,
+    /// Of the server that access was asked for.
+    url: String,
+    pending: Pending,
+}
+
 /// Finds out who gives access to a server, makes us known there, and says where the person is to go.
 ///
 /// # Errors
@@ -128,9 +136,7 @@ pub async fn begin(control: &Control, actor: &Actor, way: &Way, asked: Asked<'_>
     let preferred = place.before.as_ref().map(|(issuer, _)| issuer.as_str());
     let found = authorization::discover(way.reach(), &place.url, challenge, preferred).await?;
     let issuer = found.server.issuer.clone();
-    let known = if anew {
-        None
-    } else {
+    let known = {
         let mut tx = actor.read(control).await?;
         let row = sqlx::query!(
             "SELECT id, sealed FROM authorization_clients WHERE tenant_id = $1 AND issuer = $2",
@@ -141,6 +147,9 @@ pub async fn begin(control: &Control, actor: &Actor, way: &Way, asked: Asked<'_>
         .await?;
         row.map(|row| client(keys.open(About::Client(row.id), &row.sealed)?)).transpose()?
     };
+    // A registration is used again from now on, whether access comes of it or not; what a person entered stays until it does.
+    let may_keep = known.as_ref().is_none_or(|client| client.origin != Origin::Given);
+    let known = known.filter(|_| !anew);
     // One that was entered once is used again.
     let kept = known.as_ref().filter(|client| client.origin == Origin::Given).map(|client| Given {
         id: client.id.clone(),
@@ -152,6 +161,10 @@ pub async fn begin(control: &Control, actor: &Actor, way: &Way, asked: Asked<'_>
     let client =
         authorization::register(way.reach(), &found.server, application, given.as_ref(), known.as_ref(), now)
             .await?;
+    let is_new = known.is_none_or(|known| known.id != client.id);
+    if may_keep && is_new && client.origin == Origin::Registered {
+        keep(control, actor, &client).await?;
+    }
     let before = place.before.filter(|(theirs, _)| *theirs == issuer).map(|(_, scopes)| scopes);
     let scopes = authorization::wanted(&found, challenge, &before.unwrap_or_default());
     let sent = |url| Sent {
@@ -184,8 +197,8 @@ pub async fn begin(control: &Control, actor: &Actor, way: &Way, asked: Asked<'_>
     .execute(tx.conn())
     .await?;
     sqlx::query!(
-        "INSERT INTO authorization_requests (tenant_id, id, state_hash, made_by, session, module_id, draft_id, sealed, made_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO authorization_requests (tenant_id, id, state_hash, made_by, session, module_id, draft_id, url, sealed, made_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         tx.tenant_uuid(),
         id,
         state.as_slice(),
@@ -193,6 +206,7 @@ pub async fn begin(control: &Control, actor: &Actor, way: &Way, asked: Asked<'_>
         session,
         module,
         draft,
+        place.url,
         sealed,
         now,
     )
@@ -212,7 +226,7 @@ pub async fn come_back(
 ) -> Result<Back, NotBack> {
     let returned = Returned::read(query);
     let begun = take(control, actor, session, &returned).await;
-    let (target, pending) = begun.map_err(|why| NotBack { target: None, why })?;
+    let Begun { target, url, pending } = begun.map_err(|why| NotBack { target: None, why })?;
     let mut named = None;
     let done = async {
         let place = {
@@ -220,10 +234,31 @@ pub async fn come_back(
             place(&mut tx, target).await?
         };
         named = Some(place.name.clone());
+        // What is given is for the server that was asked, and goes to no other.
+        if place.url != url {
+            let sentence =
+                "its address was changed meanwhile, and access was asked for the one before: begin it again";
+            return Err(Error::refused("address_changed", sentence).into());
+        }
         let now = control.ambient().now();
-        let access = authorization::redeem(way.reach(), now, pending, returned).await?;
-        connect(control, actor, target, &access, &place.url).await?;
-        keep(control, actor, &access.client).await?;
+        let access = match authorization::redeem(way.reach(), now, pending, returned).await {
+            Ok(access) => access,
+            Err(why) => {
+                if let (authorization::Error::Declined { error, .. }, Target::Module(module)) = (&why, target)
+                    && error == "invalid_scope"
+                {
+                    // Asked for once more, what its server wants would stand in the way for good.
+                    tokens::want_nothing_more(control, actor, module).await?;
+                }
+                return Err(why.into());
+            }
+        };
+        connect(control, actor, target, &access, &url).await?;
+        // It is connected, whatever becomes of this: then it is only registered once more.
+        if let Err(error) = keep(control, actor, &access.client).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(tenant = %actor.tenant(), error, "the client by which a module was connected is not remembered");
+        }
         Ok::<_, Trouble>(Back { target, name: place.name, title: place.title })
     };
     let done = done.await;
@@ -235,7 +270,7 @@ async fn take(
     actor: &Actor,
     session: &str,
     returned: &Returned,
-) -> Result<(Target, Pending), Trouble> {
+) -> Result<Begun, Trouble> {
     super::may_change(actor)?;
     let keys = control.keys(actor.tenant()).await?;
     let state = token::hash(returned.state.as_deref().ok_or(authorization::Error::OtherState)?);
@@ -244,7 +279,7 @@ async fn take(
     let row = sqlx::query!(
         "DELETE FROM authorization_requests
          WHERE tenant_id = $1 AND state_hash = $2 AND made_by = $3 AND session = $4
-         RETURNING id, module_id, draft_id, sealed, made_at",
+         RETURNING id, module_id, draft_id, url, sealed, made_at",
         tx.tenant_uuid(),
         state.as_slice(),
         maker.uuid(),
@@ -267,7 +302,7 @@ async fn take(
     let plain = Zeroizing::new(keys.open(About::Request(row.id), &row.sealed)?);
     let pending = serde_json::from_slice(&plain)
         .map_err(|error| Error::inconsistent("an authorization request", error))?;
-    Ok((target, pending))
+    Ok(Begun { target, url: row.url, pending })
 }
 
 /// Presents the token from now on, to the server at `url` and to no other.

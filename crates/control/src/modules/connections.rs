@@ -10,9 +10,11 @@ use model::{ConnectionId, ModuleId, TenantId, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
 use super::one;
+use super::renewal::Renewal;
 use super::tokens::{self, Way};
 use crate::authority::Deed;
 use crate::tx::TenantTx;
@@ -25,25 +27,34 @@ use crate::{Actor, Control, Error};
 #[derive(Default)]
 pub(crate) struct Opened {
     held: RwLock<HashMap<(TenantId, ConnectionId), Held>>,
-    /// Those whose tokens are being renewed on this node.
+    /// Those whose tokens are, or were, renewed on this node.
     renewals: Mutex<HashMap<ConnectionId, Arc<Renewal>>>,
+    /// Renewals that have begun.
+    pub(super) renewing: TaskTracker,
 }
-
-/// Held while a token is renewed.
-type Renewal = tokio::sync::Mutex<()>;
 
 /// What a connection presents, as it is kept in memory.
 #[derive(Clone)]
 pub(crate) struct Held {
     pub(super) secret: SecretString,
-    /// Of a token: until when, which one it is, and whether it can be renewed.
-    token: Option<(Option<Timestamp>, i64, bool)>,
+    /// What it is, if it is a token.
+    token: Option<HeldToken>,
+}
+
+#[derive(Clone, Copy)]
+struct HeldToken {
+    since: Timestamp,
+    ends: Option<Timestamp>,
+    /// Which one it is.
+    version: i64,
+    renewable: bool,
 }
 
 impl Held {
-    /// A token.
-    pub(super) fn of(access: &Access, version: i64) -> Self {
-        Self { secret: access.authorization(), token: Some((access.ends, version, access.can_be_renewed())) }
+    /// A token that was had at `since`.
+    pub(super) fn of(access: &Access, since: Timestamp, version: i64) -> Self {
+        let token = HeldToken { since, ends: access.ends, version, renewable: access.can_be_renewed() };
+        Self { secret: access.authorization(), token: Some(token) }
     }
 }
 
@@ -51,7 +62,7 @@ impl Held {
 pub struct Presented {
     /// The value of the `Authorization` header.
     pub secret: SecretString,
-    /// That it is soon over, and which one it is: then [`tokens::renew`] is to be called beside.
+    /// That it is soon over, and which one it is: then [`tokens::renew_beside`] is to be called.
     pub renew: Option<i64>,
 }
 
@@ -118,15 +129,15 @@ pub async fn authorization(
     };
     let now = control.ambient().now();
     match held.token {
-        Some((Some(end), version, renewable)) if end <= now => {
-            if !renewable {
+        Some(token) if token.ends.is_some_and(|end| end <= now) => {
+            if !token.renewable {
                 return Err(tokens::must_connect());
             }
-            let secret = tokens::renew(control, way, tenant, connection, version).await?;
+            let secret = tokens::renew(control, way, tenant, connection, token.version).await?;
             Ok(Presented { secret, renew: None })
         }
-        Some((ends, version, true)) if tokens::is_soon_over(ends, now) => {
-            Ok(Presented { secret: held.secret, renew: Some(version) })
+        Some(token) if token.renewable && tokens::is_soon_over(token.since, token.ends, now) => {
+            Ok(Presented { secret: held.secret, renew: Some(token.version) })
         }
         _ => Ok(Presented { secret: held.secret, renew: None }),
     }
@@ -156,11 +167,11 @@ async fn read(control: &Control, tenant: TenantId, connection: ConnectionId) -> 
 }
 
 impl Control {
-    fn held(&self, tenant: TenantId, connection: ConnectionId) -> Option<Held> {
+    pub(super) fn held(&self, tenant: TenantId, connection: ConnectionId) -> Option<Held> {
         self.opened.held.read().get(&(tenant, connection)).cloned()
     }
 
-    /// What is to be held while a connection's token is renewed.
+    /// The renewals of a connection's token on this node.
     pub(super) fn renewals(&self, connection: ConnectionId) -> Arc<Renewal> {
         let mut renewals = self.opened.renewals.lock();
         if renewals.len() >= Opened::MOST {
@@ -177,7 +188,7 @@ impl Control {
         version: i64,
     ) -> Option<SecretString> {
         let held = self.held(tenant, connection)?;
-        held.token.filter(|(_, its, _)| *its > version).map(|_| held.secret)
+        held.token.filter(|token| token.version > version).map(|_| held.secret)
     }
 
     pub(super) fn hold(&self, tenant: TenantId, connection: ConnectionId, held: Held) {
@@ -248,6 +259,7 @@ pub(super) async fn of_module(tx: &mut TenantTx, module: ModuleId) -> Result<Opt
     Ok(id.map(Into::into))
 }
 
+/// Ends the connection of a module that is presented now, if there is one. Of its token nothing is kept: there is no use for it any more.
 pub(super) async fn end(tx: &mut TenantTx, module: ModuleId) -> Result<Option<ConnectionId>, Error> {
     let (tenant, now) = (tx.tenant_uuid(), tx.now());
     let ended = sqlx::query_scalar!(
@@ -258,5 +270,9 @@ pub(super) async fn end(tx: &mut TenantTx, module: ModuleId) -> Result<Option<Co
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(ended.map(Into::into))
+    let Some(ended) = ended else { return Ok(None) };
+    sqlx::query!("DELETE FROM connection_tokens WHERE tenant_id = $1 AND connection_id = $2", tenant, ended)
+        .execute(tx.conn())
+        .await?;
+    Ok(Some(ended.into()))
 }

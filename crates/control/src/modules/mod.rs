@@ -8,6 +8,7 @@ mod discovery;
 pub mod drafts;
 mod overview;
 mod pages;
+mod renewal;
 mod store;
 mod suspicion;
 pub mod tokens;

@@ -1,30 +1,24 @@
-//! Tokens of authorization servers, as what we present upstream: kept sealed, renewed before they are over by one node at a
-//! time, and known to be over when a person has to connect again.
+//! Tokens of authorization servers, as what we present upstream: kept sealed, renewed before they are over ([`super::renewal`]), and
+//! known to be over when a person has to connect again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use authorization::{Access, Challenge, Fetch, Reach, Scopes};
 use chrono::TimeDelta;
 use model::catalog::ModuleView;
-use model::{ConnectionId, TenantId, Timestamp};
+use model::{ConnectionId, ModuleId, TenantId, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::connections::Held;
+pub use super::renewal::{renew, renew_beside, settled};
 use crate::tx::TenantTx;
 use crate::vault::{About, TenantKeys};
 use crate::{Actor, Control, Error};
 
-/// How long before its end a token is renewed, while it is still presented.
+/// How long before its end a token is renewed, while it is still presented; one that lives shortly, in the last quarter of its life.
 const EARLY: TimeDelta = TimeDelta::seconds(90);
-/// For how long a node may take it upon itself to renew one; longer than a request to an authorization server takes.
-const TURN: TimeDelta = TimeDelta::seconds(30);
-/// How often it is looked whether another node has renewed it.
-const LOOK: Duration = Duration::from_millis(150);
-/// How often it is tried again to write down what came of it.
-const WRITES: u32 = 5;
 /// A token that was renewed this short a time ago and is refused all the same is not renewed again.
 const FRESH: TimeDelta = TimeDelta::seconds(30);
 
@@ -55,11 +49,21 @@ pub struct TokenView {
 }
 
 /// A token's row.
-struct Row {
-    access: Access,
-    version: i64,
-    over: bool,
+pub(super) struct Row {
+    pub(super) access: Access,
+    pub(super) version: i64,
+    pub(super) over: bool,
+    /// Whether it is left alone, since it could not be renewed a moment ago.
+    pub(super) rests: bool,
+    connected_at: Timestamp,
     renewed_at: Option<Timestamp>,
+}
+
+impl Row {
+    /// As it is kept in memory.
+    pub(super) fn held(&self) -> Held {
+        Held::of(&self.access, self.renewed_at.unwrap_or(self.connected_at), self.version)
+    }
 }
 
 /// The way out to authorization servers. Cheap to clone: a renewal that has begun goes on when nobody waits for it any more.
@@ -174,113 +178,9 @@ pub(super) async fn held(
     if row.over {
         return Err(must_connect());
     }
-    let held = Held::of(&row.access, row.version);
+    let held = row.held();
     control.hold(tenant, connection, held.clone());
     Ok(Some(held))
-}
-
-/// Renews a token, unless another call or another node does or has done so: then its token is what is returned. `version` is that of
-/// the token that is to be renewed.
-///
-/// # Errors
-/// [`MUST_CONNECT`] when it cannot be renewed any more; another when it cannot be renewed now.
-pub async fn renew(
-    control: &Control,
-    way: &Way,
-    tenant: TenantId,
-    connection: ConnectionId,
-    version: i64,
-) -> Result<SecretString, Error> {
-    let (control, way) = (control.clone(), way.clone());
-    // A task of its own: once the refresh token has left, what comes for it must be written down, whoever gives up waiting.
-    let renewing = tokio::spawn(async move {
-        // Of those that want it on this node, one asks the database.
-        let _turn = control.renewals(connection).lock_owned().await;
-        if let Some(newer) = control.newer(tenant, connection, version) {
-            return Ok(newer);
-        }
-        renew_in_turn(&control, &way, tenant, connection, version).await
-    });
-    renewing.await.unwrap_or_else(|_| Err(late()))
-}
-
-async fn renew_in_turn(
-    control: &Control,
-    way: &Way,
-    tenant: TenantId,
-    connection: ConnectionId,
-    version: i64,
-) -> Result<SecretString, Error> {
-    // A turn that nobody ends is over by itself; whoever waits for it longer than that takes it.
-    let looks = TURN.num_milliseconds() / i64::try_from(LOOK.as_millis()).unwrap_or(1) + 1;
-    for _ in 0..looks {
-        let there =
-            row(control, tenant, connection).await?.ok_or_else(|| Error::not_found("such connection"))?;
-        if there.over {
-            control.forget(tenant, Some(connection));
-            return Err(must_connect());
-        }
-        if there.version > version {
-            let held = Held::of(&there.access, there.version);
-            control.hold(tenant, connection, held.clone());
-            return Ok(held.secret);
-        }
-        if take_turn(control, tenant, connection, version).await? {
-            return in_turn(control, way, tenant, connection, there).await;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    Err(late())
-}
-
-fn late() -> Error {
-    Error::refused(
-        "authorization_unreachable",
-        "the token of this connection is being renewed and was not in time",
-    )
-}
-
-/// It is this node's turn to renew.
-async fn in_turn(
-    control: &Control,
-    way: &Way,
-    tenant: TenantId,
-    connection: ConnectionId,
-    there: Row,
-) -> Result<SecretString, Error> {
-    let now = control.ambient().now();
-    match there.access.refresh(way.reach(), now).await {
-        Ok(access) => {
-            // The old refresh token is worth nothing any more: what came instead must not get lost.
-            let held = Held::of(&access, there.version + 1);
-            control.hold(tenant, connection, held.clone());
-            let mut written = write(control, tenant, connection, there.version, &access).await;
-            for _ in 0..WRITES {
-                if !matches!(written, Err(Error::Database(_))) {
-                    break;
-                }
-                tokio::time::sleep(LOOK).await;
-                written = write(control, tenant, connection, there.version, &access).await;
-            }
-            written.map(|()| held.secret)
-        }
-        Err(error) if error.is_over() => {
-            end(control, tenant, connection, &error.to_string()).await?;
-            Err(must_connect())
-        }
-        Err(error) => {
-            give_back(control, tenant, connection, there.version).await?;
-            tracing::warn!(%tenant, %connection, why = %error, "a token could not be renewed");
-            // What is not over yet can still be presented.
-            if there.access.ends.is_some_and(|end| end > now) {
-                return Ok(there.access.authorization());
-            }
-            Err(Error::refused(
-                "authorization_unreachable",
-                format!("the token of this connection could not be renewed: {error}"),
-            ))
-        }
-    }
 }
 
 /// What to present once a server has refused `presented`: a token that is there by now, or one that is renewed. None: there is
@@ -302,7 +202,7 @@ pub async fn refused(
         return Err(must_connect());
     }
     if there.access.authorization().expose_secret() != presented.expose_secret() {
-        let held = Held::of(&there.access, there.version);
+        let held = there.held();
         control.hold(tenant, connection, held.clone());
         return Ok(Some(held.secret));
     }
@@ -316,18 +216,20 @@ pub async fn refused(
         if there.renewed_at.is_some_and(|at| now - at < FRESH) {
             return Ok(None);
         }
-        return renew(control, way, tenant, connection, there.version).await.map(Some);
+        let other = renew(control, way, tenant, connection, there.version).await?;
+        // One that could not be renewed, and is not over yet, has been refused already.
+        return Ok(Some(other).filter(|other| other.expose_secret() != presented.expose_secret()));
     }
     if challenge.error.as_deref() == Some("invalid_token") {
-        end(control, tenant, connection, "its server no longer takes the token").await?;
+        end(control, tenant, connection, there.version, "its server no longer takes the token").await?;
         return Err(must_connect());
     }
     Ok(None)
 }
 
-/// Whether a token is to be renewed by now.
-pub(super) fn is_soon_over(ends: Option<Timestamp>, now: Timestamp) -> bool {
-    ends.is_some_and(|end| end - now < EARLY)
+/// Whether a token that was had at `since` is to be renewed by now.
+pub(super) fn is_soon_over(since: Timestamp, ends: Option<Timestamp>, now: Timestamp) -> bool {
+    ends.is_some_and(|end| end - now < EARLY.min((end - since) / 4))
 }
 
 pub(super) fn must_connect() -> Error {
@@ -347,11 +249,16 @@ pub(super) fn opened(plain: Vec<u8>) -> Result<Access, Error> {
     serde_json::from_slice(&plain).map_err(|error| Error::inconsistent("a token", error))
 }
 
-async fn row(control: &Control, tenant: TenantId, connection: ConnectionId) -> Result<Option<Row>, Error> {
+pub(super) async fn row(
+    control: &Control,
+    tenant: TenantId,
+    connection: ConnectionId,
+) -> Result<Option<Row>, Error> {
     let keys = control.keys(tenant).await?;
     let mut tx = Actor::worker(tenant).read(control).await?;
     let row = sqlx::query!(
-        r#"SELECT t.sealed, t.version, t.over IS NOT NULL AS "over!", t.renewed_at
+        r#"SELECT t.sealed, t.version, t.over IS NOT NULL AS "over!", t.connected_at, t.renewed_at,
+                  coalesce(t.rests_until > clock_timestamp(), false) AS "rests!"
            FROM connection_tokens t
            JOIN connections c ON c.tenant_id = t.tenant_id AND c.id = t.connection_id AND c.revoked_at IS NULL
            WHERE t.tenant_id = $1 AND t.connection_id = $2"#,
@@ -362,99 +269,44 @@ async fn row(control: &Control, tenant: TenantId, connection: ConnectionId) -> R
     .await?;
     let Some(row) = row else { return Ok(None) };
     let access = opened(keys.open(About::Token(connection.uuid()), &row.sealed)?)?;
-    Ok(Some(Row { access, version: row.version, over: row.over, renewed_at: row.renewed_at }))
+    Ok(Some(Row {
+        access,
+        version: row.version,
+        over: row.over,
+        rests: row.rests,
+        connected_at: row.connected_at,
+        renewed_at: row.renewed_at,
+    }))
 }
 
-async fn take_turn(
+/// From now on a person has to connect again, unless there is another token than this `version` by now. Whether that is so.
+pub(super) async fn end(
     control: &Control,
     tenant: TenantId,
     connection: ConnectionId,
     version: i64,
+    why: &str,
 ) -> Result<bool, Error> {
     let mut tx = Actor::worker(tenant).write(control).await?;
-    let now = tx.now();
-    let taken = sqlx::query!(
-        "UPDATE connection_tokens SET renewing_until = $4
-         WHERE tenant_id = $1 AND connection_id = $2 AND version = $3 AND over IS NULL
-           AND (renewing_until IS NULL OR renewing_until <= $5)",
+    let (why, now): (String, _) = (why.chars().take(1000).collect(), tx.now());
+    let ended = sqlx::query!(
+        "UPDATE connection_tokens SET over = coalesce(over, $4), over_at = coalesce(over_at, $5), renewing_until = NULL
+         WHERE tenant_id = $1 AND connection_id = $2 AND version = $3",
         tenant.uuid(),
         connection.uuid(),
         version,
-        now + TURN,
+        why,
         now,
     )
     .execute(tx.conn())
     .await?
     .rows_affected();
     tx.commit().await?;
-    Ok(taken > 0)
-}
-
-async fn give_back(
-    control: &Control,
-    tenant: TenantId,
-    connection: ConnectionId,
-    version: i64,
-) -> Result<(), Error> {
-    let mut tx = Actor::worker(tenant).write(control).await?;
-    sqlx::query!(
-        "UPDATE connection_tokens SET renewing_until = NULL WHERE tenant_id = $1 AND connection_id = $2 AND version = $3",
-        tenant.uuid(),
-        connection.uuid(),
-        version,
-    )
-    .execute(tx.conn())
-    .await?;
-    tx.commit().await
-}
-
-async fn write(
-    control: &Control,
-    tenant: TenantId,
-    connection: ConnectionId,
-    version: i64,
-    access: &Access,
-) -> Result<(), Error> {
-    let keys = control.keys(tenant).await?;
-    let sealed = keys.seal(control.ambient(), About::Token(connection.uuid()), &plain(access)?)?;
-    let mut tx = Actor::worker(tenant).write(control).await?;
-    let now = tx.now();
-    sqlx::query!(
-        "UPDATE connection_tokens
-         SET sealed = $4, scopes = $5, ends_at = $6, renewable = $7, renewed_at = $8, version = version + 1, renewing_until = NULL
-         WHERE tenant_id = $1 AND connection_id = $2 AND version = $3",
-        tenant.uuid(),
-        connection.uuid(),
-        version,
-        sealed,
-        access.scopes.to_string(),
-        access.ends,
-        access.can_be_renewed(),
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    tx.commit().await
-}
-
-/// From now on a person has to connect again.
-async fn end(control: &Control, tenant: TenantId, connection: ConnectionId, why: &str) -> Result<(), Error> {
-    let mut tx = Actor::worker(tenant).write(control).await?;
-    let (why, now): (String, _) = (why.chars().take(1000).collect(), tx.now());
-    sqlx::query!(
-        "UPDATE connection_tokens SET over = coalesce(over, $3), over_at = coalesce(over_at, $4), renewing_until = NULL
-         WHERE tenant_id = $1 AND connection_id = $2",
-        tenant.uuid(),
-        connection.uuid(),
-        why,
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    tx.commit().await?;
-    control.forget(tenant, Some(connection));
-    tracing::warn!(%tenant, %connection, why, "a module must be connected again");
-    Ok(())
+    if ended > 0 {
+        control.forget(tenant, Some(connection));
+        tracing::warn!(%tenant, %connection, why, "a module must be connected again");
+    }
+    Ok(ended > 0)
 }
 
 /// Remembers what a server asked for beyond what its token is good for.
@@ -475,6 +327,26 @@ async fn note_wanted(
         tenant.uuid(),
         connection.uuid(),
         all.to_string(),
+    )
+    .execute(tx.conn())
+    .await?;
+    tx.commit().await
+}
+
+/// Forgets what the server of a module asked for beyond its token: who gives access knows nothing of it.
+pub(super) async fn want_nothing_more(
+    control: &Control,
+    actor: &Actor,
+    module: ModuleId,
+) -> Result<(), Error> {
+    let mut tx = actor.write(control).await?;
+    let tenant = tx.tenant_uuid();
+    sqlx::query!(
+        "UPDATE connection_tokens t SET wanted = '' FROM connections c
+         WHERE t.tenant_id = $1 AND c.tenant_id = t.tenant_id AND c.id = t.connection_id AND c.module_id = $2
+           AND c.revoked_at IS NULL",
+        tenant,
+        module.uuid(),
     )
     .execute(tx.conn())
     .await?;

@@ -31,6 +31,8 @@ pub struct Issuer {
     pub answer: Mutex<Option<(u16, Value)>>,
     /// How long it takes.
     pub pause: Mutex<Duration>,
+    /// How many seconds its tokens live; none: an hour.
+    pub lifetime: Mutex<Option<u64>>,
     /// Whether it gives nothing to renew with.
     pub once: Mutex<bool>,
 }
@@ -59,7 +61,8 @@ impl Fetch for Issuer {
                 let pause = *self.pause.lock();
                 tokio::time::sleep(pause).await;
                 let number = self.given.fetch_add(1, Ordering::SeqCst) + 1;
-                let mut token = json!({"access_token": format!("token-{number}"), "token_type": "Bearer", "expires_in": 3600});
+                let mut token = json!({"access_token": format!("token-{number}"), "token_type": "Bearer",
+                    "expires_in": self.lifetime.lock().unwrap_or(3600)});
                 if !*self.once.lock() {
                     token["refresh_token"] = json!(format!("refresh-{number}"));
                 }

@@ -37,4 +37,5 @@ mod schema;
 mod settings;
 mod sign_in;
 mod tokens;
+mod tokens_renewed;
 mod who_may;

@@ -18,31 +18,31 @@ use testkit::TestWorld;
 use crate::issuer::{ISSUER, Issuer, MCP, application, way};
 use crate::outside::{audit, epoch, not_there, refused, with_role};
 
-const SESSION: &str = "session-1";
+pub(crate) const SESSION: &str = "session-1";
 
-struct Scene {
-    world: TestWorld,
-    issuer: Arc<Issuer>,
-    olga: Actor,
-    module: ModuleId,
+pub(crate) struct Scene {
+    pub(crate) world: TestWorld,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) olga: Actor,
+    pub(crate) module: ModuleId,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = TestWorld::new().await;
         let olga = with_role(&world, "Olga", Role::Owner).await;
         let module = modules::add_mcp(&world.control, &world.operator, drive(), vec![]).await.unwrap().module;
         Self { issuer: Arc::default(), world, olga, module }
     }
 
-    async fn connected() -> (Self, ConnectionId) {
+    pub(crate) async fn connected() -> (Self, ConnectionId) {
         let scene = Self::new().await;
         scene.connect(None).await;
         let connection = scene.connection().await.unwrap();
         (scene, connection)
     }
 
-    async fn begin(
+    pub(crate) async fn begin(
         &self,
         actor: &Actor,
         target: Target,
@@ -52,7 +52,7 @@ impl Scene {
     }
 
     /// As a client that was registered by hand, or as one that has not connected anything yet.
-    async fn begin_as(
+    pub(crate) async fn begin_as(
         &self,
         actor: &Actor,
         target: Target,
@@ -64,26 +64,26 @@ impl Scene {
         connecting::begin(&self.world.control, actor, &way(&self.issuer), asked).await
     }
 
-    async fn back(&self, actor: &Actor, session: &str, query: &str) -> Result<Back, NotBack> {
+    pub(crate) async fn back(&self, actor: &Actor, session: &str, query: &str) -> Result<Back, NotBack> {
         connecting::come_back(&self.world.control, actor, session, &way(&self.issuer), query).await
     }
 
-    async fn connect(&self, challenge: Option<&Challenge>) -> Sent {
+    pub(crate) async fn connect(&self, challenge: Option<&Challenge>) -> Sent {
         let sent = self.begin(&self.olga, Target::Module(self.module), challenge).await.unwrap();
         self.back(&self.olga, SESSION, &answer(&sent)).await.unwrap();
         sent
     }
 
-    async fn connection(&self) -> Option<ConnectionId> {
+    pub(crate) async fn connection(&self) -> Option<ConnectionId> {
         modules::find(&self.world.control, &self.world.operator, "drive").await.unwrap().connection
     }
 
-    async fn view(&self) -> Option<TokenView> {
+    pub(crate) async fn view(&self) -> Option<TokenView> {
         let asked = Asked::default();
         modules::module_page(&self.world.control, &self.olga, "drive", &asked).await.unwrap().token
     }
 
-    async fn present(
+    pub(crate) async fn present(
         &self,
         control: &Control,
         connection: ConnectionId,
@@ -92,11 +92,11 @@ impl Scene {
         connections::authorization(control, &way(&self.issuer), tenant, connection).await
     }
 
-    async fn presented(&self, connection: ConnectionId) -> String {
+    pub(crate) async fn presented(&self, connection: ConnectionId) -> String {
         self.present(&self.world.control, connection).await.unwrap().secret.expose_secret().to_owned()
     }
 
-    async fn refused(
+    pub(crate) async fn refused(
         &self,
         connection: ConnectionId,
         presented: &str,
@@ -117,19 +117,34 @@ impl Scene {
     }
 
     /// Whether Home says that the module must be connected again.
-    async fn needs(&self) -> bool {
+    pub(crate) async fn needs(&self) -> bool {
         let needs = control::home::needs(&self.world.control, &self.olga).await.unwrap();
         needs.all.iter().any(
             |(need, _)| matches!(need, control::home::Need::MustConnect { module, .. } if module == "drive"),
         )
     }
 
-    fn pass(&self, seconds: u64) {
+    /// Changes what is in the row of the token.
+    pub(crate) async fn row(&self, statement: &'static str) {
+        sqlx::raw_sql(statement).execute(&mut self.world.database.owner().await).await.unwrap();
+    }
+
+    /// As if the time were over for which what could not be renewed is left alone.
+    pub(crate) async fn rested(&self) {
+        self.row("UPDATE connection_tokens SET rests_until = NULL").await;
+    }
+
+    /// How often it was asked to renew.
+    pub(crate) fn renewals(&self) -> usize {
+        self.issuer.asked.lock().iter().filter(|asked| asked["grant_type"] == "refresh_token").count()
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
         self.world.clock.as_ref().unwrap().advance(Duration::from_secs(seconds));
     }
 }
 
-fn drive() -> NewModule {
+pub(crate) fn drive() -> NewModule {
     NewModule {
         name: "drive".to_owned(),
         title: "Drive".to_owned(),
@@ -140,20 +155,21 @@ fn drive() -> NewModule {
 }
 
 /// The query with which somebody comes back who agreed.
-fn answer(sent: &Sent) -> String {
+pub(crate) fn answer(sent: &Sent) -> String {
     let (_, state) = sent.url.query_pairs().find(|(name, _)| name == "state").unwrap();
     format!("code=c&state={state}")
 }
 
-fn code(error: &NotBack) -> &'static str {
+pub(crate) fn code(error: &NotBack) -> &'static str {
     match &error.why {
         Trouble::Authorization(error) => error.code(),
         Trouble::Control(Error::NotFound { .. }) => "not_found",
+        Trouble::Control(Error::Refused { code, .. }) => code,
         Trouble::Control(error) => panic!("{error}"),
     }
 }
 
-fn invalid_token() -> Challenge {
+pub(crate) fn invalid_token() -> Challenge {
     Challenge { error: Some("invalid_token".to_owned()), ..Challenge::default() }
 }
 
@@ -198,6 +214,11 @@ async fn a_module_is_connected_and_what_was_given_is_sealed() {
     not_there(scene.present(&scene.world.control, connection).await.map(|_| ()));
     connections::revoke(&scene.world.control, &scene.olga, scene.module).await.unwrap();
     assert_eq!(scene.view().await, None);
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM connection_tokens")
+        .fetch_one(&mut scene.world.database.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(kept, 0, "what is not presented any more is not kept");
 }
 
 #[tokio::test]
@@ -256,9 +277,13 @@ async fn the_client_that_was_given_access_is_used_again_until_somebody_wants_ano
     let typo = Some(Given::new("typo", None));
     assert_eq!(begin(typo, false).await.client, "typo");
     assert_eq!(begin(None, false).await.client, "client-1");
-    assert_eq!(begin(None, false).await.client, "client-2");
+    // Who has registered is registered, whether access comes of it or not.
+    assert_eq!(begin(None, false).await.client, "client-1");
     let by_hand = begin(Some(Given::new("by-hand", Some("s".to_owned()))), false).await;
     scene.back(&scene.olga, SESSION, &answer(&by_hand)).await.unwrap();
+    assert_eq!(begin(None, false).await.client, "by-hand");
+    // What a person entered stays until another one has been given access.
+    assert_eq!(begin(None, true).await.client, "client-2");
     assert_eq!(begin(None, false).await.client, "by-hand");
     let anew = begin(None, true).await;
     assert_eq!(anew.client, "client-3");
@@ -339,6 +364,13 @@ async fn what_cannot_be_renewed_must_be_connected_again() {
         "authorization_unreachable"
     );
     assert_eq!(scene.view().await.unwrap().over, None);
+    // It is left alone for a while.
+    assert_eq!(
+        refused(scene.present(&scene.world.control, connection).await.map(|_| ())),
+        "authorization_unreachable"
+    );
+    assert_eq!(scene.renewals(), 1);
+    scene.rested().await;
     // It says that it is over.
     *scene.issuer.answer.lock() =
         Some((400, json!({"error": "invalid_grant", "error_description": "revoked by Ada"})));
@@ -414,6 +446,16 @@ async fn what_a_server_wants_beyond_it_is_asked_for_the_next_time() {
     assert_eq!(scene.presented(connection).await, "Bearer token-1");
     assert_eq!(scene.connect(None).await.scopes.to_string(), "files share write");
     assert!(scene.view().await.unwrap().wanted.is_empty());
+
+    // What the authorization server does not know is asked for but once.
+    let connection = scene.connection().await.unwrap();
+    let presented = scene.presented(connection).await;
+    assert_eq!(refused(scene.refused(connection, &presented, more("unknown")).await), MUST_CONNECT);
+    let sent = scene.begin(&scene.olga, Target::Module(scene.module), None).await.unwrap();
+    assert_eq!(sent.scopes.to_string(), "files share unknown write");
+    let declined = answer(&sent).replace("code=c", "error=invalid_scope");
+    scene.back(&scene.olga, SESSION, &declined).await.unwrap_err();
+    assert_eq!(scene.connect(None).await.scopes.to_string(), "files share write");
 }
 
 #[tokio::test]
@@ -459,4 +501,22 @@ async fn a_module_that_is_being_added_is_connected_first() {
     let moved = NewModule { url: "https://evil.example/mcp".to_owned(), ..other };
     let asking = drafts::ask(control, olga, Some(id), moved).await.unwrap();
     assert!(asking.authorization.is_none() && !drafts::draft(control, olga, id).await.unwrap().is_connected);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_one_address_is_not_given_to_another() {
+    let scene = Scene::new().await;
+    let (control, olga) = (&scene.world.control, &scene.olga);
+    let new = NewModule { name: "files".to_owned(), ..drive() };
+    let id = drafts::ask(control, olga, None, new.clone()).await.unwrap().draft;
+    let sent = scene.begin(olga, Target::Draft(id), None).await.unwrap();
+    let moved = NewModule { url: "https://evil.example/mcp".to_owned(), ..new };
+    drafts::ask(control, olga, Some(id), moved).await.unwrap();
+    let error = scene.back(olga, SESSION, &answer(&sent)).await.unwrap_err();
+    assert_eq!(
+        (code(&error), error.target),
+        ("address_changed", Some((Target::Draft(id), "files".to_owned())))
+    );
+    assert!(!drafts::draft(control, olga, id).await.unwrap().is_connected);
+    assert!(scene.issuer.asked.lock().is_empty(), "the code went out");
 }

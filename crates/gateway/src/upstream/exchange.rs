@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use authorization::Challenge;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -256,6 +258,9 @@ impl Peer {
             status @ (401 | 403) => {
                 // A 403 may be about anything.
                 let challenge = Challenge::read(headers).filter(|said| status == 401 || said.wants_more());
+                // Some say nothing else than that (RFC 9110 section 15.5.2 wants more).
+                let says_nothing = status == 401 && !headers.contains_key(WWW_AUTHENTICATE);
+                let challenge = challenge.or_else(|| says_nothing.then(Challenge::default));
                 let challenge = challenge.map(Box::new);
                 return Trouble::Unauthorized { url: url(), status, phrase, challenge };
             }

@@ -17,13 +17,13 @@ use super::trouble::{Place, Trouble};
 /// How long one exchange may take at most.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) struct Guarded {
+pub(super) struct WayOut {
     pub(super) http: HttpClient,
     pub(super) timeout: Duration,
 }
 
 #[async_trait]
-impl Fetch for Guarded {
+impl Fetch for WayOut {
     async fn fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NotFetched> {
         let mut request = request.map(|body| Outgoing::any_time(Bytes::from(body)));
         request.headers_mut().insert(USER_AGENT, WE);

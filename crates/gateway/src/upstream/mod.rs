@@ -203,10 +203,12 @@ impl Upstreams {
             && trouble.may_pass()
             && outbound.wanted.may_be_repeated()
         {
+            let was_sent = outbound.sending.has_begun();
             tokio::time::sleep(PAUSE.min(outbound.sending.left())).await;
             match self.exchange(&upstream, &peer, lane_number, &outbound).await {
-                // What became of it the first time counts.
+                // What became of it the first time counts. That it is refused now does not say that it was refused then.
                 Err(Trouble::TooLate) => {}
+                Err(Trouble::Unauthorized { .. }) if was_sent => {}
                 again => answered = again,
             }
         }
@@ -259,7 +261,7 @@ impl Upstreams {
 
     /// The way out to authorization servers.
     pub(crate) fn fetch(&self) -> Arc<dyn authorization::Fetch> {
-        Arc::new(fetch::Guarded { http: self.http.clone(), timeout: self.timeout.min(fetch::PATIENCE) })
+        Arc::new(fetch::WayOut { http: self.http.clone(), timeout: self.timeout.min(fetch::PATIENCE) })
     }
 
     fn upstream(&self, key: &Key) -> Result<Arc<Upstream>, Trouble> {

@@ -33,7 +33,8 @@ async fn wanting(token: &'static str, status: u16, challenge: &'static str) -> (
 
 #[tokio::test]
 async fn a_call_that_was_refused_for_want_of_a_token_is_made_once_more_with_another() {
-    for (status, challenge) in [(401, EXPIRED), (403, TOO_LITTLE)] {
+    // Some say nothing but 401.
+    for (status, challenge) in [(401, EXPIRED), (401, ""), (403, TOO_LITTLE)] {
         let (upstream, world) = wanting(RENEWED, status, challenge).await;
         *world.connections.instead.lock() = Some(Ok(Some(RENEWED)));
         let answered = world.call("up.echo", json!({"a": 1})).await;
@@ -69,6 +70,22 @@ async fn a_call_that_was_refused_twice_is_not_made_a_third_time() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_what_is_asked_once_more_does_not_unmake_what_was_sent() {
+    let (upstream, world) = wanting(RENEWED, 401, EXPIRED).await;
+    upstream.behaviour.lock().wants_after = upstream.calls().len() + 1;
+    world.change(|facts| {
+        let fact = facts.tools.iter_mut().find(|fact| fact.name == "breaks").unwrap();
+        fact.definition = json!({"name": "breaks", "inputSchema": {"type": "object"},
+            "annotations": {"idempotentHint": true}})
+        .to_string();
+    });
+    let before = upstream.calls().len();
+    assert_eq!(world.call("up.breaks", json!({})).await.trouble(), "upstream_broke_off");
+    assert_eq!(upstream.calls().len(), before + 2);
+    assert_eq!(world.ledger.settlement().outcome, Outcome::UpstreamError);
+}
+
+#[tokio::test]
 async fn where_a_person_has_to_connect_again_the_agent_is_told_whom_to_ask() {
     let (upstream, world) = wanting(RENEWED, 401, EXPIRED).await;
     *world.connections.instead.lock() = Some(Err(NotPresented::MustConnect));
@@ -84,7 +101,7 @@ async fn where_a_person_has_to_connect_again_the_agent_is_told_whom_to_ask() {
 
 #[tokio::test]
 async fn a_refusal_that_is_not_about_a_token_is_one() {
-    for (status, challenge) in [(401, "Basic realm=\"x\""), (403, EXPIRED), (403, "Bearer")] {
+    for (status, challenge) in [(401, "Basic realm=\"x\""), (403, EXPIRED), (403, "Bearer"), (403, "")] {
         let (upstream, world) = wanting(RENEWED, status, challenge).await;
         *world.connections.instead.lock() = Some(Ok(Some(RENEWED)));
         let before = upstream.calls().len();

@@ -65,8 +65,10 @@ pub struct Behaviour {
     pub listing: Option<Value>,
     /// It offers prompts and resources as well.
     pub features: bool,
-    /// It takes but what presents this, and refuses all else with this status and challenge.
+    /// It takes but what presents this, and refuses all else with this status and challenge; an empty one is none.
     pub wants: Option<(&'static str, u16, &'static str)>,
+    /// How many calls it takes before that.
+    pub wants_after: usize,
 }
 
 pub fn prompt() -> Value {
@@ -142,11 +144,20 @@ async fn receive(State(upstream): State<Upstream>, headers: HeaderMap, body: Str
         seen.headers.push(headers.clone());
     }
     let method = message["method"].as_str().unwrap_or_default();
-    if let Some((token, status, challenge)) = upstream.behaviour.lock().wants
+    let (wants, after) = {
+        let behaviour = upstream.behaviour.lock();
+        (behaviour.wants, behaviour.wants_after)
+    };
+    if let Some((token, status, challenge)) = wants
+        && (method != "tools/call" || upstream.calls().len() > after)
         && headers.get("authorization").is_none_or(|presented| presented != token)
     {
         let status = StatusCode::from_u16(status).unwrap();
-        return (status, [("www-authenticate", challenge)], "no").into_response();
+        let mut refusal = (status, "no").into_response();
+        if !challenge.is_empty() {
+            refusal.headers_mut().insert("www-authenticate", challenge.parse().unwrap());
+        }
+        return refusal;
     }
     if method == "initialize" {
         return open(&upstream, &message).await;

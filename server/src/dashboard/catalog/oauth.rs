@@ -185,8 +185,13 @@ pub(super) async fn callback(
                 done(&person, Notice::new(sentence), &person.links.module(&back.name)).await
             }
             Target::Draft(draft) => {
-                let asking = drafts::ask_again(control, actor, draft).await?;
-                begin_asking(&dashboard, &person, asking);
+                // It is connected all the same, and can be asked from its page.
+                match drafts::ask_again(control, actor, draft).await {
+                    Ok(asking) => begin_asking(&dashboard, &person, asking),
+                    Err(error) => {
+                        tracing::warn!(%draft, error = crate::say::one_line(&error), "what was connected was not asked");
+                    }
+                }
                 let notice = Notice::new(format!("{} is connected.", back.title));
                 done(&person, notice, &person.links.draft(draft)).await
             }
