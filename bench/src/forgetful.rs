@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, Directories, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Connections, Directories, Limits, MeterDraw, NativeAnswer, NativeFailure, NativeModules,
+    StateKey, Unavailable,
 };
 use gateway::{Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
@@ -16,6 +17,7 @@ use model::call::{Attribution, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing, UnitKind};
 use model::{Ambient, CallId, ConnectionId, Currency, McpId, Money, TenantId, key};
+use policy::meter::Drawn;
 use policy::{
     AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
     UserFact,
@@ -55,6 +57,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     let directory = directory(&ambient, &options.upstream, &key)?;
     let endpoint = directory.tenant().mcp_id;
     let plugs = Plugs {
+        limits: Arc::new(NoLimits),
         directories: Arc::new(One(Arc::new(directory))),
         ledger: Arc::new(ForgetfulLedger(ambient.clone())),
         connections: Arc::new(NoSecrets),
@@ -101,6 +104,7 @@ fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, 
             mcp_id: McpId::from(ambient.random_uuid()),
             standing: Standing::Active,
             agents_stopped: false,
+            zone: model::Zone::UTC,
         },
         units: vec![UnitFact { id: unit, parent: None, kind: UnitKind::Department, name: "Bench".into() }],
         users: vec![UserFact {
@@ -146,8 +150,10 @@ fn directory(ambient: &Ambient, upstream: &str, key: &str) -> Result<Directory, 
             standing: ToolStanding::Approved,
             price: Money::zero(Currency::USD),
             rate: None,
+            timeouts: Default::default(),
         }],
         bundles: Vec::new(),
+        limits: Vec::new(),
         grants: vec![GrantFact {
             id: ambient.id(),
             key: permission,
@@ -207,5 +213,15 @@ struct Boot(Ambient);
 impl BootClock for Boot {
     fn since_boot(&self) -> Duration {
         self.0.since_boot()
+    }
+}
+
+/// Nothing is limited.
+struct NoLimits;
+
+#[async_trait]
+impl Limits for NoLimits {
+    async fn draw(&self, _: TenantId, _: Vec<MeterDraw>) -> Result<Vec<Drawn>, Unavailable> {
+        Err(Unavailable)
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use model::{Ambient, TenantId};
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 
 use crate::correspondence::Correspondence;
 use crate::edge;
+use crate::limits::{Floods, Limiter};
 use crate::listening::Places;
 use crate::schemas::Schemas;
-use crate::seams::{BootClock, Connections, Directories, Ledger, NativeModules, StateKey};
+use crate::seams::{BootClock, Connections, Directories, Ledger, Limits, NativeModules, StateKey};
 use crate::settings::Settings;
 use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
 use crate::volumes::Volumes;
@@ -23,6 +25,8 @@ pub struct Plugs {
     pub directories: Arc<dyn Directories>,
     /// Where calls are admitted and settled.
     pub ledger: Arc<dyn Ledger>,
+    /// What limits leave.
+    pub limits: Arc<dyn Limits>,
     /// What we present upstream.
     pub connections: Arc<dyn Connections>,
     /// Modules that are built in.
@@ -74,6 +78,8 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) ambient: Ambient,
     pub(crate) schemas: Schemas,
+    pub(crate) limiter: Limiter,
+    pub(crate) floods: Floods,
     pub(crate) upstreams: Upstreams,
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
@@ -104,12 +110,15 @@ impl Gateway {
             *origin = origin.trim_end_matches('/').to_lowercase();
         }
         let upstreams = Upstreams::new(&settings)?;
+        let limiter = Limiter::new(plugs.limits.clone());
         Ok(Self {
             house: Arc::new(House {
                 plugs,
                 settings,
                 ambient,
                 schemas: Schemas::default(),
+                limiter,
+                floods: Floods::default(),
                 upstreams,
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),
@@ -128,6 +137,12 @@ impl Gateway {
     /// Everything else is served as before.
     pub fn stop_listening(&self) {
         self.house.places.close();
+    }
+
+    /// Draws ahead from limits for the calls that will come, and brings back what is not needed, until `stop`. Without it limits
+    /// hold as well, and each call that one counts waits until it is drawn.
+    pub async fn keep_limits(&self, stop: CancellationToken) {
+        self.house.limiter.keep(&stop).await;
     }
 
     /// Asks the MCP server at `url` who it is and which tools it offers, presenting `authorization` (the value of

@@ -10,6 +10,7 @@ mod edge;
 mod entrusted;
 mod gateway;
 mod life;
+mod limits;
 mod listening;
 mod methods;
 mod refusals;

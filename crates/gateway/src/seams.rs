@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{Ambient, CallId, ConnectionId, McpId, TenantId};
+use model::limit::Allowance;
+use model::{AgentId, Ambient, CallId, ConnectionId, LimitId, McpId, TenantId, Zone};
 use policy::Directory;
+use policy::meter::{Draw, Drawn};
 use secrecy::SecretString;
 
 /// The directory could not be had; nothing is decided without one.
@@ -45,6 +47,36 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Records a request that never became a call. Bounded: may be merged with others like it.
     fn reject(&self, rejection: Rejection);
+}
+
+/// What is metered: a limit's calls, of all together or of one agent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Metered {
+    /// The limit.
+    pub limit: LimitId,
+    /// Whose, where each agent has a limit to itself.
+    pub agent: Option<AgentId>,
+}
+
+/// A draw from one meter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MeterDraw {
+    /// From which.
+    pub metered: Metered,
+    /// What the limit allows.
+    pub allowance: Allowance,
+    /// Where its days begin.
+    pub zone: Zone,
+    /// What is wanted and what is brought back.
+    pub draw: Draw,
+}
+
+/// The meters of limits, which all nodes share.
+#[async_trait]
+pub trait Limits: Send + Sync + 'static {
+    /// Draws from meters of one tenant, all at one instant, and answers in their order. No meter is named twice. What is given
+    /// must be written down before the answer: [`policy::meter::Meter`] says how much it is.
+    async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, Unavailable>;
 }
 
 /// What we present upstream.

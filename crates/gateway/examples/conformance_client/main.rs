@@ -111,6 +111,7 @@ fn approve(world: &World, found: &Discovered) {
                 standing: ToolStanding::Approved,
                 price: price(),
                 rate: None,
+                timeouts: Default::default(),
             });
         }
         for module in &mut facts.modules {

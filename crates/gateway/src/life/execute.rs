@@ -47,7 +47,8 @@ pub(super) async fn execute(house: &House, admitted: Admitted) -> Executed {
         mut unsettled,
         sending,
     } = admitted.into_parts();
-    let deadline = deadline.min(Instant::now() + house.settings.upstream_timeout);
+    let timeout = permit.tool().timeouts.total.unwrap_or(house.settings.upstream_timeout);
+    let deadline = deadline.min(Instant::now() + timeout);
     unsettled.sent_from(Instant::now());
     let result = match permit.tool().kind {
         ModuleKind::Native => native(house, &permit, unsettled.call(), arguments, &sending, deadline).await,
@@ -124,6 +125,7 @@ async fn remote(
         authorization,
         sending,
         deadline,
+        first_byte: tool.timeouts.first_byte,
     };
     // On the heap: the futures of an HTTP exchange are large.
     let called = Box::pin(house.upstreams.call(&key, outbound)).await;
@@ -144,6 +146,6 @@ fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> W
 fn timed_out(house: &House, tool: &Tool) -> Trouble {
     Trouble::TimedOut {
         url: tool.module_name.to_string(),
-        seconds: house.settings.upstream_timeout.as_secs(),
+        seconds: tool.timeouts.total.unwrap_or(house.settings.upstream_timeout).as_secs(),
     }
 }

@@ -2,8 +2,8 @@
 //! skipped a step does not compile:
 //!
 //! ```text
-//! receive -> authenticate -> resolve -> decide -> check -> admit -> execute -> inspect -> settle, reply
-//!                  \------------\----------\--------\-> a refusal: admitted to the record, not executed
+//! receive -> authenticate -> resolve -> decide -> check -> limit -> admit -> execute -> inspect -> settle, reply
+//!                  \------------\----------\--------\--------\-> a refusal: admitted to the record, not executed
 //! ```
 
 mod admit;
@@ -14,6 +14,7 @@ mod decide;
 mod ending;
 mod execute;
 mod inspect;
+mod limit;
 mod receive;
 mod resolve;
 mod rounds;
@@ -33,6 +34,7 @@ use self::check::check;
 use self::decide::decide;
 use self::execute::execute;
 use self::inspect::inspect;
+use self::limit::limit;
 pub(crate) use self::receive::{NO_ARGUMENTS, Received, Told};
 use self::resolve::{Unresolved, resolve};
 pub(crate) use self::rounds::{Input, NotOpened, open as open_state};
@@ -59,7 +61,11 @@ pub(crate) async fn live(house: &Arc<House>, received: Box<Received>, caller: Ca
                 Err(Unresolved::Malformed(malformed)) => return malformed.rejected(house),
             },
         };
-        let again = match admit(house, check(house, decided).await).await {
+        let limited = match limit(house, check(house, decided).await).await {
+            Ok(limited) => limited,
+            Err(answer) => return answer,
+        };
+        let again = match admit(house, limited).await {
             Admission::Admitted(admitted) => {
                 let executed = execute(house, *admitted).await;
                 return settle(house, inspect(executed)).await;

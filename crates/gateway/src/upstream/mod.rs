@@ -122,6 +122,8 @@ pub(crate) struct Outbound<'a> {
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) sending: &'a Sending,
     pub(crate) deadline: Instant,
+    /// How long its server may take until it begins to answer.
+    pub(crate) first_byte: Option<Duration>,
 }
 
 /// What a server brought back.
@@ -383,7 +385,11 @@ async fn send(
     };
     let written = outbound.wanted.request(id, outbound.input, with).ok_or(Trouble::NoHeader)?;
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };
-    let listening = Listening { sending: Some(outbound.sending), conduit: outbound.conduit };
+    let listening = Listening {
+        sending: Some(outbound.sending),
+        conduit: outbound.conduit,
+        first_byte: outbound.first_byte,
+    };
     let asked = peer.ask(Some(session), written, listening, outbound.deadline);
     let answered = aside::listening(peer, session, outbound.conduit, asked).await;
     if !matches!(answered, Err(Trouble::TimedOut { .. })) {

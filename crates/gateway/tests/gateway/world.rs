@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::ledger::{MemoryDirectories, MemoryLedger};
+use crate::ledger::{MemoryDirectories, MemoryLedger, MemoryLimits};
 
 /// The instant `second` after the one at which the world begins.
 pub fn at(second: i64) -> Timestamp {
@@ -139,6 +139,7 @@ pub struct World {
     pub gateway: Gateway,
     pub url: String,
     pub ledger: Arc<MemoryLedger>,
+    pub limits: Arc<MemoryLimits>,
     pub directories: Arc<MemoryDirectories>,
     pub clock: Arc<SetClock>,
     pub boot: Arc<SetBoot>,
@@ -220,6 +221,7 @@ pub fn facts(url: &str) -> Facts {
                 standing: if *name == "drifted" { ToolStanding::Drifted } else { ToolStanding::Approved },
                 price: price(),
                 rate: Some(id::<RateId>(RATE)),
+                timeouts: Default::default(),
             });
         }
     }
@@ -248,6 +250,7 @@ pub fn facts(url: &str) -> Facts {
             mcp_id: id(ENDPOINT),
             standing: Standing::Active,
             agents_stopped: false,
+            zone: model::Zone::UTC,
         },
         units: vec![UnitFact { id: id(5), parent: None, kind: UnitKind::Team, name: "Sales".to_owned() }],
         users: vec![UserFact {
@@ -272,6 +275,7 @@ pub fn facts(url: &str) -> Facts {
         tools,
         grants: vec![grant(70, "up"), grant(71, "crm")],
         bundles: vec![],
+        limits: vec![],
     }
 }
 
@@ -303,6 +307,11 @@ impl World {
     }
 
     pub async fn with(url: &str, settings: Settings) -> Self {
+        Self::beside(url, settings, Arc::default()).await
+    }
+
+    /// A node with these limits, which others may share.
+    pub async fn beside(url: &str, settings: Settings, limits: Arc<MemoryLimits>) -> Self {
         let facts = facts(url);
         let endpoint: McpId = id(ENDPOINT);
         let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
@@ -313,6 +322,7 @@ impl World {
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
+            limits: limits.clone(),
             connections: connections.clone(),
             native: Arc::new(Native),
             boot: boot.clone(),
@@ -326,7 +336,18 @@ impl World {
         let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { gateway, url, ledger, directories, clock, boot, connections, http, facts: Mutex::new(facts) }
+        Self {
+            gateway,
+            url,
+            ledger,
+            limits,
+            directories,
+            clock,
+            boot,
+            connections,
+            http,
+            facts: Mutex::new(facts),
+        }
     }
 
     /// Changes the facts under a new epoch: the database and the gate know at once, this node does not.

@@ -1,0 +1,238 @@
+//! Limits on calls, held by all nodes together. What a limit leaves is metered once for all of them; each node draws some of it
+//! at a time, through [`seams::Limits`](crate::seams::Limits), and lets calls through from what it has drawn. So most calls ask nobody,
+//! and what nodes do not know of each other cannot add up to more than [`policy::meter`] says.
+//!
+//! A node draws when somebody waits for a call and there is none left, and twice a second for those who come next, in
+//! proportion to those who came. What it does not need it brings back.
+
+mod account;
+mod floods;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use model::{AgentId, TenantId};
+use parking_lot::RwLock;
+use policy::{Limit, Permit, meter};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::account::{Account, Drawing, Held, Took, Waiting};
+pub(crate) use self::floods::Floods;
+use crate::seams::{Limits, Metered, Unavailable};
+
+/// How long a call waits at most until it is known whether there is room for it.
+const LONGEST: Duration = Duration::from_secs(2);
+/// Limits of agents that a node keeps in mind at a time; beyond, calls that such a limit counts are not let through.
+const MOST: usize = 200_000;
+/// Tenants for which is drawn at a time, as the clock wants it.
+const AT_A_TIME: usize = 4;
+
+/// What this node has drawn.
+pub(crate) struct Limiter {
+    plug: Arc<dyn Limits>,
+    tenants: RwLock<HashMap<TenantId, Arc<Books>>>,
+    kept: Arc<AtomicU64>,
+}
+
+/// What it has drawn for one tenant.
+struct Books {
+    tenant: TenantId,
+    accounts: RwLock<HashMap<Metered, Arc<Account>>>,
+    /// Held by the one who draws.
+    drawing: Arc<Mutex<()>>,
+    /// How many draws have begun.
+    begun: AtomicU64,
+}
+
+/// What a call has taken of its limits. Unless it is spent, it is given back.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// Few calls have more than one limit: those that have none or one allocate nothing.
+    first: Option<Held>,
+    more: Vec<Held>,
+}
+
+impl Taken {
+    fn add(&mut self, held: Held) {
+        match self.first {
+            None => self.first = Some(held),
+            Some(_) => self.more.push(held),
+        }
+    }
+
+    /// The call is made.
+    pub(crate) fn spend(self) {
+        self.first.into_iter().chain(self.more).for_each(Held::spend);
+    }
+}
+
+/// Why a call is not let through.
+#[derive(Debug)]
+pub(crate) enum Short {
+    /// A limit leaves no room for it until so much time has passed.
+    Reached { limit: Arc<Limit>, wait: Duration },
+    /// It cannot be found out at the moment.
+    Unknown,
+}
+
+impl Limiter {
+    pub(crate) fn new(plug: Arc<dyn Limits>) -> Self {
+        Self { plug, tenants: RwLock::default(), kept: Arc::default() }
+    }
+
+    /// Takes a call from each limit that counts it: from all of them, or from none.
+    pub(crate) async fn take(&self, permit: &Permit, deadline: Instant) -> Result<Taken, Short> {
+        let mut taken = Taken::default();
+        let mut limits = permit.limits().peekable();
+        if limits.peek().is_none() {
+            return Ok(taken);
+        }
+        let until = deadline.min(Instant::now() + LONGEST);
+        let agent = permit.principal().attribution.agent;
+        let books = self.books(permit.tenant());
+        let mut missing = Vec::new();
+        for limit in limits {
+            let account = self.account(&books, limit, agent).ok_or(Short::Unknown)?;
+            match account.take(limit, Instant::now()) {
+                Took::One(held) => taken.add(held),
+                Took::Closed(wait) => return Err(Short::Reached { limit: Arc::clone(limit), wait }),
+                Took::None => missing.push((limit, account)),
+            }
+        }
+        while !missing.is_empty() {
+            let waiting: Vec<_> = missing.iter().map(|(_, account)| Waiting::at(account)).collect();
+            let drawn = tokio::time::timeout_at(until, self.draw_for_waiting(&books)).await;
+            drawn.map_err(|_| Short::Unknown)?.map_err(|Unavailable| Short::Unknown)?;
+            drop(waiting);
+            let mut still = Vec::new();
+            for (limit, account) in missing {
+                match account.take(limit, Instant::now()) {
+                    Took::One(held) => taken.add(held),
+                    Took::Closed(wait) => return Err(Short::Reached { limit: Arc::clone(limit), wait }),
+                    Took::None => still.push((limit, account)),
+                }
+            }
+            missing = still;
+        }
+        Ok(taken)
+    }
+
+    fn books(&self, tenant: TenantId) -> Arc<Books> {
+        if let Some(books) = self.tenants.read().get(&tenant) {
+            return Arc::clone(books);
+        }
+        let books =
+            Books { tenant, accounts: RwLock::default(), drawing: Arc::default(), begun: AtomicU64::new(0) };
+        Arc::clone(self.tenants.write().entry(tenant).or_insert_with(|| Arc::new(books)))
+    }
+
+    fn account(&self, books: &Books, limit: &Limit, agent: AgentId) -> Option<Arc<Account>> {
+        let metered = Metered { limit: limit.id, agent: limit.scope.each_agent.then_some(agent) };
+        if let Some(account) = books.accounts.read().get(&metered) {
+            return Some(Arc::clone(account));
+        }
+        if self.kept.load(Ordering::Relaxed) >= MOST as u64 {
+            tracing::warn!(tenant = %books.tenant, "too many limits are in use on this node");
+            return None;
+        }
+        let mut accounts = books.accounts.write();
+        let account = accounts.entry(metered).or_insert_with(|| {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            Arc::new(Account::new(limit))
+        });
+        Some(Arc::clone(account))
+    }
+
+    /// Draws for all who wait in a tenant. Who comes while somebody draws for others waits for the next draw, and shares it.
+    async fn draw_for_waiting(&self, books: &Arc<Books>) -> Result<(), Unavailable> {
+        // We are counted among those who wait: whatever begins from here on is for us too.
+        let before = books.begun.load(Ordering::SeqCst);
+        let turn = Arc::clone(&books.drawing).lock_owned().await;
+        if books.begun.load(Ordering::SeqCst) > before {
+            return Ok(());
+        }
+        let (plug, books) = (Arc::clone(&self.plug), Arc::clone(books));
+        // It goes on when its caller leaves: others wait for it, and what is drawn must not be lost.
+        let drawn = tokio::spawn(async move {
+            let drawn = books.draw(&*plug, Account::wants_now).await;
+            drop(turn);
+            drawn
+        });
+        drawn.await.unwrap_or(Err(Unavailable))
+    }
+
+    /// Draws ahead for those who will come and brings back what is not needed, twice a second, until `stop`; then brings back
+    /// everything.
+    pub(crate) async fn keep(&self, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(meter::AHEAD) => {}
+                () = stop.cancelled() => break,
+            }
+            self.tend(Account::wants_by_the_clock).await;
+            self.forget_unused();
+        }
+        self.tend(Account::wants_nothing_more).await;
+    }
+
+    async fn tend(&self, wants: fn(&Account, Instant) -> Option<meter::Draw>) {
+        let all: Vec<_> = self.tenants.read().values().cloned().collect();
+        futures::stream::iter(all)
+            .for_each_concurrent(AT_A_TIME, |books| async move {
+                let _turn = books.drawing.lock().await;
+                // Who needs it finds out for itself.
+                let _ = books.draw(&*self.plug, wants).await;
+            })
+            .await;
+    }
+
+    fn forget_unused(&self) {
+        self.tenants.write().retain(|_, books| {
+            let mut accounts = books.accounts.write();
+            let before = accounts.len();
+            accounts.retain(|_, account| Arc::strong_count(account) > 1 || !account.is_unused());
+            self.kept.fetch_sub((before - accounts.len()) as u64, Ordering::Relaxed);
+            !accounts.is_empty() || Arc::strong_count(books) > 1
+        });
+    }
+}
+
+impl Books {
+    /// Draws what the accounts want, all at once. Only for whoever has the turn.
+    async fn draw(
+        &self,
+        plug: &dyn Limits,
+        wants: fn(&Account, Instant) -> Option<meter::Draw>,
+    ) -> Result<(), Unavailable> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let now = Instant::now();
+        let (mut accounts, mut draws) = (Vec::new(), Vec::new());
+        for (metered, account) in self.accounts.read().iter() {
+            if let Some(draw) = wants(account, now) {
+                draws.push(account.asking(*metered, draw));
+                accounts.push(Drawing::of(Arc::clone(account), draw));
+            }
+        }
+        if draws.is_empty() {
+            return Ok(());
+        }
+        let drawn = tokio::time::timeout(LONGEST, plug.draw(self.tenant, draws)).await;
+        let drawn = drawn.unwrap_or(Err(Unavailable))?;
+        if drawn.len() != accounts.len() {
+            return Err(Unavailable);
+        }
+        let now = Instant::now();
+        for (drawing, drawn) in accounts.into_iter().zip(drawn) {
+            drawing.brought(drawn, now);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
