@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use control::limits::meters;
 use control::{Control, directory, ledger};
 use gateway::{Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
 use model::{Ambient, CallId, ConnectionId, McpId, TenantId};
 use policy::Directory;
+use policy::meter::Drawn;
 use secrecy::SecretString;
 
 use crate::metrics::Metrics;
@@ -86,6 +88,33 @@ impl seams::Ledger for Ledger {
     }
 }
 
+/// The meters of limits, from `control`.
+pub(crate) struct Limits {
+    pub(crate) control: Control,
+}
+
+#[async_trait]
+impl seams::Limits for Limits {
+    async fn draw(
+        &self,
+        tenant: TenantId,
+        draws: Vec<seams::MeterDraw>,
+    ) -> Result<Vec<Drawn>, seams::Unavailable> {
+        let wanted = draws.into_iter().map(|it| meters::Wanted {
+            limit: it.metered.limit,
+            agent: it.metered.agent,
+            allowance: it.allowance,
+            zone: it.zone,
+            draw: it.draw,
+        });
+        let wanted: Vec<_> = wanted.collect();
+        meters::draw(&self.control, tenant, &wanted).await.map_err(|error| {
+            tracing::error!(%tenant, error = &error as &dyn std::error::Error, "what limits leave cannot be found out");
+            seams::Unavailable
+        })
+    }
+}
+
 /// What we present upstream, from the vault.
 pub(crate) struct Connections {
     pub(crate) control: Control,
@@ -125,6 +154,7 @@ pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Res
             metrics: Metrics::new(),
         }),
         ledger: Arc::new(NoLedger),
+        limits: Arc::new(Limits { control: control.clone() }),
         connections: Arc::new(Connections { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),
         boot: Arc::new(BootClock { ambient: ambient.clone() }),

@@ -92,6 +92,9 @@ pub(crate) fn carrier(config: &Config) -> Result<Option<Arc<dyn Carrier>>, Failu
     }
 }
 
+/// Connections beside those of the ledger, in one pool with them, for drawing from limits.
+const LIMIT_CONNECTIONS: usize = 2;
+
 /// Signals within this time of the first are the same order.
 const ONE_ORDER: Duration = Duration::from_millis(500);
 
@@ -156,11 +159,13 @@ pub(crate) async fn run(
         stop: stop.clone(),
     })?;
 
-    let ledger_connections = config.ledger.flush_connections + config.ledger.settle_connections;
+    let ledger_connections =
+        config.ledger.flush_connections + config.ledger.settle_connections + LIMIT_CONNECTIONS;
     let pool =
         database::connect(config.database.url()?, u32::try_from(ledger_connections).unwrap_or(u32::MAX))
             .await?;
     let node = lease::take(&control, &health).await?;
+    let limits = control.over(pool.clone());
     let ledger = Ledger::open(control.clone(), pool, node, config.ledger.clone());
     metrics.watch(ledger.clone());
     let directories = Directories::new(control.clone());
@@ -176,6 +181,7 @@ pub(crate) async fn run(
                 ambient: ambient.clone(),
                 metrics: metrics.clone(),
             }),
+            limits: Arc::new(plugs::Limits { control: limits }),
             connections: Arc::new(plugs::Connections { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
@@ -198,6 +204,8 @@ pub(crate) async fn run(
     let rest = CancellationToken::new();
     let background = TaskTracker::new();
     background.spawn(lease::keep(control.clone(), ledger.clone(), health.clone(), rest.clone()));
+    let (limited, until) = (gateway.clone(), rest.clone());
+    background.spawn(async move { limited.keep_limits(until).await });
     let hearing = tokio::spawn(directories.listen(config.database.url()?.clone()));
     if config.worker {
         let under = ledger.clone();

@@ -74,7 +74,7 @@ impl Meter {
                 let ahead = self.arrival.saturating_sub(nanos(now)).max(0);
                 ahead.saturating_add(worth - 1).checked_div(worth).unwrap_or(0)
             }
-            None if self.since == period(allowance.per, zone, now).0.timestamp() => self.taken,
+            None if self.since >= period(allowance.per, zone, now).0.timestamp() => self.taken,
             None => 0,
         };
         u32::try_from(used).unwrap_or(u32::MAX).min(allowance.burst)
@@ -96,10 +96,12 @@ impl Meter {
 
     fn draw_quota(&mut self, allowance: Allowance, zone: Zone, now: Timestamp, draw: Draw) -> Drawn {
         let (start, end) = period(allowance.per, zone, now);
-        let since = start.timestamp();
-        if self.since != since {
-            (self.since, self.taken) = (since, 0);
+        // It never goes back to an earlier time: not where the zone was changed and a node does not know yet, and not where a
+        // clock was set back.
+        if self.since < start.timestamp() {
+            (self.since, self.taken) = (start.timestamp(), 0);
         }
+        let since = self.since;
         // What was drawn in a time that is over is gone with it.
         if draw.since == since {
             self.taken = self.taken.saturating_sub(i64::from(draw.back)).max(0);

@@ -84,6 +84,7 @@ impl Past {
                 metrics: Metrics::new(),
             }),
             ledger: gathered.clone(),
+            limits: Arc::new(plugs::Limits { control: control.clone() }),
             connections: Arc::new(plugs::Connections { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
