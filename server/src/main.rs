@@ -19,6 +19,8 @@ mod net;
 mod plugs;
 mod say;
 mod serve;
+#[cfg(test)]
+mod two_nodes;
 mod worker;
 
 use std::process::ExitCode;

@@ -21,13 +21,21 @@ impl Links {
         let mut query = form_urlencoded::Serializer::new(String::new());
         match whose {
             Whose::Everybody => {}
-            Whose::Unit(unit) => drop(query.append_pair("whose", &unit.to_string())),
-            Whose::Agent(agent) => drop(query.append_pair("whose", &agent.to_string())),
+            Whose::Unit(unit) => {
+                query.append_pair("whose", &unit.to_string());
+            }
+            Whose::Agent(agent) => {
+                query.append_pair("whose", &agent.to_string());
+            }
         }
         match what {
             OfWhat::Everything => {}
-            OfWhat::Module(module) => drop(query.append_pair("what", &module.to_string())),
-            OfWhat::Tool(tool) => drop(query.append_pair("what", &tool.to_string())),
+            OfWhat::Module(module) => {
+                query.append_pair("what", &module.to_string());
+            }
+            OfWhat::Tool(tool) => {
+                query.append_pair("what", &tool.to_string());
+            }
         }
         format!("{}?{}", self.new_limit(), query.finish())
     }

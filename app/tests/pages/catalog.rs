@@ -163,8 +163,12 @@ fn a_tool_with_any_definition() {
             assert!(html.len() < 1_500_000, "a page stays a page: {}", html.len());
         }
     }
-    let html =
-        tool::page(&sample::visit(), tool_page(&definition(""), ToolStanding::Drifted), None, &Form::default());
+    let html = tool::page(
+        &sample::visit(),
+        tool_page(&definition(""), ToolStanding::Drifted),
+        None,
+        &Form::default(),
+    );
     for said in [
         "/catalog/drive/..%2F..%2F%3Cb%3E%3F%23%252e",
         "⟦U+202E⟧gpj.exe␀",

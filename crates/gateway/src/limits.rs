@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use model::{AgentId, TenantId};
-use parking_lot::RwLock;
+use parking_lot::{Mutex as SyncMutex, RwLock};
 use policy::{Limit, Permit, meter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -43,9 +43,11 @@ pub(crate) struct Limiter {
 struct Books {
     tenant: TenantId,
     accounts: RwLock<HashMap<Metered, Arc<Account>>>,
+    /// Those at which somebody waits for the next draw.
+    waited_at: SyncMutex<HashMap<Metered, Arc<Account>>>,
     /// Held by the one who draws.
     drawing: Arc<Mutex<()>>,
-    /// How many draws have begun.
+    /// How many draws have begun for those who wait.
     begun: AtomicU64,
 }
 
@@ -106,6 +108,8 @@ impl Limiter {
         }
         while !missing.is_empty() {
             let waiting: Vec<_> = missing.iter().map(|(_, account)| Waiting::at(account)).collect();
+            let at = missing.iter().map(|(limit, account)| (metered(limit, agent), Arc::clone(account)));
+            books.waited_at.lock().extend(at);
             let drawn = tokio::time::timeout_at(until, self.draw_for_waiting(&books)).await;
             drawn.map_err(|_| Short::Unknown)?.map_err(|Unavailable| Short::Unknown)?;
             drop(waiting);
@@ -126,13 +130,18 @@ impl Limiter {
         if let Some(books) = self.tenants.read().get(&tenant) {
             return Arc::clone(books);
         }
-        let books =
-            Books { tenant, accounts: RwLock::default(), drawing: Arc::default(), begun: AtomicU64::new(0) };
+        let books = Books {
+            tenant,
+            accounts: RwLock::default(),
+            waited_at: SyncMutex::default(),
+            drawing: Arc::default(),
+            begun: AtomicU64::new(0),
+        };
         Arc::clone(self.tenants.write().entry(tenant).or_insert_with(|| Arc::new(books)))
     }
 
     fn account(&self, books: &Books, limit: &Limit, agent: AgentId) -> Option<Arc<Account>> {
-        let metered = Metered { limit: limit.id, agent: limit.scope.each_agent.then_some(agent) };
+        let metered = metered(limit, agent);
         if let Some(account) = books.accounts.read().get(&metered) {
             return Some(Arc::clone(account));
         }
@@ -159,7 +168,7 @@ impl Limiter {
         let (plug, books) = (Arc::clone(&self.plug), Arc::clone(books));
         // It goes on when its caller leaves: others wait for it, and what is drawn must not be lost.
         let drawn = tokio::spawn(async move {
-            let drawn = books.draw(&*plug, Account::wants_now).await;
+            let drawn = books.draw(&*plug, Account::wants_now, books.waited_at()).await;
             drop(turn);
             drawn
         });
@@ -186,7 +195,8 @@ impl Limiter {
             .for_each_concurrent(AT_A_TIME, |books| async move {
                 let _turn = books.drawing.lock().await;
                 // Who needs it finds out for itself.
-                let _ = books.draw(&*self.plug, wants).await;
+                let all = books.accounts.read().clone();
+                let _ = books.draw(&*self.plug, wants, all).await;
             })
             .await;
     }
@@ -202,20 +212,31 @@ impl Limiter {
     }
 }
 
+/// Where a limit is metered for an agent.
+fn metered(limit: &Limit, agent: AgentId) -> Metered {
+    Metered { limit: limit.id, agent: limit.scope.each_agent.then_some(agent) }
+}
+
 impl Books {
-    /// Draws what the accounts want, all at once. Only for whoever has the turn.
+    /// Those at which somebody waits; whoever comes from here on waits for the draw after this one.
+    fn waited_at(&self) -> HashMap<Metered, Arc<Account>> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        std::mem::take(&mut *self.waited_at.lock())
+    }
+
+    /// Draws what accounts want, all at once. Only for whoever has the turn.
     async fn draw(
         &self,
         plug: &dyn Limits,
         wants: fn(&Account, Instant) -> Option<meter::Draw>,
+        of: HashMap<Metered, Arc<Account>>,
     ) -> Result<(), Unavailable> {
-        self.begun.fetch_add(1, Ordering::SeqCst);
         let now = Instant::now();
         let (mut accounts, mut draws) = (Vec::new(), Vec::new());
-        for (metered, account) in self.accounts.read().iter() {
-            if let Some(draw) = wants(account, now) {
-                draws.push(account.asking(*metered, draw));
-                accounts.push(Drawing::of(Arc::clone(account), draw));
+        for (metered, account) in of {
+            if let Some(draw) = wants(&account, now) {
+                draws.push(account.asking(metered, draw));
+                accounts.push(Drawing::of(account, draw));
             }
         }
         if draws.is_empty() {

@@ -95,7 +95,8 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
         Verb::List => {
             let rows = limits::list(control, &actor, About::Everything).await?;
             let lines = rows.iter().map(|row| {
-                let by = row.used_by.as_ref().map(|(_, name)| format!(" (most by {name})")).unwrap_or_default();
+                let by =
+                    row.used_by.as_ref().map(|(_, name)| format!(" (most by {name})")).unwrap_or_default();
                 vec![
                     row.id.to_string(),
                     whom(row),

@@ -1,6 +1,7 @@
 //! Services in the catalog, with their tools and prices.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Subcommand;
 use control::modules::{self, Discovery, ModuleLine, NewModule, connections};

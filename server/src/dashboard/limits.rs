@@ -63,7 +63,8 @@ fn what(text: &str) -> Option<OfWhat> {
 
 /// A whole number, as people write it: `1,000`, `1 000`.
 fn number(text: &str) -> Option<u32> {
-    let digits: String = text.chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '\u{202f}' | '’' | '_')).collect();
+    let digits: String =
+        text.chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '\u{202f}' | '’' | '_')).collect();
     digits.parse().ok()
 }
 
@@ -107,11 +108,7 @@ async fn ask_set(
     Ok(Html(data::new(&dashboard.control, &person.actor, &person.visit, whose, what, None).await?))
 }
 
-async fn set(
-    State(dashboard): State<Dashboard>,
-    person: Person,
-    typed: Typed,
-) -> Result<Response, Refusal> {
+async fn set(State(dashboard): State<Dashboard>, person: Person, typed: Typed) -> Result<Response, Refusal> {
     may_change(&person)?;
     let (control, actor) = (&dashboard.control, &person.actor);
     let chosen = (whose(typed.text("whose")), what(typed.text("what")));

@@ -211,13 +211,7 @@ fn band(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
     view! { <div class="cat-band">{off} {suspects} {stands}</div> }.into_any()
 }
 
-fn facts(
-    visit: &Visit,
-    links: &Links,
-    tool: &ToolPage,
-    rows: Option<&[LimitRow]>,
-    form: &Form,
-) -> AnyView {
+fn facts(visit: &Visit, links: &Links, tool: &ToolPage, rows: Option<&[LimitRow]>, form: &Form) -> AnyView {
     let set = (Whose::Everybody, OfWhat::Tool(tool.detail.view.id));
     let limits = limits::facts(visit, rows, set).map(|limits| {
         view! {

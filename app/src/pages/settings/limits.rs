@@ -71,11 +71,8 @@ pub fn list(visit: &Visit, rows: &[LimitRow]) -> String {
 
 fn line(visit: &Visit, links: &Links, row: &LimitRow, may: bool) -> AnyView {
     let said = limits::allowance(row.allowance);
-    let said = if may {
-        view! { <a href=links.limit(row.id)>{said}</a> }.into_any()
-    } else {
-        said.into_any()
-    };
+    let said =
+        if may { view! { <a href=links.limit(row.id)>{said}</a> }.into_any() } else { said.into_any() };
     let of = match &row.what {
         None => "all tools".into_any(),
         Some((module, title, None)) => {
@@ -118,55 +115,70 @@ fn crumbs(links: &Links, here: &str) -> Vec<Crumb> {
 /// Where one is set. Agents and tools are many: those are named by the pages that lead here.
 pub fn new(visit: &Visit, choices: &Choices, form: &Form) -> String {
     let links = visit.links();
-    document::page(visit, Place::Settings, &form.title("Set a limit"), crumbs(&links, "Set a limit"), false, || {
-        let mut whose = vec![("everybody".to_owned(), "Every agent of the organization".to_owned())];
-        let agent = choices.agent.as_ref();
-        whose.extend(agent.map(|(id, name)| (id.to_string(), format!("Agent {}", text::one_line(name, 100)))));
-        whose.extend(choices.units.iter().map(|(id, path)| (id.to_string(), format!("Agents of {path}"))));
-        let mut what = vec![("everything".to_owned(), "All tools".to_owned())];
-        what.extend(choices.tool.as_ref().map(|(id, name)| (id.to_string(), text::one_line(name, 160))));
-        what.extend(
-            choices.modules.iter().map(|(id, title)| (id.to_string(), format!("All of {}", text::one_line(title, 100)))),
-        );
-        view! {
-            <ErrorSummary errors=form.errors().to_vec() />
-            <PageHead
-                title="Set a limit".into_any()
-                lead="What is over it is refused before it reaches anything; the agent is told when to try again.".into_any()
-            />
-            <form class="sheet" method="post" action=links.new_limit() novalidate>
-                <SelectField
-                    form=form.clone()
-                    name="whose"
-                    label="Whose calls count"
-                    options=whose
-                    hint="For one agent, begin on the agent’s page."
+    document::page(
+        visit,
+        Place::Settings,
+        &form.title("Set a limit"),
+        crumbs(&links, "Set a limit"),
+        false,
+        || {
+            let mut whose = vec![("everybody".to_owned(), "Every agent of the organization".to_owned())];
+            let agent = choices.agent.as_ref();
+            whose.extend(
+                agent.map(|(id, name)| (id.to_string(), format!("Agent {}", text::one_line(name, 100)))),
+            );
+            whose
+                .extend(choices.units.iter().map(|(id, path)| (id.to_string(), format!("Agents of {path}"))));
+            let mut what = vec![("everything".to_owned(), "All tools".to_owned())];
+            what.extend(choices.tool.as_ref().map(|(id, name)| (id.to_string(), text::one_line(name, 160))));
+            what.extend(
+                choices
+                    .modules
+                    .iter()
+                    .map(|(id, title)| (id.to_string(), format!("All of {}", text::one_line(title, 100)))),
+            );
+            view! {
+                <ErrorSummary errors=form.errors().to_vec() />
+                <PageHead
+                    title="Set a limit".into_any()
+                    lead="What is over it is refused before it reaches anything; the agent is told when to try again.".into_any()
                 />
-                <SelectField
-                    form=form.clone()
-                    name="what"
-                    label="Calls of what"
-                    options=what
-                    hint="For one tool, begin on the tool’s page."
-                />
-                {each_agent(form)}
-                {numbers(form)}
-                <div class="form-actions">
-                    <button type="submit" class="button primary">"Set it"</button>
-                    <a class="button plain" href=links.limits()>"Leave it"</a>
-                </div>
-            </form>
-        }
-    })
+                <form class="sheet" method="post" action=links.new_limit() novalidate>
+                    <SelectField
+                        form=form.clone()
+                        name="whose"
+                        label="Whose calls count"
+                        options=whose
+                        hint="For one agent, begin on the agent’s page."
+                    />
+                    <SelectField
+                        form=form.clone()
+                        name="what"
+                        label="Calls of what"
+                        options=what
+                        hint="For one tool, begin on the tool’s page."
+                    />
+                    {each_agent(form)}
+                    {numbers(form)}
+                    <div class="form-actions">
+                        <button type="submit" class="button primary">"Set it"</button>
+                        <a class="button plain" href=links.limits()>"Leave it"</a>
+                    </div>
+                </form>
+            }
+        },
+    )
 }
 
 fn each_agent(form: &Form) -> AnyView {
-    let option = |value: &str, label: &str, hint: &str| (value.to_owned(), label.to_owned(), Some(hint.to_owned()));
+    let option =
+        |value: &str, label: &str, hint: &str| (value.to_owned(), label.to_owned(), Some(hint.to_owned()));
     let options = vec![
         option("no", "Together", "All agents that it counts share the calls."),
         option("yes", "Each agent for itself", "Each of them has all of the calls."),
     ];
-    view! { <Radios form=form.clone() name="each_agent" legend="How they count" options=options /> }.into_any()
+    view! { <Radios form=form.clone() name="each_agent" legend="How they count" options=options /> }
+        .into_any()
 }
 
 /// How many calls, in which time, how many at once.
@@ -228,23 +240,31 @@ pub fn begin_new(whose: Whose, what: OfWhat) -> Form {
 /// Where one is changed.
 pub fn change(visit: &Visit, row: &LimitRow, form: &Form) -> String {
     let links = visit.links();
-    document::page(visit, Place::Settings, &form.title("Change a limit"), crumbs(&links, "Change"), false, || {
-        let lead = format!("{}, calls of {}: {}.", limits::whose(row), limits::what(row), limits::used(row));
-        view! {
-            <ErrorSummary errors=form.errors().to_vec() />
-            <PageHead title="Change a limit".into_any() lead=lead.into_any()>
-                <a class="button" href=links.remove_limit(row.id)>"Take it away"</a>
-            </PageHead>
-            <form class="sheet" method="post" action=links.limit(row.id) novalidate>
-                {numbers(form)}
-                <p class="note">"It holds from the next call on. What is used of it stays used."</p>
-                <div class="form-actions">
-                    <button type="submit" class="button primary">"Save"</button>
-                    <a class="button plain" href=links.limits()>"Leave it"</a>
-                </div>
-            </form>
-        }
-    })
+    document::page(
+        visit,
+        Place::Settings,
+        &form.title("Change a limit"),
+        crumbs(&links, "Change"),
+        false,
+        || {
+            let lead =
+                format!("{}, calls of {}: {}.", limits::whose(row), limits::what(row), limits::used(row));
+            view! {
+                <ErrorSummary errors=form.errors().to_vec() />
+                <PageHead title="Change a limit".into_any() lead=lead.into_any()>
+                    <a class="button" href=links.remove_limit(row.id)>"Take it away"</a>
+                </PageHead>
+                <form class="sheet" method="post" action=links.limit(row.id) novalidate>
+                    {numbers(form)}
+                    <p class="note">"It holds from the next call on. What is used of it stays used."</p>
+                    <div class="form-actions">
+                        <button type="submit" class="button primary">"Save"</button>
+                        <a class="button plain" href=links.limits()>"Leave it"</a>
+                    </div>
+                </form>
+            }
+        },
+    )
 }
 
 /// Before it is taken away.

@@ -133,10 +133,9 @@ pub async fn change(
 ) -> Result<(), Error> {
     let was = one(control, actor, id).await?;
     check(was.scope, allowance)?;
-    let is_anew = was.allowance.per != allowance.per
-        && (was.allowance.per.is_quota() || allowance.per.is_quota());
-    let before =
-        if is_anew { Some(counted(control, actor, was.scope, allowance).await?) } else { None };
+    let is_anew =
+        was.allowance.per != allowance.per && (was.allowance.per.is_quota() || allowance.per.is_quota());
+    let before = if is_anew { Some(counted(control, actor, was.scope, allowance).await?) } else { None };
     let mut tx = actor.change(control, Deed::ChangeLimits, "limit").await?;
     let was = found(&mut tx, id).await?;
     if was.allowance == allowance {

@@ -43,9 +43,10 @@ pub(super) async fn choices(
 ) -> Result<Choices, Error> {
     let tenant = tx.tenant_uuid();
     let units = crate::units::paths(tx).await?;
-    let modules = sqlx::query!("SELECT id, title FROM modules WHERE tenant_id = $1 ORDER BY lower(title), id", tenant)
-        .fetch_all(tx.conn())
-        .await?;
+    let modules =
+        sqlx::query!("SELECT id, title FROM modules WHERE tenant_id = $1 ORDER BY lower(title), id", tenant)
+            .fetch_all(tx.conn())
+            .await?;
     let named = sqlx::query!(
         r#"SELECT (SELECT name FROM agents WHERE tenant_id = $1 AND id = $2 AND retired_at IS NULL) AS agent,
                   (SELECT m.name || '.' || t.name FROM tools t JOIN modules m ON m.tenant_id = $1 AND m.id = t.module_id
@@ -83,9 +84,12 @@ pub(super) async fn must_be_there(tx: &mut TenantTx, scope: Scope) -> Result<(),
     )
     .fetch_one(tx.conn())
     .await?;
-    for (there, what) in
-        [(row.unit, "such unit"), (row.agent, "such agent"), (row.module, "such module"), (row.tool, "such tool")]
-    {
+    for (there, what) in [
+        (row.unit, "such unit"),
+        (row.agent, "such agent"),
+        (row.module, "such module"),
+        (row.tool, "such tool"),
+    ] {
         if !there {
             return Err(Error::not_found(what));
         }
@@ -168,11 +172,18 @@ pub(super) async fn remove(tx: &mut TenantTx, id: LimitId) -> Result<(), Error> 
     Ok(())
 }
 
+/// Begins anew; and forgets those of limits that are no more, which a node may have drawn from once more after they were gone.
 pub(super) async fn forget_meters(tx: &mut TenantTx, id: LimitId) -> Result<(), Error> {
     let tenant = tx.tenant_uuid();
-    sqlx::query!("DELETE FROM meters WHERE tenant_id = $1 AND limit_id = $2", tenant, id.uuid())
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "DELETE FROM meters m
+         WHERE m.tenant_id = $1
+           AND (m.limit_id = $2 OR NOT EXISTS (SELECT FROM limits l WHERE l.tenant_id = $1 AND l.id = m.limit_id))",
+        tenant,
+        id.uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -184,7 +195,8 @@ pub(super) async fn begin_meters(
     by: &[(Option<AgentId>, i64)],
 ) -> Result<(), Error> {
     let tenant = tx.tenant_uuid();
-    let agents: Vec<Uuid> = by.iter().map(|(agent, _)| agent.map_or(Uuid::nil(), |agent| agent.uuid())).collect();
+    let agents: Vec<Uuid> =
+        by.iter().map(|(agent, _)| agent.map_or(Uuid::nil(), |agent| agent.uuid())).collect();
     let taken: Vec<i64> = by.iter().map(|(_, taken)| *taken).collect();
     sqlx::query!(
         "INSERT INTO meters (tenant_id, limit_id, agent_id, since, taken)

@@ -229,7 +229,8 @@ pub async fn set_timeouts(
     timeouts: Timeouts,
 ) -> Result<(), Error> {
     for (field, time) in [("first_byte", timeouts.first_byte), ("total", timeouts.total)] {
-        let fits = |time: Duration| (1..=LONGEST_TIMEOUT).contains(&time.as_secs()) && time.subsec_nanos() == 0;
+        let fits =
+            |time: Duration| (1..=LONGEST_TIMEOUT).contains(&time.as_secs()) && time.subsec_nanos() == 0;
         if !time.is_none_or(fits) {
             let sentence = format!("give whole seconds from 1 to {LONGEST_TIMEOUT}");
             return Err(Error::invalid(field, sentence));

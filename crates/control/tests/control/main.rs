@@ -24,6 +24,7 @@ mod invitations;
 mod joining;
 mod kept;
 mod ledger;
+mod limits;
 mod money;
 mod office;
 mod outside;

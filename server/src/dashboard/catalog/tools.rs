@@ -205,7 +205,8 @@ pub(super) async fn timeouts(
     let mut seconds = |field: &'static str| {
         let text = typed.maybe(field)?;
         let time = text.parse().map(Duration::from_secs);
-        time.map_err(|_| wrong.push(FieldError::new(field, "Give a whole number of seconds, or nothing."))).ok()
+        time.map_err(|_| wrong.push(FieldError::new(field, "Give a whole number of seconds, or nothing.")))
+            .ok()
     };
     let timeouts = Timeouts { first_byte: seconds("first_byte"), total: seconds("total") };
     if wrong.is_empty() {
