@@ -90,10 +90,15 @@ impl Things {
         // As with bundles.
         let scope = Scope { whose: Whose::Agent(agent), what: OfWhat::Everything, each_agent: false };
         let allowance = Allowance::new(600, Per::Minute);
-        let limit = control::limits::set(control, operator, scope, allowance).await;
-        let limit = limit.map_or_else(|_| "none".to_owned(), |limit| limit.to_string());
+        let limit = match control::limits::set(control, operator, scope, allowance).await {
+            Ok(limit) => limit,
+            Err(_) => {
+                let about = control::limits::About::Everything;
+                control::limits::list(control, operator, about).await.unwrap()[0].id
+            }
+        };
         let values = BTreeMap::from([
-            ("limit", limit),
+            ("limit", limit.to_string()),
             ("bundle", bundle),
             ("bundled", tool.to_string()),
             ("filter", kept),
