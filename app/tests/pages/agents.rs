@@ -230,7 +230,8 @@ fn what_one_may_not_change_has_no_buttons() {
     }
     let retired = AgentStory { retired_at: Some(sample::now()), ..story("Inbox helper") };
     let view = View::Activity(vec![]);
-    let page = page(&sample::visit(), Shown { story: retired, spend: None, limits: None, view }, &Form::default());
+    let page =
+        page(&sample::visit(), Shown { story: retired, spend: None, limits: None, view }, &Form::default());
     assert!(page.contains("Retired") && !page.contains("Revoke now") && !page.contains("How to connect</a>"));
 }
 
