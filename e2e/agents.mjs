@@ -10,16 +10,18 @@ import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
 const INFO = { name: 'workingagents-e2e', version: '1.0.0' };
 const bearer = (key) => (key ? { headers: { Authorization: `Bearer ${key}` } } : {});
 
-/** The official TypeScript client, 1.x: the `initialize` era. */
-export async function typescriptV1(url, key) {
-  const client = new ClientV1(INFO);
+/** The official TypeScript client, 1.x: the `initialize` era. `prepare(client)` says what it does when it is asked or told something. */
+export async function typescriptV1(url, key, { capabilities = {}, prepare = () => {} } = {}) {
+  const client = new ClientV1(INFO, { capabilities });
+  prepare(client);
   await client.connect(new TransportV1(new URL(url), { requestInit: bearer(key) }));
   return official(client, (params, options) => client.callTool(params, undefined, options));
 }
 
 /** The official TypeScript client, 2.x. `mode`: 'legacy', 'auto', or { pin: revision }. */
-export async function typescriptV2(url, key, mode = 'auto') {
-  const client = new ClientV2(INFO, { versionNegotiation: { mode } });
+export async function typescriptV2(url, key, mode = 'auto', { capabilities = {}, prepare = () => {} } = {}) {
+  const client = new ClientV2(INFO, { versionNegotiation: { mode }, capabilities });
+  prepare(client);
   await client.connect(new TransportV2(new URL(url), { requestInit: bearer(key) }));
   return official(client, (params, options) => client.callTool(params, options), () => client.getNegotiatedProtocolVersion());
 }

@@ -115,7 +115,7 @@ async function walk(page) {
   assert.match(page.url(), /\/people\/revocations\/evt_/);
   await assert.rejects(callAs(key, 'crm.list_companies'), 'the very next call is refused');
   await page.goto(agent);
-  await page.getByText('Suspended').waitFor();
+  await page.getByText('Suspended', { exact: true }).waitFor();
 }
 
 describe('an agent', () => {
@@ -174,7 +174,7 @@ describe('an agent', () => {
     for (const key of [laptop, old, next]) assert.ok(!(await callAs(key, 'crm.list_companies')).isError);
     await page.goto(`${agent}?tab=keys`);
     await page.getByRole('link', { name: `Revoke ${laptop.slice(0, 9)}` }).click();
-    await page.getByRole('button', { name: 'Revoke the key now' }).click();
+    await page.getByRole('button', { name: 'Revoke the key' }).click();
     await page.getByText('no call is admitted any more').waitFor();
     await assert.rejects(callAs(laptop, 'crm.list_companies'));
     for (const key of [old, next]) assert.ok(!(await callAs(key, 'crm.list_companies')).isError);

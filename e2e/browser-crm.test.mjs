@@ -96,13 +96,13 @@ for (const javaScriptEnabled of [true, false]) {
       const file = (text) => ({ name: 'companies.csv', mimeType: 'text/csv', buffer: Buffer.from(text) });
       await page.getByLabel('File').setInputFiles(file(`external_id,name,website\n${tag}-1,=1+1 ${tag},\n${tag}-2,,\n`));
       await page.getByLabel('By the id in another system').check();
-      await page.getByRole('button', { name: 'See what would come of it' }).click();
+      await page.getByRole('button', { name: 'Preview the import' }).click();
       assert.match(await page.locator('main').innerText(), /Nothing of the file is taken[\s\S]*Give its name/);
       if (javaScriptEnabled) assert.deepEqual(await faults(page, 'crm-import-wrong'), []);
       await page.getByRole('link', { name: 'Choose the corrected file' }).click();
       await page.getByLabel('File').setInputFiles(file(`external_id,name,website\n${tag}-1,=1+1 ${tag},\n${tag}-2,Other ${tag},x.example\n`));
       await page.getByLabel('By the id in another system').check();
-      await page.getByRole('button', { name: 'See what would come of it' }).click();
+      await page.getByRole('button', { name: 'Preview the import' }).click();
       if (javaScriptEnabled) assert.deepEqual(await faults(page, 'crm-import'), []);
       await page.getByRole('button', { name: 'Apply: 2 new, 0 changed' }).click();
       await page.getByText('2 companies were added').waitFor();

@@ -197,7 +197,7 @@ describe('on any screen', () => {
     const ticks = () => page.locator('.matrix tbody tr').first().locator('td:visible');
     assert.equal(await ticks().count(), 1);
     await page.getByRole('checkbox', { name: 'crm for role Owner', exact: true }).check();
-    await page.getByLabel('Column', { exact: true }).selectOption({ label: 'role Auditor' });
+    await page.getByLabel('Column', { exact: true }).selectOption({ label: 'Auditor' });
     assert.equal(await ticks().count(), 1);
     await page.getByRole('checkbox', { name: 'crm for role Auditor', exact: true }).check();
     await review(page).click();

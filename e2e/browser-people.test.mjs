@@ -159,7 +159,7 @@ for (const javaScriptEnabled of [true, false]) {
       await other.getByLabel('Password').fill(PASSWORD);
       await other.getByRole('button', { name: 'Sign in' }).click();
       await other.waitForURL(`${HERE}**`);
-      await mine.getByLabel('Present password').fill(PASSWORD);
+      await mine.getByLabel('Current password').fill(PASSWORD);
       await mine.getByLabel('New password').fill(`${PASSWORD} again`);
       await mine.getByRole('button', { name: 'Change the password' }).click();
       await mine.getByText('The password was changed').waitFor();

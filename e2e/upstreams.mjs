@@ -1,5 +1,10 @@
 // Upstream MCP servers: the reference one that speaks every feature, and one of our own whose tools misbehave.
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { SubscribeRequestSchema, UnsubscribeRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { beside, freePort, start } from './world.mjs';
 
@@ -108,4 +113,64 @@ function misbehave(vice, message, response, reply) {
     default:
       return reply({ error: { code: -32602, message: `no such tool: ${vice}` } });
   }
+}
+
+/**
+ * A server of the `initialize` era made with the official TypeScript SDK, 1.x. Its tool `greet` asks a person for a name, `ask` asks a
+ * model, `touch` says that the resource `notes://all` was updated. `watched()` is how many sessions are subscribed to that.
+ */
+export async function asking() {
+  const sessions = new Map();
+  const watching = new Set();
+
+  function session() {
+    const server = new McpServer({ name: 'asking', version: '1.0.0' }, { capabilities: { resources: { subscribe: true } } });
+    const says = (text) => ({ content: [{ type: 'text', text }] });
+    server.registerTool('greet', { description: 'Greets a person by the name that they give.' }, async (extra) => {
+      const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+      const params = { message: 'What is your name?', requestedSchema };
+      const { action, content } = await server.server.elicitInput(params, { relatedRequestId: extra.requestId });
+      return says(action === 'accept' ? `Hello ${content.name}.` : `Nobody to greet: ${action}.`);
+    });
+    server.registerTool('ask', { description: 'Asks a model for a word, and says it.' }, async (extra) => {
+      const messages = [{ role: 'user', content: { type: 'text', text: 'A word?' } }];
+      const { content } = await server.server.createMessage({ messages, maxTokens: 9 }, { relatedRequestId: extra.requestId });
+      return says(`The model says ${content.text}.`);
+    });
+    server.registerTool('touch', { description: 'Changes the notes.' }, async () => {
+      for (const each of watching) await each.server.sendResourceUpdated({ uri: 'notes://all' });
+      return says('Touched.');
+    });
+    server.registerResource('notes', 'notes://all', {}, async (uri) => ({ contents: [{ uri: uri.href, text: 'Notes.' }] }));
+    server.server.setRequestHandler(SubscribeRequestSchema, async () => (watching.add(server), {}));
+    server.server.setRequestHandler(UnsubscribeRequestSchema, async () => (watching.delete(server), {}));
+    return server;
+  }
+
+  async function serve(request, response) {
+    const known = sessions.get(request.headers['mcp-session-id']);
+    if (known) return known.handleRequest(request, response);
+    const server = session();
+    const transport = new StreamableHTTPServerTransport({
+      sessionIdGenerator: () => randomUUID(),
+      onsessioninitialized: (id) => sessions.set(id, transport),
+    });
+    transport.onclose = () => {
+      sessions.delete(transport.sessionId);
+      watching.delete(server);
+    };
+    await server.connect(transport);
+    return transport.handleRequest(request, response);
+  }
+
+  const http = createServer((request, response) => {
+    serve(request, response).catch(() => response.headersSent || response.writeHead(500).end());
+  });
+  await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const stop = () =>
+    new Promise((resolve) => {
+      http.closeAllConnections();
+      http.close(resolve);
+    });
+  return { url: `http://127.0.0.1:${http.address().port}/mcp`, watched: () => watching.size, stop };
 }

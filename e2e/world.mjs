@@ -79,7 +79,7 @@ export async function start(command, args, { env = {}, isReady, patience = 60_00
 
 /**
  * Another server on the same database: `workingagents serve` with the configuration of `dev`, and `settings` over it
- * ({ GATEWAY__UPSTREAM_TIMEOUT: '2s' }). Resolves to { mcp_url, stop } for the same organization.
+ * ({ GATEWAY__UPSTREAM_TIMEOUT: '2s' }). Resolves to { mcp_url, stop, kill } for the same organization.
  */
 export async function anotherServer(settings = {}) {
   const [dashboard, machines, authorization] = [await freePort(), await freePort(), await freePort()];
@@ -100,7 +100,8 @@ export async function anotherServer(settings = {}) {
       }
     },
   });
-  return { mcp_url: `http://127.0.0.1:${machines}${new URL(ready.mcp_url).pathname}`, stop: server.stop };
+  const kill = () => server.child.kill('SIGKILL');
+  return { mcp_url: `http://127.0.0.1:${machines}${new URL(ready.mcp_url).pathname}`, stop: server.stop, kill };
 }
 
 /** Asks again until the answer is truthy. For what is not promised at once, such as a line in a list. */

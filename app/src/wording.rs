@@ -130,14 +130,7 @@ pub const fn outcome_meaning(outcome: Outcome) -> &'static str {
 
 /// A role as people say it.
 pub const fn role(role: Role) -> &'static str {
-    match role {
-        Role::Owner => "Owner",
-        Role::Admin => "Admin",
-        Role::Auditor => "Auditor",
-        Role::Finance => "Finance",
-        Role::Approver => "Approver",
-        Role::Member => "Member",
-    }
+    role.title()
 }
 
 /// The present, and the zone in which a reader is told times.

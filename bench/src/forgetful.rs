@@ -8,15 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, Directories, Limits, MeterDraw, NativeAnswer, NativeFailure, NativeModules,
-    StateKey, Unavailable,
+    BootClock, Catalog, Challenge, Connections, Directories, Limits, MeterDraw, NativeAnswer, NativeFailure,
+    NativeModules, NotDrawn, NotPresented, StateKey, Unavailable,
 };
-use gateway::{Gateway, Plugs, Settings};
+use gateway::{Discovered, Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
 use model::call::{Attribution, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing, UnitKind};
-use model::{Ambient, CallId, ConnectionId, Currency, McpId, Money, TenantId, key};
+use model::{Ambient, CallId, ConnectionId, Currency, McpId, ModuleId, Money, TenantId, key};
 use policy::meter::Drawn;
 use policy::{
     AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
@@ -61,6 +61,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         directories: Arc::new(One(Arc::new(directory))),
         ledger: Arc::new(ForgetfulLedger(ambient.clone())),
         connections: Arc::new(NoSecrets),
+        catalog: Arc::new(NoCatalog),
         native: Arc::new(NothingNative),
         boot: Arc::new(Boot(ambient.clone())),
         state_key: StateKey::random(&ambient),
@@ -187,8 +188,18 @@ struct NoSecrets;
 
 #[async_trait]
 impl Connections for NoSecrets {
-    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, Unavailable> {
-        Err(Unavailable)
+    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, NotPresented> {
+        Err(NotPresented::Unavailable)
+    }
+
+    async fn refused(
+        &self,
+        _: TenantId,
+        _: ConnectionId,
+        _: &SecretString,
+        _: &Challenge,
+    ) -> Result<Option<SecretString>, NotPresented> {
+        Ok(None)
     }
 }
 
@@ -208,6 +219,15 @@ impl NativeModules for NothingNative {
     }
 }
 
+struct NoCatalog;
+
+#[async_trait]
+impl Catalog for NoCatalog {
+    async fn offered(&self, _: TenantId, _: ModuleId, _: &str, _: Discovered) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
 struct Boot(Ambient);
 
 impl BootClock for Boot {
@@ -221,7 +241,7 @@ struct NoLimits;
 
 #[async_trait]
 impl Limits for NoLimits {
-    async fn draw(&self, _: TenantId, _: Vec<MeterDraw>) -> Result<Vec<Drawn>, Unavailable> {
-        Err(Unavailable)
+    async fn draw(&self, _: TenantId, _: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn> {
+        Err(NotDrawn::NothingDone)
     }
 }

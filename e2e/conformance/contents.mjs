@@ -1,6 +1,7 @@
 // What both eras of the fixture offer alike: resources, prompts, completion, and the small media they are made of. The names
 // and what is behind them are the suite's contract.
 import { ask, until } from './asking.mjs';
+import { sparesOf } from './spares.mjs';
 import { INVALID_PARAMS, Refusal } from './wire.mjs';
 
 /** A transparent pixel. */
@@ -115,7 +116,10 @@ const PROMPTS = [
 
 const isOf = (era) => (prompt) => !prompt.eras || prompt.eras.includes(era);
 
-export const listPrompts = (era) => PROMPTS.filter(isOf(era)).map(({ get, eras, ...prompt }) => prompt);
+export const listPrompts = (era) => [
+  ...PROMPTS.filter(isOf(era)).map(({ get, eras, ...prompt }) => prompt),
+  ...sparesOf(era, 'prompts'),
+];
 
 export function getPrompt({ name, arguments: given = {} }, call) {
   const prompt = PROMPTS.filter(isOf(call.era)).find((one) => one.name === name);

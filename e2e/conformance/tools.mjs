@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { areAnswered, ask, canAnswer, demand, needs, open, seal, until } from './asking.mjs';
 import { audio, embedded, image, text } from './contents.mjs';
+import { change, sparesOf } from './spares.mjs';
 import { INVALID_PARAMS, Refusal } from './wire.mjs';
 
 const LEGACY = ['legacy'];
@@ -64,8 +65,8 @@ const PLAIN = [
       additionalProperties: false,
     },
   }),
-  tool('test_trigger_tool_change', 'Tells listeners that the list of tools changed.', (args, call) => changed(call, 'tools')),
-  tool('test_trigger_prompt_change', 'Tells listeners that the list of prompts changed.', (args, call) => changed(call, 'prompts')),
+  tool('test_trigger_tool_change', 'Changes one of the tools, and tells listeners that their list has.', (args, call) => changed(call, 'tools')),
+  tool('test_trigger_prompt_change', 'Changes one of the prompts, and tells listeners that their list has.', (args, call) => changed(call, 'prompts')),
   // Ours, not the suite's: without it nobody would ever be told of the resource that can be watched.
   tool('test_trigger_resource_update', 'Tells subscribers that the watched resource changed.', (args, call) => {
     call.updated('test://watched-resource');
@@ -73,10 +74,11 @@ const PLAIN = [
   }),
 ];
 
-// The lists stay as they are: a gateway that pins what was approved could not follow, and the suite looks at the message only.
+// The suite looks at the message only; a gateway that pins what was approved looks at what has changed.
 function changed(call, kind) {
+  change(call.era, kind);
   call.changed(kind);
-  return says(`Those who listen for ${kind} were told.`);
+  return says(`One of the ${kind} is another, and those who listen were told.`);
 }
 
 /** The `initialize` era: the server asks with requests of its own while the call is open. */
@@ -256,7 +258,10 @@ const MODERN_ONLY = [
 
 const TOOLS = [...PLAIN, ...ASKING_LEGACY, ...MODERN_ONLY, ...ASKING_MODERN];
 
-export const listTools = (era) => TOOLS.filter((one) => one.eras.includes(era)).map(({ run, eras, ...definition }) => definition);
+export const listTools = (era) => [
+  ...TOOLS.filter((one) => one.eras.includes(era)).map(({ run, eras, ...definition }) => definition),
+  ...sparesOf(era, 'tools').map((spare) => ({ ...spare, inputSchema: { type: 'object', properties: {} } })),
+];
 
 /** The tool, or the error that there is none. */
 export function toolOf(era, name) {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::modules::{self, Discovery, connections};
+use control::modules::tokens::Way;
+use control::modules::{self, Discovery};
 use control::{Actor, Control};
-use gateway::{Discovered, DiscoveryError, Gateway, NotBuilt, Progress};
+use gateway::seams::{Challenge, NotPresented};
+use gateway::{Discovered, DiscoveryError, Gateway, NotBuilt, Progress, Trouble};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::catalog::{ModuleKind, ModuleView};
 use model::{ConnectionId, TenantId};
@@ -21,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Discoverer {
     control: Control,
     gateway: Arc<Gateway>,
+    way: Way,
 }
 
 /// Why nothing was discovered.
@@ -52,8 +55,9 @@ impl Discoverer {
     }
 
     fn new(control: &Control, settings: gateway::Settings) -> Result<Self, NotBuilt> {
+        let way = plugs::way_out(&settings)?;
         let gateway = Arc::new(plugs::discovering(control, settings)?);
-        Ok(Self { control: control.clone(), gateway })
+        Ok(Self { control: control.clone(), gateway, way })
     }
 
     /// Asks the server at `url`, telling how far it has come.
@@ -65,6 +69,27 @@ impl Discoverer {
         tell: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Discovered, DiscoveryError> {
         self.gateway.discover_telling(tenant, url, authorization, tell).await
+    }
+
+    /// The way out to authorization servers, under the same rules.
+    pub(crate) fn way(&self) -> &Way {
+        &self.way
+    }
+
+    /// What the server at `url` says to who comes without a token. None: it lets anybody see what it offers, or says nothing of
+    /// tokens.
+    pub(crate) async fn challenge(
+        &self,
+        tenant: TenantId,
+        url: &str,
+    ) -> Result<Option<Challenge>, DiscoveryError> {
+        match self.gateway.discover(tenant, url, None).await {
+            Err(error @ DiscoveryError::Upstream(Trouble::Unauthorized { .. })) => {
+                Ok(error.challenge().cloned())
+            }
+            Err(error @ DiscoveryError::Upstream(_)) => Err(error),
+            _ => Ok(None),
+        }
     }
 
     /// Asks a module's server again and compares what it offers with what is there. It is presented what is `given`, or
@@ -83,13 +108,11 @@ impl Discoverer {
         };
         // Nobody learns what a server says who could not write it down.
         modules::may_rediscover(&self.control, actor, module.id).await?;
-        let authorization = match (given, connection) {
-            (None, Some(connection)) => {
-                Some(connections::authorization(&self.control, actor.tenant(), connection).await?)
-            }
-            (given, _) => given,
+        let asked = match given {
+            Some(given) => self.gateway.discover(actor.tenant(), url, Some(given)).await,
+            None => self.gateway.discover_connected(actor.tenant(), url, connection).await,
         };
-        match self.ask(actor.tenant(), url, authorization, &mut |_| ()).await {
+        match asked {
             Ok(discovered) => {
                 let passed_over = passed_over(&discovered);
                 let definitions = definitions(discovered);
@@ -123,5 +146,7 @@ pub(crate) fn code(error: &DiscoveryError) -> &'static str {
         DiscoveryError::BadSecret => "bad_secret",
         DiscoveryError::TooMany { .. } => "upstream_too_large",
         DiscoveryError::BadTool { .. } => "upstream_garbage",
+        DiscoveryError::NotPresented(NotPresented::MustConnect) => "must_be_connected",
+        DiscoveryError::NotPresented(NotPresented::Unavailable) => "unavailable",
     }
 }

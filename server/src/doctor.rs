@@ -151,6 +151,7 @@ async fn outbox(control: &Control, config: &Config, findings: &Findings) {
 /// Each organization's keys, and each upstream server that it uses.
 async fn organizations(control: &Control, config: &Config, findings: &Findings) -> Result<(), Failure> {
     let gateway = plugs::discovering(control, config.gateway.clone())?;
+    let way = plugs::way_out(&config.gateway)?;
     let heads = tenants::list(control).await?;
     if heads.is_empty() {
         findings.tell("organizations", Ok("there are none yet".to_owned()));
@@ -171,7 +172,8 @@ async fn organizations(control: &Control, config: &Config, findings: &Findings) 
             let asked = async {
                 let secret = match line.connection {
                     Some(connection) => {
-                        Some(modules::connections::authorization(control, head.id, connection).await?)
+                        let had = modules::connections::authorization(control, &way, head.id, connection);
+                        Some(had.await?.secret)
                     }
                     None => None,
                 };

@@ -1,15 +1,19 @@
 //! Plugs `control` into what the gateway asks for. Thin: nothing is decided here, only counted.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use control::limits::meters;
+use control::modules::connections;
+use control::modules::tokens::{self, Way};
 use control::{Control, directory, ledger};
-use gateway::{Gateway, NotBuilt, Plugs, seams};
+use gateway::{Discovered, Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{Ambient, CallId, ConnectionId, McpId, TenantId};
+use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
+use parking_lot::Mutex;
 use policy::Directory;
 use policy::meter::Drawn;
 use secrecy::SecretString;
@@ -99,7 +103,7 @@ impl seams::Limits for Limits {
         &self,
         tenant: TenantId,
         draws: Vec<seams::MeterDraw>,
-    ) -> Result<Vec<Drawn>, seams::Unavailable> {
+    ) -> Result<Vec<Drawn>, seams::NotDrawn> {
         let wanted = draws.into_iter().map(|it| meters::Wanted {
             limit: it.metered.limit,
             agent: it.metered.agent,
@@ -110,14 +114,54 @@ impl seams::Limits for Limits {
         let wanted: Vec<_> = wanted.collect();
         meters::draw(&self.control, tenant, &wanted).await.map_err(|error| {
             tracing::error!(%tenant, error = &error as &dyn std::error::Error, "what limits leave cannot be found out");
-            seams::Unavailable
+            match error {
+                meters::NotDrawn::NothingDone(_) => seams::NotDrawn::NothingDone,
+                meters::NotDrawn::InDoubt(_) => seams::NotDrawn::InDoubt,
+            }
         })
     }
 }
 
-/// What we present upstream, from the vault.
+/// What we present upstream, from the vault. Tokens are renewed on the way, or beside it while they are still good.
 pub(crate) struct Connections {
-    pub(crate) control: Control,
+    control: Control,
+    way: Way,
+    renewing: Arc<Mutex<HashSet<ConnectionId>>>,
+}
+
+/// The way out to authorization servers, as narrow as the gateway's to upstream servers.
+pub(crate) fn way_out(settings: &gateway::Settings) -> Result<Way, NotBuilt> {
+    Ok(Way { fetch: gateway::fetch(settings)?, loopback: gateway::allows_loopback(settings) })
+}
+
+impl Connections {
+    pub(crate) fn new(control: Control, way: Way) -> Self {
+        Self { control, way, renewing: Arc::default() }
+    }
+
+    /// Renews a token beside the calls that still present it; once at a time on this node.
+    fn renew(&self, tenant: TenantId, connection: ConnectionId, version: i64) {
+        if !self.renewing.lock().insert(connection) {
+            return;
+        }
+        let (control, way, renewing) = (self.control.clone(), self.way.clone(), Arc::clone(&self.renewing));
+        tokio::spawn(async move {
+            let renewed = tokens::renew(&control, &way, tenant, connection, version).await;
+            renewing.lock().remove(&connection);
+            if let Err(error) = renewed {
+                tracing::warn!(%tenant, %connection, error = crate::say::one_line(&error), "a token was not renewed");
+            }
+        });
+    }
+}
+
+/// What control says of it, as the gateway wants to hear it.
+fn not_presented(tenant: TenantId, connection: ConnectionId, error: &control::Error) -> seams::NotPresented {
+    if matches!(error, control::Error::Refused { code: tokens::MUST_CONNECT, .. }) {
+        return seams::NotPresented::MustConnect;
+    }
+    tracing::error!(%tenant, %connection, error = error as &dyn std::error::Error, "what a connection presents cannot be had");
+    seams::NotPresented::Unavailable
 }
 
 #[async_trait]
@@ -126,11 +170,49 @@ impl seams::Connections for Connections {
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-    ) -> Result<SecretString, seams::Unavailable> {
-        control::modules::connections::authorization(&self.control, tenant, connection).await.map_err(|error| {
-            tracing::error!(%tenant, %connection, error = &error as &dyn std::error::Error, "a connection's secret cannot be had");
-            seams::Unavailable
-        })
+    ) -> Result<SecretString, seams::NotPresented> {
+        let presented = connections::authorization(&self.control, &self.way, tenant, connection).await;
+        let presented = presented.map_err(|error| not_presented(tenant, connection, &error))?;
+        if let Some(version) = presented.renew {
+            self.renew(tenant, connection, version);
+        }
+        Ok(presented.secret)
+    }
+
+    async fn refused(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        presented: &SecretString,
+        challenge: &seams::Challenge,
+    ) -> Result<Option<SecretString>, seams::NotPresented> {
+        let other = tokens::refused(&self.control, &self.way, tenant, connection, presented, challenge).await;
+        other.map_err(|error| not_presented(tenant, connection, &error))
+    }
+}
+
+/// The catalog of `control`.
+pub(crate) struct Catalog {
+    pub(crate) control: Control,
+}
+
+#[async_trait]
+impl seams::Catalog for Catalog {
+    async fn offered(
+        &self,
+        tenant: TenantId,
+        module: ModuleId,
+        url: &str,
+        discovered: Discovered,
+    ) -> Result<(), seams::Unavailable> {
+        let definitions = crate::discovery::definitions(discovered);
+        match control::modules::recheck(&self.control, tenant, module, url, definitions).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(%tenant, %module, error = &error as &dyn std::error::Error, "the catalog cannot be brought up to date");
+                Err(seams::Unavailable)
+            }
+        }
     }
 }
 
@@ -148,6 +230,7 @@ impl seams::BootClock for BootClock {
 /// A gateway that only asks upstream servers what they offer: nothing can be called through it.
 pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Result<Gateway, NotBuilt> {
     let ambient = control.ambient().clone();
+    let way = way_out(&settings)?;
     let plugs = Plugs {
         directories: Arc::new(Directories {
             directories: directory::Directories::new(control.clone()),
@@ -155,7 +238,8 @@ pub(crate) fn discovering(control: &Control, settings: gateway::Settings) -> Res
         }),
         ledger: Arc::new(NoLedger),
         limits: Arc::new(Limits { control: control.clone() }),
-        connections: Arc::new(Connections { control: control.clone() }),
+        connections: Arc::new(Connections::new(control.clone(), way)),
+        catalog: Arc::new(Catalog { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),
         boot: Arc::new(BootClock { ambient: ambient.clone() }),
         state_key: seams::StateKey::random(&ambient),

@@ -92,8 +92,8 @@ pub(crate) fn carrier(config: &Config) -> Result<Option<Arc<dyn Carrier>>, Failu
     }
 }
 
-/// Connections beside those of the ledger, in one pool with them, for drawing from limits.
-const LIMIT_CONNECTIONS: usize = 2;
+/// Connections for drawing from limits. They are not the ledger's: draws that wait for each other hold up no admission.
+const LIMIT_CONNECTIONS: u32 = 2;
 
 /// Signals within this time of the first are the same order.
 const ONE_ORDER: Duration = Duration::from_millis(500);
@@ -159,13 +159,12 @@ pub(crate) async fn run(
         stop: stop.clone(),
     })?;
 
-    let ledger_connections =
-        config.ledger.flush_connections + config.ledger.settle_connections + LIMIT_CONNECTIONS;
+    let ledger_connections = config.ledger.flush_connections + config.ledger.settle_connections;
     let pool =
         database::connect(config.database.url()?, u32::try_from(ledger_connections).unwrap_or(u32::MAX))
             .await?;
     let node = lease::take(&control, &health).await?;
-    let limits = control.over(pool.clone());
+    let limits = control.over(database::connect(config.database.url()?, LIMIT_CONNECTIONS).await?);
     let ledger = Ledger::open(control.clone(), pool, node, config.ledger.clone());
     metrics.watch(ledger.clone());
     let directories = Directories::new(control.clone());
@@ -182,7 +181,8 @@ pub(crate) async fn run(
                 metrics: metrics.clone(),
             }),
             limits: Arc::new(plugs::Limits { control: limits }),
-            connections: Arc::new(plugs::Connections { control: control.clone() }),
+            connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&config.gateway)?)),
+            catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
             state_key: config.encryption.state_key()?,
@@ -237,6 +237,7 @@ pub(crate) async fn run(
     tracing::info!("stopping: nothing more is accepted, what is in flight may end");
     serving.close();
     serving.wait().await;
+    gateway.stopped_listening().await;
     ledger.close().await;
     rest.cancel();
     background.close();

@@ -91,12 +91,32 @@ async fn units(control: &Control, actor: &Actor) -> Result<Vec<(UnitId, String)>
     Ok(named)
 }
 
-/// The one person whom a text names: by their mail address, or by a name that only they have.
-pub async fn person(
+/// Whose calls a form asks for: those of the person it was about, while their name still stands there, or of whom it names
+/// now; everybody's, when the name was taken out.
+pub async fn whose(
     control: &Control,
     actor: &Actor,
+    before: Option<UserId>,
     text: &str,
-) -> Result<Result<UserId, FieldError>, Error> {
+) -> Result<Result<Option<UserId>, FieldError>, Error> {
+    if before.is_some() {
+        let of = Filter { person: before, ..Filter::default() };
+        let shown = match calls::names(control, actor, &of).await?.person {
+            Some(name) => crate::text::one_line(&name, 120),
+            None => String::new(),
+        };
+        if shown.trim().chars().take(120).eq(text.chars()) {
+            return Ok(Ok(before));
+        }
+    }
+    if text.is_empty() {
+        return Ok(Ok(None));
+    }
+    Ok(person(control, actor, text).await?.map(Some))
+}
+
+/// The one person whom a text names: by their mail address, or by a name that only they have.
+async fn person(control: &Control, actor: &Actor, text: &str) -> Result<Result<UserId, FieldError>, Error> {
     let people = control::find::find(control, actor, text, NAMESAKES).await?.people;
     let wanted = text.trim().to_lowercase();
     if let Some(hit) = people.hits.iter().find(|hit| hit.email == wanted) {

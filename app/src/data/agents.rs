@@ -319,7 +319,8 @@ pub async fn access_of(
         Err(other) => return Err(other),
     };
     let (wanted, links, clock) = (wanted.clone(), visit.links(), visit.clock());
+    let own = subject == Subject::Person(visit.user);
     Ok(Some(document::fragment(|| {
-        view! { <Access shown=shown wanted=wanted place=place links=links clock=clock /> }
+        view! { <Access shown=shown wanted=wanted place=place links=links clock=clock own=own /> }
     })))
 }

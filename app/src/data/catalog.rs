@@ -9,6 +9,7 @@ use model::{CallId, DraftId};
 
 use crate::document::Visit;
 use crate::pages::catalog::confirm;
+use crate::pages::catalog::oauth::Subject;
 use crate::pages::catalog::table::{self, Shown};
 use crate::pages::catalog::trial::Trial;
 use crate::pages::catalog::wizard::{self, BuiltIn};
@@ -87,6 +88,50 @@ pub async fn module_form(
         ModuleForm::Connection => confirm::connection(visit, &found, &sent.unwrap_or_default()),
         ModuleForm::RevokeConnection => confirm::revoke_connection(visit, &found),
     })
+}
+
+/// What is connected, as the pages of connecting it show it. `redirect` is where people come back to.
+pub async fn oauth_subject(
+    control: &Control,
+    actor: &Actor,
+    visit: &Visit,
+    target: &OAuthTarget,
+    redirect: &str,
+) -> Result<Subject, Error> {
+    let links = visit.links();
+    Ok(match target {
+        OAuthTarget::Module(name) => {
+            let found = modules::module_page(control, actor, name, &modules::Asked::default()).await?;
+            Subject {
+                page: links.module(name),
+                here: links.module_to(name, "oauth"),
+                redirect: redirect.to_owned(),
+                token: found.token,
+                is_draft: false,
+                title: found.view.title,
+            }
+        }
+        OAuthTarget::Draft(id) => {
+            let found = drafts::draft(control, actor, *id).await?;
+            Subject {
+                page: links.draft(*id),
+                here: links.draft_to(*id, "oauth"),
+                redirect: redirect.to_owned(),
+                token: None,
+                is_draft: true,
+                title: found.title,
+            }
+        }
+    })
+}
+
+/// What is connected, as addresses name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OAuthTarget {
+    /// A module, by its permission key.
+    Module(String),
+    /// One that is being added.
+    Draft(DraftId),
 }
 
 /// Before a tool is withdrawn.
@@ -169,14 +214,14 @@ pub async fn trial(
     query: TrialQuery,
 ) -> Result<(String, bool), Error> {
     let found = modules::tool_page(control, actor, names.0, names.1).await?;
-    let identities = trial::identities(control, actor, &query.agents).await?;
+    let full_name = format!("{}.{}", found.module.name, found.detail.view.name);
+    let identities = trial::identities_for(control, actor, &query.agents, &full_name).await?;
     let definition = Definition::read(&found.detail.definition);
     let fields = form::fields(&definition.input);
     let called = match query.call {
         Some(call) => activity::story(control, actor, call).await?,
         None => None,
     };
-    let full_name = format!("{}.{}", found.module.name, found.detail.view.name);
     // Another tool's call says nothing here.
     let called = called.filter(|story| story.row.tool_name == full_name);
     let is_over = |story: &model::call::CallStory| {

@@ -114,7 +114,7 @@ pub async fn edit<R: Kind>(
     let (line, _) = crm::find::<R>(control, actor, id).await?;
     let names = names::<R>(control, actor).await?;
     let form = typed.unwrap_or_else(|| pages::begin::<R>(&line));
-    Ok(pages::edit(visit, R::RECORDS, &id.to_string(), &line.record.name(), form, names))
+    Ok(pages::edit(visit, &line, form, names))
 }
 
 /// What deleting a record would mean.
@@ -125,7 +125,8 @@ pub async fn remove<R: Kind>(
     id: R::Id,
 ) -> Result<String, Error> {
     let consequence = crm::consequence::<R>(control, actor, id).await?;
-    Ok(pages::remove(visit, R::RECORDS, &id.to_string(), &consequence))
+    let (line, _) = crm::find::<R>(control, actor, id).await?;
+    Ok(pages::remove(visit, &line, &consequence))
 }
 
 /// What would come of an uploaded sheet.

@@ -2,12 +2,12 @@
 
 use control::authority::{Deed, may};
 use control::settings::{self, MailSender};
-use control::{Actor, Control, Error, account};
+use control::{Actor, Control, Error, account, bundles, modules};
 use model::UserId;
 
 use crate::document::Visit;
 use crate::pages::settings as pages;
-use crate::pages::settings::RecordQuery;
+use crate::pages::settings::{RecordKnown, RecordQuery};
 use crate::pieces::field::FieldError;
 use crate::pieces::form::Form;
 use crate::wording;
@@ -96,6 +96,12 @@ pub async fn record(
     mut errors: Vec<FieldError>,
 ) -> Result<String, Error> {
     let actions = settings::actions(control, actor).await?;
+    let modules = modules::list(control, actor).await?;
+    let bundles = bundles::list(control, actor).await?;
+    let known = RecordKnown {
+        modules: modules.into_iter().map(|it| (it.view.id, it.view.name)).collect(),
+        bundles: bundles.into_iter().map(|it| (it.view.id, it.view.name)).collect(),
+    };
     let mut found = (Vec::new(), false);
     if errors.is_empty() {
         match settings::list(control, actor, &query.filter(visit.site.zone), query.before, EVENTS).await {
@@ -106,7 +112,7 @@ pub async fn record(
             Err(other) => return Err(other),
         }
     }
-    Ok(pages::record(visit, &query, errors, actions, &found.0, found.1))
+    Ok(pages::record(visit, &query, errors, actions, &found.0, found.1, &known))
 }
 
 /// What only owners do.

@@ -45,6 +45,16 @@ impl Links {
         format!("{}/-/{what}", self.module(name))
     }
 
+    /// Where people come back to from an authorization server, once they have given access to a module.
+    pub fn oauth_callback(&self) -> String {
+        self.at("oauth/callback")
+    }
+
+    /// The document about us as a client of authorization servers, which everybody may read.
+    pub fn oauth_client(&self) -> String {
+        self.at("oauth/client")
+    }
+
     /// The table of bundles.
     pub fn bundles(&self) -> String {
         self.at("bundles")

@@ -8,7 +8,7 @@ use model::call::CallRow;
 use model::{AgentId, ModuleId, UnitId};
 
 use super::connect::ConnectAgent;
-use super::filter::{self, ActivityQuery, Cursor};
+use super::filter::{self, ActivityQuery, Cursor, Span};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::islands::LiveCalls;
@@ -67,6 +67,7 @@ pub fn page(visit: &Visit, read: filter::Read, shown: Shown) -> String {
             saved: shown.saved,
             may_share: shown.may_share,
             form: shown.saving.clone(),
+            any: read.errors.is_empty() && (live || !shown.rows.is_empty()),
         };
         let errors: Vec<_> = read.errors.iter().chain(shown.saving.errors()).cloned().collect();
         let filters = filters::Filters {
@@ -121,7 +122,7 @@ fn list(visit: &Visit, query: &ActivityQuery, shown: &Shown, live: bool) -> AnyV
     let empty = shown.rows.is_empty();
     let nothing = match (empty, live) {
         (false, false) => None,
-        _ if query.filters() || query.cursor != Cursor::Newest => Some(none_match(&visit.links())),
+        _ if query.filters() || query.cursor != Cursor::Newest => Some(none_match(&visit.links(), query)),
         _ => Some(view! { <ConnectAgent mcp_url=visit.mcp_url() agents=agents_link(visit) /> }.into_any()),
     };
     // A live list has both from the start; the island shows one or the other.
@@ -148,11 +149,17 @@ fn agents_link(visit: &Visit) -> (&'static str, String) {
     }
 }
 
-fn none_match(links: &Links) -> AnyView {
+fn none_match(links: &Links, query: &ActivityQuery) -> AnyView {
+    let narrowed = ActivityQuery { span: Span::All, from: None, to: None, ..query.clone() }.filters();
+    let advice = match (query.span, narrowed) {
+        (Span::All, _) => "Take a filter away.",
+        (_, true) => "Widen the time range, or take a filter away.",
+        (_, false) => "Widen the time range.",
+    };
     view! {
         <section class="empty">
             <h2>"No call matches"</h2>
-            <p>"Widen the time range, or take a filter away."</p>
+            <p>{advice}</p>
             <p>
                 <a class="button" href=links.activity()>
                     "Clear the filters"

@@ -20,7 +20,7 @@ use super::connect::{Connect, Connection, Way};
 use crate::document::{self, Crumb, Visit};
 use crate::links::{Links, Place};
 use crate::pieces::access::{self, Access};
-use crate::pieces::call_row::{Amount, Moment};
+use crate::pieces::call_row::{Moment, Sum};
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::Form;
 use crate::pieces::head::PageHead;
@@ -263,7 +263,7 @@ fn facts(
         view! {
             <div>
                 <dt>"Spend this month"</dt>
-                <dd><Amount money=money /></dd>
+                <dd><Sum money=money /></dd>
             </div>
         }
     });
@@ -340,7 +340,15 @@ fn connect(visit: &Visit, story: &AgentStory, way: Way) -> AnyView {
         });
         view! { <p class="consequence">"It has no key in force, and can connect to nothing without one." {issue}</p> }
     });
+    let refused = match (story.view.standing, story.owner_standing) {
+        (Standing::Suspended, _) => {
+            Some("It is suspended: its calls are refused until somebody lets it act again.")
+        }
+        (_, Standing::Suspended) => Some("Its owner is suspended, and so its calls are refused."),
+        _ => None,
+    };
     view! {
+        {refused.map(|said| view! { <p class="consequence" data-tone="deny">{said}</p> })}
         {keyless}
         <nav class="ways-nav" aria-label="Ways to connect">{ways}</nav>
         <Connect connection=Connection::to(visit.mcp_url()) way=way />

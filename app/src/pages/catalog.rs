@@ -5,6 +5,7 @@ pub mod bundles;
 pub mod confirm;
 mod definition;
 pub mod module;
+pub mod oauth;
 pub mod table;
 pub mod tool;
 pub mod trial;

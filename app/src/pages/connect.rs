@@ -219,18 +219,33 @@ pub fn Connect(
 
 fn note(way: Way, connection: &Connection) -> AnyView {
     let host = connection.url.split("://").nth(1).unwrap_or_default();
-    let nearby = ["127.", "localhost", "[::1]", "10.", "192.168."].iter().any(|it| host.starts_with(it));
+    let from = |starts: &[&str]| starts.iter().any(|it| host.starts_with(it));
+    let inside = if from(&["127.", "localhost", "[::1]"]) {
+        Some("machine")
+    } else {
+        from(&["10.", "192.168."]).then_some("network")
+    };
     let known = connection.key.is_some();
     match way {
-        Way::ManagedAgents => view! {
-            <p>
-                "Anthropic's servers open the connection"
-                {nearby.then_some(", so this address must be one that they reach; the one below is not")}
-                ". The key goes into a vault, never into the agent."
-                {(!known).then_some(" Put it where THE KEY stands.")}
-            </p>
+        Way::ManagedAgents => {
+            let nearby = inside.map(|place| {
+                view! {
+                    <p class="consequence">
+                        {format!("This address cannot be reached from outside this {place}")}
+                        ", and Anthropic's servers have to reach it."
+                    </p>
+                }
+            });
+            let replace =
+                (!known).then(|| view! { " Replace "<code>"THE KEY"</code>" with the agent's key." });
+            view! {
+                {nearby}
+                <p>
+                    "Anthropic's servers open the connection. The key goes into a vault, never into the agent." {replace}
+                </p>
+            }
+            .into_any()
         }
-        .into_any(),
         _ if known => {
             view! { <p>"The key stands in the text: keep what you copy as secret as the key."</p> }.into_any()
         }
@@ -282,7 +297,7 @@ pub fn ConnectAgent(
                     {agents.0}
                 </a>
             </p>
-            {snippet("mcp-url", "MCP URL", mcp_url.clone())}
+            {snippet("mcp-url", "MCP address", mcp_url.clone())}
             <EveryWay connection=Connection::to(mcp_url) />
         </section>
     }

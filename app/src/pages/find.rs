@@ -94,7 +94,7 @@ pub fn page(visit: &Visit, asked: &str, found: Found) -> String {
         view! {
             <PageHead
                 title="Find".into_any()
-                lead="People, agents, units, modules, tools, pages, and what you may do: by the beginnings of words.".into_any()
+                lead="Type how a word of the name begins. Finds people, agents, units, modules, tools, pages and what you can do.".into_any()
             />
             <form class="find-form" method="get" action=links.find() role="search">
                 <label for="q">"Name"</label>
@@ -122,10 +122,10 @@ pub fn page(visit: &Visit, asked: &str, found: Found) -> String {
 fn nothing(links: &Links) -> impl IntoView + use<> {
     view! {
         <section class="empty">
-            <h2>"Nothing is called so"</h2>
+            <h2>"Nothing found"</h2>
             <p>
-                "A name is found by the beginning of each of its words: "<code>"inb he"</code>" finds “Inbox helper”. What you "
-                "may not see is not found. Calls are found in Activity."
+                "Type how each word of the name begins: "<code>"inb he"</code>" finds “Inbox helper”. What you may not see is "
+                "not found. Calls are found in Activity."
             </p>
             <p>
                 <a class="button" href=links.activity()>
@@ -183,7 +183,7 @@ pub fn fragment(visit: &Visit, asked: &str, found: Found) -> String {
             let all = option(all);
             views.push(view! { <div role="group" aria-label="More">{all}</div> }.into_any());
         }
-        let nothing = (count == 0).then(|| view! { <p class="nothing">"Nothing is called so."</p> });
+        let nothing = (count == 0).then(|| view! { <p class="nothing">"Nothing found."</p> });
         view! { <div data-count=count.to_string()>{views} {nothing}</div> }
     })
 }

@@ -34,12 +34,14 @@ fn head(visit: &Visit, tab: Tab) -> impl IntoView + use<> {
     let here = |it: Tab| (it == tab).then_some("page");
     let may = visit.may(Deed::ChangeGrants);
     let new = links.new_grant(None, None);
+    // What one does in the matrix is to tick and to review.
+    let class = if tab == Tab::Matrix { "button" } else { "button primary" };
     view! {
         <PageHead
             title="Grants".into_any()
             lead="Who may use what: the keys of modules, and to whom they are given.".into_any()
         >
-            {may.then(|| view! { <a class="button primary" href=new><Icon name="key" />"Give a key"</a> })}
+            {may.then(|| view! { <a class=class href=new><Icon name="key" />"Give a key"</a> })}
         </PageHead>
         <nav class="tabs" aria-label="Grants">
             <a href=links.grants() aria-current=here(Tab::Matrix)>"Matrix"</a>

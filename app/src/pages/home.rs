@@ -8,7 +8,7 @@ use crate::document::{self, Visit};
 use crate::icon::Icon;
 use crate::islands::LiveNow;
 use crate::links::{Links, Place};
-use crate::pieces::call_row::Amount;
+use crate::pieces::call_row::Sum;
 use crate::pieces::head::PageHead;
 use crate::text;
 
@@ -140,8 +140,8 @@ fn said(step: FirstStep, links: &Links) -> (&'static str, &'static str, &'static
             "Add a module",
             links.new_module(),
         ),
-        FirstStep::MakeTeam => (
-            "Make a team",
+        FirstStep::MakeUnit => (
+            "Make a team or a department",
             "Departments and teams are what rights are given to and what costs are counted by.",
             "Make a team",
             links.new_unit(None),
@@ -202,10 +202,10 @@ fn spend(links: &Links, month: Month) -> AnyView {
                         <meter min="0" max=most.to_string() value=now.amount.to_string() aria-hidden="true"></meter>
                     </td>
                     <td class="number">
-                        <Amount money=now />
+                        <Sum money=now />
                     </td>
                     <td class="number">
-                        <Amount money=was />
+                        <Sum money=was />
                     </td>
                 </tr>
             }
@@ -235,8 +235,8 @@ fn spend(links: &Links, month: Month) -> AnyView {
     let others = (more > 0).then(|| format!(", in {more} more departments too"));
     view! {
         <p class="month-total">
-            <Amount money=total />
-            <span>" so far; " <Amount money=before /> " from " {month.compared} {others} "."</span>
+            <Sum money=total />
+            <span>" so far; " <Sum money=before /> " from " {month.compared} {others} "."</span>
         </p>
         {table}
         <p>

@@ -302,9 +302,10 @@ fn rows(places: &Places, shown: &Shown, query: &MoneyQuery, by: Dimension, answe
         })
         .collect::<Vec<_>>();
     let period = figure::period(shown.period, shown.today);
-    let axis = if change {
+    let compared = change && bars.iter().any(|bar| bar.before.is_some_and(|before| !before.is_zero()));
+    let axis = if compared {
         let before = figure::period(shown.before, shown.today);
-        format!("{}: {period}; thin: {before}", shown.currency)
+        format!("{}: {period}; thin bars: {before}", shown.currency)
     } else {
         format!("{}, {period}", shown.currency)
     };
@@ -373,7 +374,7 @@ fn nothing(places: &Places, shown: &Shown, query: &MoneyQuery) -> AnyView {
         Whose::Mine => view! {
             <p>
                 "Calls of agents that you own will be here with what they cost, and calls that agents make on your behalf. "
-                "Who prices a tool is up to the people of the Catalog."
+                "Tool prices are set in the Catalog by owners and admins."
             </p>
             <p><a class="button" href=links.activity()>"Open Activity"</a></p>
         }

@@ -8,7 +8,7 @@ use model::call::{CallRow, Verdict};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
-use crate::pieces::call_row::{Amount, Moment, Reader};
+use crate::pieces::call_row::{Amount, Moment, Reader, Sum};
 use crate::pieces::sign::{Badge, State};
 use crate::wording::Clock;
 use crate::{text, wording};
@@ -93,7 +93,7 @@ fn told(head: &SessionHead, links: &Links, clock: Clock, reader: Reader) -> impl
         .charges
         .iter()
         .enumerate()
-        .map(|(at, money)| view! { {(at > 0).then_some(" + ")} <Amount money=*money /> })
+        .map(|(at, money)| view! { {(at > 0).then_some(" + ")} <Sum money=*money /> })
         .collect::<Vec<_>>();
     let charges = (!charges.is_empty()).then(|| view! { <dt>"Charge"</dt><dd class="figure">{charges}</dd> });
     let lasted = head.last.signed_duration_since(head.first).num_microseconds().filter(|us| *us > 0);

@@ -18,7 +18,7 @@ use crate::pieces::head::PageHead;
 
 pub use danger::{close, danger, stop};
 pub use organization::{begin as organization_form, mail, organization};
-pub use record::{Query as RecordQuery, record};
+pub use record::{Known as RecordKnown, Query as RecordQuery, record};
 pub use sessions::{end_all, sessions};
 pub use sign_in::{begin as sign_in_form, sign_in};
 
@@ -66,7 +66,9 @@ impl Part {
             }
             Self::Mail => "As whom mails to your people are sent.",
             Self::Limits => "How many calls are let through in which time: of whom, and of what.",
-            Self::Record => "Who changed what in the set-up, and when. Nobody can change or delete it.",
+            Self::Record => {
+                "Who signed in and who changed what in the set-up, and when. Nobody can change or delete it."
+            }
             Self::Danger => "What stops everybody. Only owners see this page.",
         }
     }
@@ -107,7 +109,7 @@ fn part<V: IntoView + 'static>(
         view! {
             <ErrorSummary errors=errors />
             <PageHead title=here.label().into_any() lead=here.lead().into_any() />
-            <nav class="tabs settings-tabs" aria-label="Settings">{tabs}</nav>
+            <nav class="tabs" aria-label="Settings">{tabs}</nav>
             {content()}
         }
     })

@@ -3,7 +3,7 @@
 
 use control::access::{Holder, PAGE, Shown, Source, Subject, Wanted, Way};
 use leptos::prelude::*;
-use model::call::Verdict;
+use model::call::{ReasonCode, Verdict};
 
 use crate::links::Links;
 use crate::pieces::sign::Badge;
@@ -62,6 +62,9 @@ pub fn Access(
     links: Links,
     /// The present, in the reader's zone.
     clock: Clock,
+    /// Whether it is the reader's own.
+    #[prop(optional)]
+    own: bool,
 ) -> impl IntoView {
     let [may, held, may_not] = shown.counts;
     let all = may + held + may_not;
@@ -75,12 +78,34 @@ pub fn Access(
         .into_any();
     }
     let held = (held > 0).then(|| format!(", {held} only once a person has approved the call"));
-    let whose = match shown.subject {
-        Subject::Agent(_) => "by the agent for itself",
-        Subject::OnBehalf(..) => "on this person's behalf: what both may",
-        Subject::Person(_) => "on their behalf, by an agent that may",
+    let number = view! { <strong>{wording::grouped(may as u64)}</strong> };
+    let tools = format!(" of {} tools ", wording::grouped(all as u64));
+    let sum = match shown.subject {
+        Subject::Agent(_) => {
+            view! { {number} {tools} "may be called by the agent for itself" {held} "." }.into_any()
+        }
+        Subject::OnBehalf(..) => {
+            view! { {number} {tools} "may be called on this person's behalf: what both may" {held} "." }
+                .into_any()
+        }
+        Subject::Person(_) => {
+            let whose = if own { "on your behalf" } else { "on their behalf" };
+            view! { "Agents may call " {number} {tools} {whose} ", if the agent itself has access" {held} "." }
+                .into_any()
+        }
     };
-    let rows = shown.tools.iter().map(|line| row(line, &links, clock)).collect::<Vec<_>>();
+    // What stops all of it is said once, and each line says what there would be without it.
+    let stopped = shown
+        .tools
+        .iter()
+        .filter_map(|line| line.reason.as_ref())
+        .find(|reason| stops_all(reason.code))
+        .map(|reason| wording::without_verdict(&reason.sentence));
+    let stopped = stopped.map(|said| {
+        view! { <p class="consequence" data-tone="deny">{text::prose(&said, 1_000)}</p> }
+    });
+    let two = matches!(shown.subject, Subject::OnBehalf(..));
+    let rows = shown.tools.iter().map(|line| row(line, &links, clock, two)).collect::<Vec<_>>();
     let empty = shown.tools.is_empty();
     let fixed = place
         .fixed
@@ -93,12 +118,8 @@ pub fn Access(
     let pages = pages(&shown, &wanted, &place);
     view! {
         <div class="access">
-            <p class="access-sum">
-                <strong>{wording::grouped(may as u64)}</strong>
-                {format!(" of {} tools may be called {whose}", wording::grouped(all as u64))}
-                {held}
-                "."
-            </p>
+            {stopped}
+            <p class="access-sum">{sum}</p>
             <form class="filters" method="get" action=place.path.clone() role="search" aria-label="Filter the tools">
                 {fixed}
                 <div class="field">
@@ -151,14 +172,32 @@ pub fn Access(
     .into_any()
 }
 
-fn row(line: &control::access::Line, links: &Links, clock: Clock) -> impl IntoView + use<> {
-    let why = line.reason.as_ref().map(|reason| {
+/// Whether it is a reason for which nothing at all may be called.
+fn stops_all(code: ReasonCode) -> bool {
+    matches!(code, ReasonCode::AgentSuspended | ReasonCode::UserSuspended | ReasonCode::TenantSuspended)
+}
+
+/// One tool. `names_holders`: whether grants can be the agent's or the person's.
+fn row(
+    line: &control::access::Line,
+    links: &Links,
+    clock: Clock,
+    names_holders: bool,
+) -> impl IntoView + use<> {
+    let stopped = line.reason.as_ref().is_some_and(|reason| stops_all(reason.code));
+    let neither = (stopped && line.ways.is_empty())
+        .then(|| view! { <p class="reason">"Nothing that was given reaches it, either."</p> });
+    let why = line.reason.as_ref().filter(|_| !stopped).map(|reason| {
         let sentence = wording::without_verdict(&reason.sentence);
         view! { <p class="reason">{text::prose(&sentence, 1_000)}</p> }
     });
     let key = (line.reason.is_some())
         .then(|| view! { <p class="needs">"Needs " {text::code(line.key.as_str())}</p> });
-    let ways = line.ways.iter().map(|way| view! { <li>{said(way, links, clock)}</li> }).collect::<Vec<_>>();
+    let ways = line
+        .ways
+        .iter()
+        .map(|way| view! { <li>{said(way, links, clock, names_holders)}</li> })
+        .collect::<Vec<_>>();
     let ways = (!ways.is_empty()).then(|| view! { <ul class="ways">{ways}</ul> });
     let unbound = (line.verdict == Verdict::Permit && line.ways.is_empty())
         .then(|| view! { <p class="reason">"A policy permits it without a key."</p> });
@@ -171,6 +210,7 @@ fn row(line: &control::access::Line, links: &Links, clock: Clock) -> impl IntoVi
             <td><Badge sign=wording::verdict(line.verdict) /></td>
             <td>
                 {why}
+                {neither}
                 {ways}
                 {unbound}
             </td>
@@ -179,7 +219,7 @@ fn row(line: &control::access::Line, links: &Links, clock: Clock) -> impl IntoVi
 }
 
 /// One grant: the key, whom it reaches by which way, who gave it, until when.
-fn said(way: &Way, links: &Links, clock: Clock) -> AnyView {
+fn said(way: &Way, links: &Links, clock: Clock, names_holder: bool) -> AnyView {
     let from = match &way.source {
         Source::Itself => match way.holder {
             Holder::Agent => "given to the agent itself".into_any(),
@@ -199,10 +239,10 @@ fn said(way: &Way, links: &Links, clock: Clock) -> AnyView {
             <span class="until" title=clock.exact(at)>{format!(" until {}", clock.minute(at))}</span>
         }
     });
-    let holder = match way.holder {
+    let holder = names_holder.then_some(match way.holder {
         Holder::Agent => "agent",
         Holder::Person => "person",
-    };
+    });
     view! {
         <span data-holder=holder>
             {text::code(way.key.as_str())}

@@ -6,6 +6,7 @@ use model::call::{CallRow, Verdict};
 use model::{AgentId, Money, Timestamp, UserId};
 
 use crate::links::Links;
+use crate::pages::money::figure;
 use crate::pieces::sign::{Badge, State};
 use crate::wording::Clock;
 use crate::{text, wording};
@@ -40,6 +41,20 @@ pub fn Amount(
     view! {
         <data class="amount" class:zero=money.amount.is_zero() value=money.amount.to_string() title=exact>
             {money.to_string()}
+        </data>
+    }
+}
+
+/// A sum to be read, in cents; exact on hover and for machines.
+#[component]
+pub fn Sum(
+    /// How much.
+    money: Money,
+) -> impl IntoView {
+    let exact = format!("{} {}", money.amount.normalize(), money.currency);
+    view! {
+        <data class="amount" class:zero=money.amount.is_zero() value=money.amount.normalize().to_string() title=exact>
+            {format!("{} {}", figure::amount(money.amount), money.currency)}
         </data>
     }
 }

@@ -44,21 +44,21 @@ fn row(
     } else if line.may_end {
         let all = everybody.then(|| {
             view! {
-                <a class="button plain" href=links.end_all_sessions_of(line.user)>
-                    "End all"
-                    <span class="visually-hidden">" sessions of " {text::name(&line.user_name)}</span>
+                <a class="button" href=links.end_all_sessions_of(line.user)>
+                    <span>"End all of " {text::name(&line.user_name)}</span>
                 </a>
             }
         });
         view! {
-            <form method="post" action=end.to_owned() class="row-actions">
+            <form method="post" action=end.to_owned()>
                 {hidden("session", line.handle.clone())}
-                <button type="submit" class="button plain">
+                <button type="submit" class="button">
                     "End"
                     <span class="visually-hidden">" the session of " {name.clone()}</span>
                 </button>
-                {all}
             </form>
+            " "
+            {all}
         }
         .into_any()
     } else {
@@ -83,7 +83,7 @@ fn row(
             <td data-label="From">{line.address.map(|address| text::code(&address.to_string()))}</td>
             <td data-label="Signed in">{time(line.since, clock.minute(line.since))}</td>
             <td data-label="Last seen">{time(line.seen, clock.ago(line.seen))}</td>
-            <td>{act}</td>
+            <td class="row-actions">{act}</td>
         </tr>
     }
 }

@@ -209,6 +209,34 @@ fn a_right_says_its_way_in_words() {
 }
 
 #[test]
+fn what_is_revoked_is_said_in_numbers_that_agree() {
+    let said = |meant: &Consequence| {
+        let page = stop::revoke(&visit(), meant, &[]);
+        let mark = |text: &str, mark: &str| text.replace(mark, "");
+        ["<!>", "<bdi>", "</bdi>", "<strong>", "</strong>"].iter().fold(page, |text, it| mark(&text, it))
+    };
+    let whole = Consequence { running: Running::default(), ..meant("Inbox helper") };
+    let text = said(&whole);
+    assert!(text.contains("2 keys in force will be revoked.") && text.contains("called with them"), "{text}");
+    let text = said(&Consequence { keys: 1, ..whole.clone() });
+    assert!(text.contains("One key in force will be revoked.") && text.contains("called with it"), "{text}");
+    let text = said(&Consequence { keys: 1, tools: 0, suspended: true, ..whole.clone() });
+    assert!(text.contains("It is suspended already. One key in force will be revoked."), "{text}");
+    assert!(!text.contains("class=\"numbers\""), "{text}");
+    let key = Consequence {
+        target: Target::Key(id(5)),
+        name: "laptop (wa_abc…)".to_owned(),
+        agent: Some((id(1), "Inbox helper".to_owned())),
+        units: vec!["Sales".to_owned()],
+        keys: 1,
+        ..whole
+    };
+    let text = said(&key);
+    assert!(text.contains("<h1>Revoke the key laptop</h1>"), "{text}");
+    assert!(text.contains("Used by agent <a") && text.contains("Inbox helper</a> (Sales)."), "{text}");
+}
+
+#[test]
 fn what_one_may_not_change_has_no_buttons() {
     let mut visit = visit();
     visit.deeds.clear();

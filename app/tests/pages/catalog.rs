@@ -139,6 +139,7 @@ fn module_page(definition: &str) -> ModulePage {
     };
     let standings = Standings { approved: 1, proposed: 1, drifted: 2, withdrawn: 0 };
     ModulePage {
+        token: None,
         view: view(ModuleKind::Mcp),
         owner: Some((HOSTILE.into(), "x@example.com".into())),
         connection: Some((id(8), sample::now())),
@@ -263,6 +264,7 @@ fn the_wizard_at_each_step() {
         })
         .collect();
     let mut draft = Draft {
+        is_connected: false,
         id: id(1),
         name: "drive".into(),
         title: HOSTILE.into(),

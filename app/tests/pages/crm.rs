@@ -2,7 +2,7 @@
 
 use app::pages::crm::{self, Query, Rights, Shown};
 use control::crm::{Around, Consequence};
-use model::crm::{ChangedBy, Company, Contact, Deal, Interaction, InteractionKind, Line, Records};
+use model::crm::{ChangedBy, Company, Contact, Deal, Interaction, InteractionKind, Line};
 use model::{CompanyId, ContactId};
 use uuid::Uuid;
 
@@ -82,18 +82,23 @@ fn hostile_records_are_shown_as_text() {
     harmless(&crm::record(&visit, company(), around(), RIGHTS));
     harmless(&crm::record(&visit, contact(), around(), RIGHTS));
     harmless(&crm::record(&visit, interaction(), Around::default(), RIGHTS));
-    harmless(&crm::edit(
-        &visit,
-        Records::Contacts,
-        "cont_7",
-        HOSTILE,
-        crm::begin(&contact()),
-        vec![HOSTILE.to_owned()],
-    ));
+    harmless(&crm::edit(&visit, &contact(), crm::begin(&contact()), vec![HOSTILE.to_owned()]));
+    harmless(&crm::edit(&visit, &interaction(), crm::begin(&interaction()), Vec::new()));
     let gone = Consequence { name: HOSTILE.to_owned(), contacts: 1, deals: 2, interactions: 0 };
-    let page = crm::remove(&visit, Records::Companies, "comp_7", &gone);
+    let page = crm::remove(&visit, &company(), &gone);
     harmless(&page);
-    assert!(page.contains("1 contact and 2 deals") && !page.contains("button danger"));
+    assert!(page.contains(">1 contact</a>") && page.contains(">2 deals</a>"), "{page}");
+    assert!(page.contains("cannot be deleted yet") && !page.contains("button danger"), "{page}");
+    let gone = Consequence { name: HOSTILE.to_owned(), contacts: 0, deals: 0, interactions: 4 };
+    let page = crm::remove(&visit, &contact(), &gone);
+    harmless(&page);
+    assert!(page.contains(" and 4 interactions are deleted. This cannot be undone."), "{page}");
+    let gone = Consequence { interactions: 0, ..gone };
+    harmless(&crm::remove(&visit, &interaction(), &gone));
+    let deal = line(Deal { name: HOSTILE.to_owned(), ..Deal::default() });
+    let page = crm::remove(&visit, &deal, &gone);
+    harmless(&page);
+    assert!(page.contains("Delete this deal?"), "{page}");
 }
 
 #[test]

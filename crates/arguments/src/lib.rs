@@ -8,6 +8,8 @@
 
 mod outline;
 
+use std::collections::HashSet;
+
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,6 +30,8 @@ const PATTERN: usize = 1 << 20;
 pub struct InputSchema {
     validator: Validator,
     outline: Outline,
+    /// The properties that it names and does not require.
+    optional: HashSet<String>,
 }
 
 /// What is wrong with arguments, as far as it was looked for: where (a JSON Pointer, RFC 6901) and what, without the value.
@@ -77,7 +81,8 @@ impl InputSchema {
             .should_validate_formats(false);
         let validator =
             outline.with_stack(|| options.build(&schema)).map_err(|error| no_schema(error.masked()))?;
-        Ok(Self { validator, outline })
+        let optional = optional(&schema);
+        Ok(Self { validator, outline, optional })
     }
 
     /// About how many comparisons it may take at most to check arguments of this size in bytes. None: more than can be told.
@@ -85,12 +90,13 @@ impl InputSchema {
         if self.outline.goes_on { None } else { self.outline.values.checked_mul(arguments) }
     }
 
-    /// Whether `arguments`, the JSON text of an object, fit.
+    /// Whether `arguments`, the JSON text of an object, fit. Models say null of what they leave out: an optional property that is
+    /// null is as good as one that is not there.
     pub fn check(&self, arguments: &[u8]) -> Result<(), Misfit> {
-        let Ok(arguments) = serde_json::from_slice::<Value>(arguments) else {
+        let Ok(mut arguments) = serde_json::from_slice::<Value>(arguments) else {
             return Err(Misfit { faults: vec!["a number in them is too large to be read".to_owned()] });
         };
-        if self.outline.with_stack(|| self.validator.is_valid(&arguments)) {
+        if self.fits(&arguments) || (self.leave_out(&mut arguments) && self.fits(&arguments)) {
             return Ok(());
         }
         // Whether they fit is remembered where a schema comes back; where they do not is not, and would take ever so long.
@@ -100,6 +106,26 @@ impl InputSchema {
         let faults = self.outline.with_stack(|| self.validator.iter_errors(&arguments));
         Err(Misfit { faults: faults.take(TOLD).map(|error| fault(&error)).collect() })
     }
+
+    fn fits(&self, arguments: &Value) -> bool {
+        self.outline.with_stack(|| self.validator.is_valid(arguments))
+    }
+
+    /// Takes out what is optional and null; whether there was any.
+    fn leave_out(&self, arguments: &mut Value) -> bool {
+        let Value::Object(members) = arguments else { return false };
+        let before = members.len();
+        members.retain(|name, value| !value.is_null() || !self.optional.contains(name));
+        members.len() < before
+    }
+}
+
+/// The properties that a schema names and does not require, as far as it says so itself and not by reference.
+fn optional(schema: &Value) -> HashSet<String> {
+    let Some(Value::Object(properties)) = schema.get("properties") else { return HashSet::new() };
+    let required = schema.get("required").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let is_required = |name: &str| required.iter().any(|required| required == name);
+    properties.keys().filter(|name| !is_required(name)).cloned().collect()
 }
 
 fn no_schema(why: impl std::fmt::Display) -> Unchecked {

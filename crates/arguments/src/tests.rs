@@ -156,3 +156,23 @@ fn schemas_made_to_cost_time_or_stack_cost_neither() {
     let told = faults(&pattern, &json!({"a": "a".repeat(5000)}));
     assert_eq!(told.len(), 1, "{told:?}");
 }
+
+#[test]
+fn what_is_optional_and_null_is_left_out() {
+    let schema = json!({
+        "type": "object",
+        "properties": {"region": {"type": "string"}, "limit": {"type": "integer"}, "within": {"properties": {"deep": {"type": "string"}}}},
+        "required": ["limit"], "additionalProperties": false,
+    });
+    let fits = |arguments: &Value| faults(&schema, arguments).is_empty();
+    assert!(fits(&json!({"limit": 1, "region": null})));
+    // What is required, what is not named, and what lies deeper is what it is.
+    assert!(!fits(&json!({"limit": null})));
+    assert!(!fits(&json!({"limit": 1, "other": null})));
+    assert!(!fits(&json!({"limit": 1, "within": {"deep": null}})));
+    // Nor does one fault hide another.
+    assert_eq!(
+        faults(&schema, &json!({"limit": "1", "region": null})),
+        [r#"/limit: value is not of type "integer""#]
+    );
+}

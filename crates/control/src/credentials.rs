@@ -86,8 +86,8 @@ pub async fn issue_as(
     let new = NewCredential { expires_at: given::end("expires_at", new.expires_at, tx.now())?, ..new };
     let issued = insert(control, &mut tx, id, &new, None).await?;
     let detail = json!({
-        "agent": agent.name, "prefix": issued.view.prefix, "on_behalf_of": person.map(|person| person.name),
-        "expires_at": new.expires_at,
+        "agent": agent.name, "agent_id": agent.id, "prefix": issued.view.prefix,
+        "on_behalf_of": person.map(|person| person.name), "expires_at": new.expires_at,
         "allowed_addresses": new.allowed_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     tx.audit("credential.issue", "credential", issued.view.id, &issued.view.name, detail).await?;
@@ -166,7 +166,8 @@ pub async fn rotate_as(
     .execute(tx.conn())
     .await?;
     let detail = json!({
-        "agent": old.agent_name, "prefix": issued.view.prefix, "replaces": old.view.prefix, "old_ends_at": ends,
+        "agent": old.agent_name, "agent_id": old.view.agent, "prefix": issued.view.prefix, "replaces": old.view.prefix,
+        "old_ends_at": ends,
     });
     tx.audit("credential.rotate", "credential", issued.view.id, &issued.view.name, detail).await?;
     tx.commit().await?;
@@ -196,7 +197,7 @@ pub async fn revoke(control: &Control, actor: &Actor, credential: CredentialId) 
             format!("key “{}” ({}…) was revoked before", old.view.name, old.view.prefix),
         ));
     }
-    let detail = json!({ "agent": old.agent_name, "prefix": old.view.prefix });
+    let detail = json!({ "agent": old.agent_name, "agent_id": old.view.agent, "prefix": old.view.prefix });
     tx.audit("credential.revoke", "credential", credential, &old.view.name, detail).await?;
     tx.commit().await
 }

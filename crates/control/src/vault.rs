@@ -80,6 +80,14 @@ pub enum About {
     Draft(Uuid),
     /// What a server asked during a call, and what it was answered.
     Exchange(Uuid),
+    /// The token of a connection, with what it is renewed with.
+    Token(Uuid),
+    /// The same of a module that is being added.
+    DraftToken(Uuid),
+    /// The client that a tenant is to an authorization server.
+    Client(Uuid),
+    /// What is kept of a person who was sent to an authorization server.
+    Request(Uuid),
 }
 
 impl About {
@@ -90,6 +98,10 @@ impl About {
             Self::Connection(id) => (3, id),
             Self::Draft(id) => (9, id),
             Self::Exchange(id) => (10, id),
+            Self::Token(id) => (11, id),
+            Self::DraftToken(id) => (12, id),
+            Self::Client(id) => (13, id),
+            Self::Request(id) => (14, id),
         };
         let mut bound = [kind; 33];
         let (_, rest) = bound.split_at_mut(1);

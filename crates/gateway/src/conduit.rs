@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::correspondence::{Correspondence, Said};
+use crate::inquiry::Inquirer;
 use crate::wire::{self, Capabilities, Loudness};
 
 /// Events that wait to be written, at most. Progress that nobody takes is passed over: the next one says more.
@@ -54,11 +55,10 @@ impl Line {
     }
 }
 
-/// Whoever listens at the other end, where they can be asked something: a client of the `initialize` era.
+/// Whoever listens at the other end, where they can be asked something.
 #[derive(Clone, Debug)]
 pub(crate) struct Listener {
-    pub(crate) correspondence: Arc<Correspondence>,
-    pub(crate) ambient: Ambient,
+    pub(crate) way: Way,
     pub(crate) credential: CredentialId,
     /// What it said that it can do.
     pub(crate) capabilities: Capabilities,
@@ -66,17 +66,32 @@ pub(crate) struct Listener {
     pub(crate) patience: Duration,
 }
 
+/// How a client is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// On the answer to its own request: it is of the `initialize` era.
+    Line { correspondence: Arc<Correspondence>, ambient: Ambient },
+    /// In rounds: it is of 2026-07-28.
+    Rounds(Inquirer),
+}
+
 /// Tells how one request goes, to a client that wants to know, and asks what its server wants of the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Conduit {
+    client: Arc<Mutex<Told>>,
+    listener: Option<Listener>,
+    pauses: Arc<Mutex<Pauses>>,
+    exchange: Arc<Mutex<Exchange>>,
+}
+
+/// Where a client is told, and of what.
+#[derive(Clone, Debug)]
+struct Told {
     line: Line,
     /// The client's progress token, the JSON text of a string or number.
     token: Option<Arc<RawValue>>,
     /// The least of its server's log that the client wants.
     loudness: Option<Loudness>,
-    listener: Option<Listener>,
-    pauses: Arc<Mutex<Pauses>>,
-    exchange: Arc<Mutex<Exchange>>,
 }
 
 /// What was asked and answered, for the record.
@@ -110,24 +125,37 @@ impl Conduit {
         let token = token.filter(|token| is_token(token.get())).map(|token| Arc::from(token.to_owned()));
         let listener = listener.filter(|listener| listener.capabilities != Capabilities::default());
         let is_any = token.is_some() || loudness.is_some() || listener.is_some();
-        is_any.then(|| Self {
-            line: line.clone(),
-            token,
-            loudness,
-            listener,
-            pauses: Arc::default(),
-            exchange: Arc::default(),
-        })
+        is_any.then(|| Self::of(Told { line: line.clone(), token, loudness }, listener))
+    }
+
+    fn of(client: Told, listener: Option<Listener>) -> Self {
+        let client = Arc::new(Mutex::new(client));
+        Self { client, listener, pauses: Arc::default(), exchange: Arc::default() }
+    }
+
+    /// The same for a call whose client is asked in rounds; of one who wants to be told nothing, too.
+    pub(crate) fn in_rounds(of: Option<&Self>, listener: Listener) -> Self {
+        Self::of(Self::told_by(of), Some(listener))
+    }
+
+    /// From here on its client is told as that of `of` is: of the round that goes on with it.
+    pub(crate) fn goes_on(&self, of: Option<&Self>) {
+        *self.client.lock() = Self::told_by(of);
+    }
+
+    fn told_by(of: Option<&Self>) -> Told {
+        let nobody = || Told { line: Line::new().0, token: None, loudness: None };
+        of.map_or_else(nobody, |of| of.client.lock().clone())
     }
 
     /// Whether the client wants to know how far it has come.
     pub(crate) fn wants_progress(&self) -> bool {
-        self.token.is_some()
+        self.client.lock().token.is_some()
     }
 
     /// The least of a server's log that the client wants; none: nothing.
     pub(crate) fn loudness(&self) -> Option<Loudness> {
-        self.loudness
+        self.client.lock().loudness
     }
 
     /// What the client can be asked for.
@@ -142,12 +170,12 @@ impl Conduit {
 
     /// Passes a server's progress notification on under the client's token; every other member as it came.
     pub(crate) fn progress(&self, params: &RawValue) {
-        let Some(token) = &self.token else { return };
+        let Some(token) = self.client.lock().token.clone() else { return };
         if params.get().len() > LARGEST {
             return;
         }
         let Ok(mut members) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(params.get()) else { return };
-        members.insert("progressToken", token);
+        members.insert("progressToken", &token);
         // Members are raw JSON: writing them cannot fail.
         let Ok(params) = serde_json::to_string(&members) else { return };
         self.notify("notifications/progress", &params);
@@ -155,7 +183,7 @@ impl Conduit {
 
     /// Passes a line of a server's log on, as loud as the client wants it.
     pub(crate) fn log(&self, params: &RawValue) {
-        let Some(least) = self.loudness else { return };
+        let Some(least) = self.loudness() else { return };
         if params.get().len() <= LARGEST && Loudness::of(params).is_some_and(|level| level >= least) {
             self.notify("notifications/message", params.get());
         }
@@ -163,24 +191,36 @@ impl Conduit {
 
     fn notify(&self, method: &str, params: &str) {
         let message = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
-        let _ = self.line.events.try_send(wire::as_event(message.as_bytes()).into());
+        let _ = self.client.lock().line.events.try_send(wire::as_event(message.as_bytes()).into());
     }
 
-    /// Asks the client and waits for what it says. None: it is gone, or takes too long.
+    /// Asks the client and waits for what it says, all of it to be on record with the call. None: it is gone, or takes too long.
     pub(crate) async fn ask(&self, method: &str, params: Option<&RawValue>) -> Option<Said> {
-        let listener = self.listener.as_ref()?;
-        let mut question = listener.correspondence.ask(listener.ambient.random_uuid(), listener.credential);
         let params = params.map_or("{}", RawValue::get);
-        let message =
-            format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, question.id());
-        let _pause = self.pause();
-        let answered = async {
-            self.line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
-            question.answer().await
-        };
-        let said = tokio::time::timeout(listener.patience, answered).await.ok().flatten();
+        let said = self.put(method, params).await;
         self.exchange.lock().add(method, params, said.as_ref());
         said
+    }
+
+    /// Asks the client and waits for what it says. `params` is the JSON text of an object.
+    pub(crate) async fn put(&self, method: &str, params: &str) -> Option<Said> {
+        let listener = self.listener.as_ref()?;
+        let _pause = self.pause();
+        let answered = async {
+            match &listener.way {
+                Way::Rounds(inquirer) => inquirer.ask(method, params).await,
+                Way::Line { correspondence, ambient } => {
+                    let mut question = correspondence.ask(ambient.random_uuid(), listener.credential);
+                    let id = question.id();
+                    let message =
+                        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+                    let line = self.client.lock().line.clone();
+                    line.events.send(wire::as_event(message.as_bytes()).into()).await.ok()?;
+                    question.answer().await
+                }
+            }
+        };
+        tokio::time::timeout(listener.patience, answered).await.ok().flatten()
     }
 
     /// What was asked and answered so far, as it is recorded: the JSON text of an array. None: nothing was.

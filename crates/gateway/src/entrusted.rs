@@ -90,6 +90,7 @@ impl Gateway {
             conduit: None,
             capabilities: Capabilities::default(),
             mirrored: None,
+            subscribing: None,
         };
         let Entrusted { call, at, tool, .. } = entrusted;
         let received = Received::known(call, at, told, Ask::Call, &tool, Some(arguments), Input::default());

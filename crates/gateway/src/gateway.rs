@@ -1,21 +1,24 @@
 //! The gateway as the server builds it: what is plugged in, and the routes it serves.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
-use model::{Ambient, TenantId};
+use model::{Ambient, ConnectionId, TenantId};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::correspondence::Correspondence;
 use crate::edge;
+use crate::life::Parking;
 use crate::limits::{Floods, Limiter};
-use crate::listening::Places;
+use crate::listening::{Places, Subscriptions};
+use crate::rechecks::{self, Rechecks};
 use crate::schemas::Schemas;
-use crate::seams::{BootClock, Connections, Directories, Ledger, Limits, NativeModules, StateKey};
+use crate::seams::{BootClock, Catalog, Connections, Directories, Ledger, Limits, NativeModules, StateKey};
 use crate::settings::Settings;
-use crate::upstream::{Discovered, DiscoveryError, Progress, Upstreams};
+use crate::upstream::{Discovered, DiscoveryError, Key, Progress, Upstreams};
 use crate::volumes::Volumes;
 
 /// What the gateway needs from the rest of the house.
@@ -29,6 +32,8 @@ pub struct Plugs {
     pub limits: Arc<dyn Limits>,
     /// What we present upstream.
     pub connections: Arc<dyn Connections>,
+    /// Where what servers offer is compared with what was approved.
+    pub catalog: Arc<dyn Catalog>,
     /// Modules that are built in.
     pub native: Arc<dyn NativeModules>,
     /// Time since boot.
@@ -81,9 +86,26 @@ pub(crate) struct House {
     pub(crate) limiter: Limiter,
     pub(crate) floods: Floods,
     pub(crate) upstreams: Upstreams,
+    pub(crate) rechecks: Arc<Rechecks>,
     pub(crate) correspondence: Arc<Correspondence>,
     pub(crate) volumes: Volumes,
     pub(crate) places: Arc<Places>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) parking: Arc<Parking>,
+    /// Which node this is, since it was started.
+    pub(crate) node: Uuid,
+}
+
+/// The way out to authorization servers without a gateway beside it: see [`Gateway::fetch`].
+pub fn fetch(settings: &Settings) -> Result<Arc<dyn authorization::Fetch>, NotBuilt> {
+    Ok(Upstreams::new(settings)?.fetch())
+}
+
+/// Whether an authorization server on this machine's own loopback addresses may do without `https`: where upstream servers there
+/// are allowed.
+pub fn allows_loopback(settings: &Settings) -> bool {
+    let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    settings.allowed_upstream_networks.iter().any(|network| network.contains(&loopback))
 }
 
 impl Gateway {
@@ -110,19 +132,27 @@ impl Gateway {
             *origin = origin.trim_end_matches('/').to_lowercase();
         }
         let upstreams = Upstreams::new(&settings)?;
-        let limiter = Limiter::new(plugs.limits.clone());
+        let limiter = Limiter::new(plugs.limits.clone(), plugs.boot.clone());
+        let node = ambient.random_uuid();
         Ok(Self {
-            house: Arc::new(House {
+            house: Arc::new_cyclic(|house: &Weak<House>| House {
                 plugs,
                 settings,
                 ambient,
                 schemas: Schemas::default(),
                 limiter,
                 floods: Floods::default(),
-                upstreams,
+                upstreams: upstreams.noticing({
+                    let house = house.clone();
+                    Arc::new(move |key: &Key| rechecks::heard(&house, key))
+                }),
+                rechecks: Arc::default(),
                 correspondence: Arc::default(),
                 volumes: Volumes::default(),
                 places: Arc::default(),
+                subscriptions: Arc::default(),
+                parking: Arc::default(),
+                node,
             }),
         })
     }
@@ -133,10 +163,16 @@ impl Gateway {
         edge::router(self.house.clone())
     }
 
-    /// Ends the streams on which clients listen for changes, which would go on for long otherwise, and begins no others.
-    /// Everything else is served as before.
+    /// Ends the streams on which clients listen for changes, and the calls whose servers wait for what their clients will say, which
+    /// would go on for long otherwise, and begins no others. Everything else is served as before.
     pub fn stop_listening(&self) {
         self.house.places.close();
+        self.house.parking.close();
+    }
+
+    /// Comes when the calls that [`Gateway::stop_listening`] ends have ended and are settled, a second or so after it.
+    pub async fn stopped_listening(&self) {
+        self.house.parking.closed().await;
     }
 
     /// Draws ahead from limits for the calls that will come, and brings back what is not needed, until `stop`. Without it limits
@@ -167,7 +203,47 @@ impl Gateway {
         Box::pin(self.house.upstreams.discover(tenant, url, authorization, tell)).await
     }
 
+    /// The same for a module that is connected: presents what the connection has, and once more what it has instead if the server
+    /// does not take that.
+    pub async fn discover_connected(
+        &self,
+        tenant: TenantId,
+        url: &str,
+        connection: Option<ConnectionId>,
+    ) -> Result<Discovered, DiscoveryError> {
+        self.house.discover_connected(tenant, url, connection).await
+    }
+
+    /// The way out to authorization servers, under the rules for upstream servers: the same addresses are refused, and no
+    /// redirects are followed.
+    pub fn fetch(&self) -> Arc<dyn authorization::Fetch> {
+        self.house.upstreams.fetch()
+    }
+
     pub(crate) fn house(&self) -> &Arc<House> {
         &self.house
+    }
+}
+
+impl House {
+    /// See [`Gateway::discover_connected`].
+    pub(crate) async fn discover_connected(
+        &self,
+        tenant: TenantId,
+        url: &str,
+        connection: Option<ConnectionId>,
+    ) -> Result<Discovered, DiscoveryError> {
+        let ask = async |secret| Box::pin(self.upstreams.discover(tenant, url, secret, &mut |_| ())).await;
+        let Some(connection) = connection else { return ask(None).await };
+        let connections = &self.plugs.connections;
+        let secret = connections.authorization(tenant, connection).await?;
+        let answered = ask(Some(secret.clone())).await;
+        let Some(challenge) = answered.as_ref().err().and_then(DiscoveryError::challenge) else {
+            return answered;
+        };
+        match connections.refused(tenant, connection, &secret, challenge).await? {
+            Some(other) => ask(Some(other)).await,
+            None => answered,
+        }
     }
 }

@@ -21,20 +21,25 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::account::{Account, Drawing, Held, Took, Waiting};
-pub(crate) use self::floods::Floods;
-use crate::seams::{Limits, Metered, Unavailable};
+use self::account::{Account, Asked, Drawing, Held, Took, Waiting};
+pub(crate) use self::floods::{Floods, Noted};
+use crate::seams::{BootClock, Limits, Metered, NotDrawn};
 
 /// How long a call waits at most until it is known whether there is room for it.
 const LONGEST: Duration = Duration::from_secs(2);
+/// How long what was drawn may take to be brought back in the end; what is left then is used.
+const LAST: Duration = Duration::from_secs(5);
 /// Limits of agents that a node keeps in mind at a time; beyond, calls that such a limit counts are not let through.
 const MOST: usize = 200_000;
+/// The same of one tenant, so that none takes the place of all others.
+const MOST_OF_ONE: usize = 50_000;
 /// Tenants for which is drawn at a time, as the clock wants it.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 2;
 
 /// What this node has drawn.
 pub(crate) struct Limiter {
     plug: Arc<dyn Limits>,
+    clock: Arc<dyn BootClock>,
     tenants: RwLock<HashMap<TenantId, Arc<Books>>>,
     kept: Arc<AtomicU64>,
 }
@@ -82,9 +87,34 @@ pub(crate) enum Short {
     Unknown,
 }
 
+/// Of the limits that leave no room, the one that leaves none for the longest: before that time another try is in vain.
+#[derive(Default)]
+struct Longest<'a>(Option<(&'a Arc<Limit>, Duration)>);
+
+impl<'a> Longest<'a> {
+    fn add(&mut self, limit: &'a Arc<Limit>, wait: Option<Duration>) {
+        if let Some(wait) = wait
+            && self.0.is_none_or(|(_, longest)| wait > longest)
+        {
+            self.0 = Some((limit, wait));
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn refuse(self) -> Result<(), Short> {
+        match self.0 {
+            None => Ok(()),
+            Some((limit, wait)) => Err(Short::Reached { limit: Arc::clone(limit), wait }),
+        }
+    }
+}
+
 impl Limiter {
-    pub(crate) fn new(plug: Arc<dyn Limits>) -> Self {
-        Self { plug, tenants: RwLock::default(), kept: Arc::default() }
+    pub(crate) fn new(plug: Arc<dyn Limits>, clock: Arc<dyn BootClock>) -> Self {
+        Self { plug, clock, tenants: RwLock::default(), kept: Arc::default() }
     }
 
     /// Takes a call from each limit that counts it: from all of them, or from none.
@@ -97,30 +127,39 @@ impl Limiter {
         let until = deadline.min(Instant::now() + LONGEST);
         let agent = permit.principal().attribution.agent;
         let books = self.books(permit.tenant());
+        let epoch = permit.epoch().number;
+        let mut reached = Longest::default();
         let mut missing = Vec::new();
         for limit in limits {
             let account = self.account(&books, limit, agent).ok_or(Short::Unknown)?;
-            match account.take(limit, Instant::now()) {
+            if reached.is_any() {
+                // It is refused: nothing is taken for it any more.
+                reached.add(limit, account.closed_for(limit, self.clock.since_boot()));
+                continue;
+            }
+            match account.take(limit, epoch, self.clock.since_boot(), false) {
                 Took::One(held) => taken.add(held),
-                Took::Closed(wait) => return Err(Short::Reached { limit: Arc::clone(limit), wait }),
+                Took::Closed(wait) => reached.add(limit, Some(wait)),
                 Took::None => missing.push((limit, account)),
             }
         }
+        reached.refuse()?;
         while !missing.is_empty() {
             let waiting: Vec<_> = missing.iter().map(|(_, account)| Waiting::at(account)).collect();
             let at = missing.iter().map(|(limit, account)| (metered(limit, agent), Arc::clone(account)));
             books.waited_at.lock().extend(at);
             let drawn = tokio::time::timeout_at(until, self.draw_for_waiting(&books)).await;
-            drawn.map_err(|_| Short::Unknown)?.map_err(|Unavailable| Short::Unknown)?;
-            drop(waiting);
-            let mut still = Vec::new();
-            for (limit, account) in missing {
-                match account.take(limit, Instant::now()) {
+            drawn.map_err(|_| Short::Unknown)?.map_err(|_| Short::Unknown)?;
+            let (now, mut reached, mut still) = (self.clock.since_boot(), Longest::default(), Vec::new());
+            for (limit, account) in &missing {
+                match account.take(limit, epoch, now, true) {
                     Took::One(held) => taken.add(held),
-                    Took::Closed(wait) => return Err(Short::Reached { limit: Arc::clone(limit), wait }),
-                    Took::None => still.push((limit, account)),
+                    Took::Closed(wait) => reached.add(limit, Some(wait)),
+                    Took::None => still.push((*limit, Arc::clone(account))),
                 }
             }
+            drop(waiting);
+            reached.refuse()?;
             missing = still;
         }
         Ok(taken)
@@ -150,6 +189,10 @@ impl Limiter {
             return None;
         }
         let mut accounts = books.accounts.write();
+        if accounts.len() >= MOST_OF_ONE && !accounts.contains_key(&metered) {
+            tracing::warn!(tenant = %books.tenant, "too many limits of one organization are in use on this node");
+            return None;
+        }
         let account = accounts.entry(metered).or_insert_with(|| {
             self.kept.fetch_add(1, Ordering::Relaxed);
             Arc::new(Account::new(limit))
@@ -158,21 +201,21 @@ impl Limiter {
     }
 
     /// Draws for all who wait in a tenant. Who comes while somebody draws for others waits for the next draw, and shares it.
-    async fn draw_for_waiting(&self, books: &Arc<Books>) -> Result<(), Unavailable> {
+    async fn draw_for_waiting(&self, books: &Arc<Books>) -> Result<(), NotDrawn> {
         // We are counted among those who wait: whatever begins from here on is for us too.
         let before = books.begun.load(Ordering::SeqCst);
         let turn = Arc::clone(&books.drawing).lock_owned().await;
         if books.begun.load(Ordering::SeqCst) > before {
             return Ok(());
         }
-        let (plug, books) = (Arc::clone(&self.plug), Arc::clone(books));
+        let (plug, clock, books) = (Arc::clone(&self.plug), Arc::clone(&self.clock), Arc::clone(books));
         // It goes on when its caller leaves: others wait for it, and what is drawn must not be lost.
         let drawn = tokio::spawn(async move {
-            let drawn = books.draw(&*plug, Account::wants_now, books.waited_at()).await;
+            let drawn = books.draw(&*plug, &*clock, Account::wants_now, books.waited_at()).await;
             drop(turn);
             drawn
         });
-        drawn.await.unwrap_or(Err(Unavailable))
+        drawn.await.unwrap_or(Err(NotDrawn::InDoubt))
     }
 
     /// Draws ahead for those who will come and brings back what is not needed, twice a second, until `stop`; then brings back
@@ -186,17 +229,19 @@ impl Limiter {
             self.tend(Account::wants_by_the_clock).await;
             self.forget_unused();
         }
-        self.tend(Account::wants_nothing_more).await;
+        if tokio::time::timeout(LAST, self.tend(Account::wants_nothing_more)).await.is_err() {
+            tracing::warn!("not everything that was drawn from limits was brought back in time");
+        }
     }
 
-    async fn tend(&self, wants: fn(&Account, Instant) -> Option<meter::Draw>) {
+    async fn tend(&self, wants: fn(&Account, Duration) -> Option<Asked>) {
         let all: Vec<_> = self.tenants.read().values().cloned().collect();
         futures::stream::iter(all)
             .for_each_concurrent(AT_A_TIME, |books| async move {
                 let _turn = books.drawing.lock().await;
                 // Who needs it finds out for itself.
                 let all = books.accounts.read().clone();
-                let _ = books.draw(&*self.plug, wants, all).await;
+                let _ = books.draw(&*self.plug, &*self.clock, wants, all).await;
             })
             .await;
     }
@@ -228,28 +273,35 @@ impl Books {
     async fn draw(
         &self,
         plug: &dyn Limits,
-        wants: fn(&Account, Instant) -> Option<meter::Draw>,
+        clock: &dyn BootClock,
+        wants: fn(&Account, Duration) -> Option<Asked>,
         of: HashMap<Metered, Arc<Account>>,
-    ) -> Result<(), Unavailable> {
-        let now = Instant::now();
-        let (mut accounts, mut draws) = (Vec::new(), Vec::new());
+    ) -> Result<(), NotDrawn> {
+        let asked_at = clock.since_boot();
+        let (mut drawings, mut draws) = (Vec::new(), Vec::new());
         for (metered, account) in of {
-            if let Some(draw) = wants(&account, now) {
-                draws.push(account.asking(metered, draw));
-                accounts.push(Drawing::of(account, draw));
+            if let Some(asked) = wants(&account, asked_at) {
+                let drawing = Drawing::of(account, asked);
+                draws.push(drawing.asking(metered));
+                drawings.push(drawing);
             }
         }
         if draws.is_empty() {
             return Ok(());
         }
         let drawn = tokio::time::timeout(LONGEST, plug.draw(self.tenant, draws)).await;
-        let drawn = drawn.unwrap_or(Err(Unavailable))?;
-        if drawn.len() != accounts.len() {
-            return Err(Unavailable);
-        }
-        let now = Instant::now();
-        for (drawing, drawn) in accounts.into_iter().zip(drawn) {
-            drawing.brought(drawn, now);
+        let drawn = match drawn.unwrap_or(Err(NotDrawn::InDoubt)) {
+            Ok(drawn) if drawn.len() == drawings.len() => drawn,
+            Err(NotDrawn::NothingDone) => {
+                drawings.into_iter().for_each(Drawing::undone);
+                return Err(NotDrawn::NothingDone);
+            }
+            // The meter may have taken back what was brought: it must not be let through as well.
+            Ok(_) | Err(NotDrawn::InDoubt) => return Err(NotDrawn::InDoubt),
+        };
+        let now = clock.since_boot();
+        for (drawing, drawn) in drawings.into_iter().zip(drawn) {
+            drawing.brought(drawn, asked_at, now);
         }
         Ok(())
     }

@@ -15,12 +15,15 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::conduit::{Conduit, Line, Listener};
+use crate::conduit::{Conduit, Line, Listener, Way};
 use crate::edge::{Reply, session, turn_away_refused};
 use crate::gateway::House;
-use crate::life::{self, Ask, Caller, Input, NO_ARGUMENTS, NotOpened, Presented, Received, Told};
+use crate::life::{
+    self, Ask, Caller, Input, NO_ARGUMENTS, NotOpened, Presented, Received, Subscribing, Told,
+};
 use crate::listening;
 use crate::reject;
+use crate::upstream::Subscribed;
 use crate::wire::{
     self, Answer, Capabilities, Implementation, Loudness, Malformed, Message, Meta, Params, Reference,
     ResultText, Revision, RpcError, code,
@@ -83,7 +86,7 @@ async fn one(visit: &Visit<'_>, text: &Bytes) -> Reply {
                 Ok(asked) => {
                     let stateless = asked.revision.is_stateless();
                     if stateless && method == "subscriptions/listen" {
-                        return listening::subscribe(visit, id, asked.params.notifications);
+                        return listening::subscribe(visit, id, &asked).await;
                     }
                     (answer(visit, text, &method, asked).await, stateless)
                 }
@@ -125,9 +128,9 @@ async fn one(visit: &Visit<'_>, text: &Bytes) -> Reply {
 }
 
 /// A request whose revision is known.
-struct Asked<'b> {
+pub(crate) struct Asked<'b> {
     revision: Revision,
-    params: Params<'b>,
+    pub(crate) params: Params<'b>,
     client: Client,
     /// What the client can do that a server may ask of it.
     capabilities: Capabilities,
@@ -162,10 +165,6 @@ fn understand<'b>(
         };
         wire::mirrored(headers, method, name.as_deref()).map_err(|error| ("header_mismatch", error))?;
     }
-    // A client of the older era is asked while its request is served, and said what it can do when it opened its session.
-    let declared =
-        meta.as_ref().and_then(|meta| meta.client_capabilities).filter(|_| revision.is_stateless());
-    let capabilities = declared.map(Capabilities::declared).unwrap_or_default();
     let loudness = match meta.as_ref().and_then(|meta| meta.log_level) {
         None => visit.session(revision).and_then(|session| visit.house.volumes.of(&session)),
         Some(level) => Some(Loudness::named(level).ok_or_else(|| malformed(LEVELS))?),
@@ -173,6 +172,15 @@ fn understand<'b>(
     let token = meta.as_ref().and_then(|meta| meta.progress_token);
     let conduit =
         visit.line.as_ref().and_then(|line| Conduit::new(line, token, loudness, visit.listener(revision)));
+    // A client of the older era is asked while its request is served, and said what it can do when it opened its session.
+    let capabilities = if revision.is_stateless() {
+        meta.as_ref()
+            .and_then(|meta| meta.client_capabilities)
+            .map(Capabilities::declared)
+            .unwrap_or_default()
+    } else {
+        conduit.as_ref().map(Conduit::capabilities).unwrap_or_default()
+    };
     let info = meta.and_then(|meta| meta.client_info).or(params.client_info);
     let client = visit.client(revision, info.and_then(wire::object));
     Ok(Asked { revision, params, client, capabilities, conduit })
@@ -183,6 +191,7 @@ async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>)
         "tools/call" => return call(visit, text, asked, Ask::Call).await,
         "prompts/get" => return call(visit, text, asked, Ask::Get).await,
         "resources/read" => return read(visit, asked).await,
+        "resources/subscribe" if !asked.revision.is_stateless() => return subscribe(visit, asked).await,
         "completion/complete" => return complete(visit, asked).await,
         _ => (),
     }
@@ -192,6 +201,7 @@ async fn answer(visit: &Visit<'_>, text: &Bytes, method: &str, asked: Asked<'_>)
     match (method, asked.revision.is_stateless()) {
         ("initialize", false) => initialize(visit, &asked),
         ("logging/setLevel", false) => set_level(visit, &asked),
+        ("resources/unsubscribe", false) => unsubscribe(visit, &asked),
         ("ping", false) => Answer::result(ResultText::own(Bytes::from_static(b"{}"))),
         ("server/discover", true) => discover(visit),
         ("tools/list", _) => list(visit, &asked, Feature::Tool),
@@ -305,13 +315,46 @@ async fn call(visit: &Visit<'_>, text: &Bytes, asked: Asked<'_>, ask: Ask) -> An
 
 /// Reading a resource. What is on record of it as its arguments is the URI that was asked for.
 async fn read(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
-    let uri = asked.params.uri.and_then(wire::text_of).filter(|uri| uri.chars().count() <= LONGEST_URI);
-    let Some(uri) = uri else {
-        return visit
-            .malformed("malformed_params", "`params.uri` must be a string of at most 2,048 characters");
+    let uri = match visit.uri(&asked) {
+        Ok(uri) => uri,
+        Err(answer) => return answer,
     };
     let arguments = Bytes::from(json!({ "uri": uri }).to_string());
     visit.live(asked, Ask::Read, &uri, Some(arguments)).await
+}
+
+/// Hearing of a resource's updates, in a session (2025-11-25, Resources, Subscriptions).
+async fn subscribe(visit: &Visit<'_>, asked: Asked<'_>) -> Answer {
+    let uri = match visit.uri(&asked) {
+        Ok(uri) => uri,
+        Err(answer) => return answer,
+    };
+    let Some(session) = visit.session(asked.revision) else {
+        let message =
+            "what is subscribed to is told of in a session: send the `Mcp-Session-Id` that `initialize` gave";
+        return visit.malformed("no_session", message);
+    };
+    let credential = visit.caller.principal.attribution.credential;
+    let Some(held) = visit.house.subscriptions.hold(credential) else {
+        return visit.malformed("too_many_subscriptions", listening::TOO_MANY);
+    };
+    let (answer, subscribed) = visit.subscribe(&asked, &uri).await;
+    if let Some(subscribed) = subscribed {
+        listening::keep(visit.house, visit.presented.clone(), session, &uri, held, subscribed);
+    }
+    answer
+}
+
+/// Hearing of it no more. It was never more than a wish, so that there is nothing to decide or to record.
+fn unsubscribe(visit: &Visit<'_>, asked: &Asked<'_>) -> Answer {
+    let uri = match visit.uri(asked) {
+        Ok(uri) => uri,
+        Err(answer) => return answer,
+    };
+    if let Some(session) = visit.session(asked.revision) {
+        visit.house.subscriptions.end(visit.caller.principal.attribution.credential, &session, &uri);
+    }
+    Answer::result(ResultText::own(Bytes::from_static(b"{}")))
 }
 
 /// Completing an argument of a prompt or a variable of a template. On record is what was typed, and with which others.
@@ -354,19 +397,43 @@ impl Visit<'_> {
             Ok(input) => input,
             Err(answer) => return answer,
         };
-        let Asked { revision, client, capabilities, conduit, .. } = asked;
-        let told = Told {
-            presented: self.presented.clone(),
-            client,
-            conduit,
-            started: self.started,
-            deadline: self.deadline,
-            revision: Some(revision),
-            capabilities,
-            mirrored: revision.is_stateless().then(|| self.mirrored_arguments()),
-        };
+        let told = self.told(&asked);
         let received = Received::new(&self.house.ambient, told, ask, name, arguments, input);
         Box::pin(life::live(self.house, received, self.caller.clone())).await
+    }
+
+    /// Subscribes to a resource: a call like any other, of which something is left if it goes well.
+    pub(crate) async fn subscribe(&self, asked: &Asked<'_>, uri: &str) -> (Answer, Option<Subscribed>) {
+        let subscribing = Subscribing::default();
+        let told = Told { subscribing: Some(subscribing.clone()), mirrored: None, ..self.told(asked) };
+        let arguments = Some(Bytes::from(json!({ "uri": uri }).to_string()));
+        let ask = Ask::Subscribe;
+        let received = Received::new(&self.house.ambient, told, ask, uri, arguments, Input::default());
+        let answer = Box::pin(life::live(self.house, received, self.caller.clone())).await;
+        let subscribed = subscribing.lock().take();
+        (answer, subscribed)
+    }
+
+    fn told(&self, asked: &Asked<'_>) -> Told {
+        Told {
+            presented: self.presented.clone(),
+            client: asked.client.clone(),
+            conduit: asked.conduit.clone(),
+            started: self.started,
+            deadline: self.deadline,
+            revision: Some(asked.revision),
+            capabilities: asked.capabilities,
+            mirrored: asked.revision.is_stateless().then(|| self.mirrored_arguments()),
+            subscribing: None,
+        }
+    }
+
+    /// The URI that is asked for.
+    fn uri<'b>(&self, asked: &Asked<'b>) -> Result<Cow<'b, str>, Answer> {
+        let uri = asked.params.uri.and_then(wire::text_of).filter(|uri| uri.chars().count() <= LONGEST_URI);
+        uri.ok_or_else(|| {
+            self.malformed("malformed_params", "`params.uri` must be a string of at most 2,048 characters")
+        })
     }
 
     /// What a call brings besides its arguments: which call it goes on from, and answers to what that one's server asked for
@@ -448,8 +515,10 @@ impl Visit<'_> {
         let (_, flags) = session.rsplit_once('-')?;
         let capabilities = Capabilities::of_flags(u8::from_str_radix(flags, 16).ok()?);
         Some(Listener {
-            correspondence: self.house.correspondence.clone(),
-            ambient: self.house.ambient.clone(),
+            way: Way::Line {
+                correspondence: self.house.correspondence.clone(),
+                ambient: self.house.ambient.clone(),
+            },
             credential: self.caller.principal.attribution.credential,
             capabilities,
             patience: self.house.settings.input_timeout,
@@ -480,7 +549,8 @@ impl Visit<'_> {
 /// What is offered. An organization without prompts has an empty list of them.
 fn capabilities() -> serde_json::Value {
     let list = || json!({ "listChanged": true });
-    json!({ "tools": list(), "prompts": list(), "resources": list(), "completions": {}, "logging": {} })
+    let resources = json!({ "listChanged": true, "subscribe": true });
+    json!({ "tools": list(), "prompts": list(), "resources": resources, "completions": {}, "logging": {} })
 }
 
 fn server_info() -> serde_json::Value {

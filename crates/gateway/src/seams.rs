@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use authorization::Challenge;
 use bytes::Bytes;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
 use model::limit::Allowance;
-use model::{AgentId, Ambient, CallId, ConnectionId, LimitId, McpId, TenantId, Zone};
+use model::{AgentId, Ambient, CallId, ConnectionId, LimitId, McpId, ModuleId, TenantId, Zone};
 use policy::Directory;
 use policy::meter::{Draw, Drawn};
 use secrecy::SecretString;
+
+use crate::upstream::Discovered;
 
 /// The directory could not be had; nothing is decided without one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,23 +74,69 @@ pub struct MeterDraw {
     pub draw: Draw,
 }
 
+/// Why nothing was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDrawn {
+    /// No meter was changed.
+    #[error("what limits leave cannot be found out at the moment")]
+    NothingDone,
+    /// It is not known whether meters were changed.
+    #[error("it is not known what limits leave")]
+    InDoubt,
+}
+
 /// The meters of limits, which all nodes share.
 #[async_trait]
 pub trait Limits: Send + Sync + 'static {
     /// Draws from meters of one tenant, all at one instant, and answers in their order. No meter is named twice. What is given
     /// must be written down before the answer: [`policy::meter::Meter`] says how much it is.
-    async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, Unavailable>;
+    async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn>;
+}
+
+/// Why there is nothing to present upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotPresented {
+    /// It cannot be had at the moment.
+    #[error("the credentials of the connection could not be read")]
+    Unavailable,
+    /// What was granted is over, or was taken back, or is not enough: a person has to connect the module again.
+    #[error("the module must be connected again: the access that was given to it is over, or is not enough")]
+    MustConnect,
 }
 
 /// What we present upstream.
 #[async_trait]
 pub trait Connections: Send + Sync + 'static {
-    /// The `Authorization` header value for a connection.
+    /// The `Authorization` header value for a connection. Waits for nothing while what it has is good.
     async fn authorization(
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-    ) -> Result<SecretString, Unavailable>;
+    ) -> Result<SecretString, NotPresented>;
+
+    /// The server has refused `presented`, in words of OAuth if it speaks that. What to present instead, for one more try; none:
+    /// there is nothing else, and what was presented is not known to be over.
+    async fn refused(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        presented: &SecretString,
+        challenge: &Challenge,
+    ) -> Result<Option<SecretString>, NotPresented>;
+}
+
+/// Where what servers offer is compared with what was approved.
+#[async_trait]
+pub trait Catalog: Send + Sync + 'static {
+    /// The server of a module at `url` has said that its lists have changed, and this is what it offers now. What is no longer what
+    /// was approved is frozen, what is new waits to be approved; nothing becomes callable that was never approved.
+    async fn offered(
+        &self,
+        tenant: TenantId,
+        module: ModuleId,
+        url: &str,
+        discovered: Discovered,
+    ) -> Result<(), Unavailable>;
 }
 
 /// What a native module answers: the JSON text of an MCP `CallToolResult`.

@@ -84,6 +84,20 @@ words! {
     }
 }
 
+impl Role {
+    /// As people say it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Owner => "Owner",
+            Self::Admin => "Admin",
+            Self::Auditor => "Auditor",
+            Self::Finance => "Finance",
+            Self::Approver => "Approver",
+            Self::Member => "Member",
+        }
+    }
+}
+
 words! {
     /// Whether a user or agent may act.
     Standing {

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use cedar_policy::EntityUid;
 use model::access::PermissionKey;
 use model::catalog::{Feature, ModuleStanding, ToolStanding};
+use model::people::Standing;
 use model::{ModuleId, ToolId};
 use serde_json::value::RawValue;
 
 use crate::decision::Refusal;
 use crate::directory::{BuildError, Directory, Origin, Principal, Tool, found, once};
 use crate::entities::Gathering;
+use crate::explain::shown as shown_name;
 use crate::facts::{ModuleFact, ToolFact};
 use crate::people::Person;
 use crate::schema::Action;
@@ -199,11 +201,13 @@ fn tool(
     // A key's first part is always a key; were it not, the key itself is the narrowest reading.
     let module_key: PermissionKey = fact.key.module().parse().unwrap_or_else(|_| fact.key.clone());
     let uid = gathering.tool(fact.id, module, (&fact.key, &module_key), standing)?;
+    let owner = module.owner.as_ref().filter(|owner| owner.standing == Standing::Active);
     Ok(Tool {
         id: fact.id,
         module: fact.module,
         module_name: module.fact.name.as_str().into(),
         module_title: module.fact.title.as_str().into(),
+        owner: owner.map(|owner| shown_name(&owner.name).into()),
         kind: module.fact.kind,
         url: module.fact.url.as_deref().map(Arc::from),
         connection: module.fact.connection,

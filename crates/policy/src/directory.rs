@@ -119,6 +119,8 @@ pub struct Tool {
     pub module_name: Arc<str>,
     /// The module's title.
     pub module_title: Arc<str>,
+    /// Who answers for the module, if they are still there: a name as sentences show it.
+    pub owner: Option<Arc<str>>,
     /// How the module is reached.
     pub kind: ModuleKind,
     /// Where the module is reached, unless native.

@@ -77,7 +77,7 @@ impl Directory {
     fn holder(&self, holder: Grantee) -> (u8, String) {
         match holder {
             Grantee::Unit(id) => (0, self.tree.get(id).map(|unit| shown(&unit.name)).unwrap_or_default()),
-            Grantee::Role(role) => (1, format!("role {role}")),
+            Grantee::Role(role) => (1, format!("role {}", role.title())),
             Grantee::User(id) => (2, self.people.get(&id).map(|user| shown(&user.name)).unwrap_or_default()),
             Grantee::Agent(id) => (
                 3,

@@ -97,9 +97,12 @@ impl Meter {
     fn draw_quota(&mut self, allowance: Allowance, zone: Zone, now: Timestamp, draw: Draw) -> Drawn {
         let (start, end) = period(allowance.per, zone, now);
         // It never goes back to an earlier time: not where the zone was changed and a node does not know yet, and not where a
-        // clock was set back.
+        // clock was set back. Only a time that has not begun is none.
         if self.since < start.timestamp() {
             (self.since, self.taken) = (start.timestamp(), 0);
+        } else if self.since > now.timestamp() {
+            // A clock was ahead that has been set right: what is used of a time to come is used of this one, which ends.
+            self.since = start.timestamp();
         }
         let since = self.since;
         // What was drawn in a time that is over is gone with it.

@@ -109,7 +109,7 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
             Ok(Answer::table(&["id", "calls", "limit", "used", "set"], lines.collect(), json))
         }
         Verb::Change { id, numbers } => {
-            limits::change(control, &actor, id, numbers.allowance()).await?;
+            let id = limits::change(control, &actor, id, numbers.allowance()).await?;
             let row = limits::one(control, &actor, id).await?;
             let said = format!("{}: {} from now on.", whom(&row), how_many(row.allowance));
             Ok(Answer::said(said, told(&row)))

@@ -44,8 +44,8 @@ async fn activity(
     if read.errors.is_empty()
         && let Some(who) = asked_for(&query)
     {
-        match data::activity::person(&dashboard.control, &person.actor, &who).await? {
-            Ok(user) => read.query.person = Some(user),
+        match data::activity::whose(&dashboard.control, &person.actor, read.query.person, &who).await? {
+            Ok(user) => read.query.person = user,
             Err(wrong) => {
                 read.errors.push(wrong);
                 beside.who = who;
@@ -62,11 +62,10 @@ async fn activity(
     Ok((status, Html(page)).into_response())
 }
 
-/// What was typed to name a person.
+/// What stands where a person is named: nothing, when that was emptied; none, when there was no such field.
 fn asked_for(query: &str) -> Option<String> {
     let (_, who) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "who")?;
-    let who: String = who.trim().chars().take(120).collect();
-    Some(who).filter(|who| !who.is_empty())
+    Some(who.trim().chars().take(120).collect())
 }
 
 /// The calls of a filter as a file, a page at a time: whoever stops taking it stops it.

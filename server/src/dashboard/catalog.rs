@@ -1,6 +1,7 @@
 //! The catalog: modules, tools, the wizard, trying a tool.
 
 mod modules;
+mod oauth;
 mod tools;
 mod trial;
 mod wizard;
@@ -36,6 +37,8 @@ pub(super) fn routes() -> Routes {
         .post("/t/{tenant}/catalog/new/{draft}", wizard::again)
         .post_up_to("/t/{tenant}/catalog/new/{draft}/add", REVIEW, wizard::add)
         .post("/t/{tenant}/catalog/new/{draft}/discard", wizard::discard)
+        .get("/t/{tenant}/catalog/new/{draft}/oauth", oauth::ask_draft)
+        .post("/t/{tenant}/catalog/new/{draft}/oauth", oauth::begin_draft)
         .get("/t/{tenant}/catalog/{module}", modules::module)
         .post("/t/{tenant}/catalog/{module}/-/rediscover", modules::rediscover)
         .post("/t/{tenant}/catalog/{module}/-/approve", modules::approve)
@@ -46,6 +49,10 @@ pub(super) fn routes() -> Routes {
         .post("/t/{tenant}/catalog/{module}/-/describe", modules::describe)
         .get("/t/{tenant}/catalog/{module}/-/connection", modules::ask_connection)
         .post("/t/{tenant}/catalog/{module}/-/connection", modules::connection)
+        .get("/t/{tenant}/catalog/{module}/-/oauth", oauth::ask_module)
+        .post("/t/{tenant}/catalog/{module}/-/oauth", oauth::begin_module)
+        .get("/t/{tenant}/oauth/callback", oauth::callback)
+        .get("/t/{tenant}/oauth/client", oauth::client)
         .get("/t/{tenant}/catalog/{module}/-/connection/revoke", modules::ask_revoke)
         .post("/t/{tenant}/catalog/{module}/-/connection/revoke", modules::revoke)
         .get("/t/{tenant}/catalog/{module}/{tool}", tools::tool)

@@ -368,8 +368,7 @@ async fn choose(
     Path(kind): Path<OfKind>,
 ) -> Result<Response, Response> {
     let records = may_change(&dashboard, &person, &kind).await?;
-    let usual = sheets::keys(records).first().map_or("id", |key| key.word());
-    let form = Form::default().with("match_by", usual);
+    let form = Form::default().with("match_by", sheets::usual_key(records).word());
     Ok(Html(pages::upload(&person.visit, records, form)).into_response())
 }
 
@@ -416,7 +415,7 @@ async fn upload(
         Err(_) => return Err(Refusal::Unreadable.into()),
     };
     let Ok(key) = sent.key.parse::<Key>() else {
-        let wrong = FieldError::new("match_by", "Choose by what records that are here are found again.");
+        let wrong = FieldError::new("match_by", "Choose how rows are matched with existing records.");
         return Ok(again("", vec![wrong]));
     };
     match of_kind!(records, kept(&dashboard, &person, key, &sent)) {

@@ -10,7 +10,7 @@ use axum::response::sse::Event;
 use axum::response::{Html, Response};
 use futures::stream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout};
 
 use super::live::{self, Gone};
 use super::refusal::Refusal;
@@ -70,31 +70,36 @@ async fn follow(dashboard: Dashboard, person: Person, sender: mpsc::Sender<Event
     let Some(id) = session.id() else { return Err(Gone) };
     let mut beats = control.pulse().watch(actor.tenant());
     let mut checking = interval_at(Instant::now() + live::RECHECK, live::RECHECK);
-    // The page that was just made has the same figures.
+    // Figures at once: calls may have come between the page and this stream, or while the page was not seen.
     loop {
         beats.borrow_and_update();
+        let clock = Clock { now: control.ambient().now(), zone: visit.site.zone };
+        let Ok(html) = data::home::figures(control, &actor, &links, clock).await else { return Ok(()) };
+        live::send(&sender, Event::default().event("now").data(html)).await?;
+
+        let unheard = Instant::now() + UNHEARD;
         tokio::select! {
             () = sleep(APART) => {}
             () = dashboard.stop.cancelled() => return Ok(()),
             () = sender.closed() => return Err(Gone),
         }
-        tokio::select! {
-            // With nobody to beat there is only time.
-            Ok(()) = beats.changed() => {}
-            () = sleep(UNHEARD) => {}
-            _ = checking.tick() => match session::still(&dashboard, id, &who).await {
-                Ok(Some(now)) if now.roles() == actor.roles() => continue,
-                // Other rights: the browser comes back and is judged anew.
-                Ok(Some(_)) => return Ok(()),
-                Ok(None) => return live::send(&sender, live::end()).await,
-                // It cannot be told whether they still may: then they may not.
-                Err(_) => return Ok(()),
-            },
-            () = dashboard.stop.cancelled() => return Ok(()),
-            () = sender.closed() => return Err(Gone),
+        // A check in between neither takes a beat for heard nor puts the next figures off.
+        loop {
+            tokio::select! {
+                // With nobody to beat there is only time.
+                Ok(()) = beats.changed() => break,
+                () = sleep_until(unheard) => break,
+                _ = checking.tick() => match session::still(&dashboard, id, &who).await {
+                    Ok(Some(now)) if now.roles() == actor.roles() => {}
+                    // Other rights: the browser comes back and is judged anew.
+                    Ok(Some(_)) => return Ok(()),
+                    Ok(None) => return live::send(&sender, live::end()).await,
+                    // It cannot be told whether they still may: then they may not.
+                    Err(_) => return Ok(()),
+                },
+                () = dashboard.stop.cancelled() => return Ok(()),
+                () = sender.closed() => return Err(Gone),
+            }
         }
-        let clock = Clock { now: control.ambient().now(), zone: visit.site.zone };
-        let Ok(html) = data::home::figures(control, &actor, &links, clock).await else { return Ok(()) };
-        live::send(&sender, Event::default().event("now").data(html)).await?;
     }
 }

@@ -150,7 +150,7 @@ async fn change(
     let wrong = match allowance(&typed) {
         Err(wrong) => wrong,
         Ok(allowance) => match limits::change(control, actor, id, allowance).await {
-            Ok(()) => {
+            Ok(_) => {
                 let notice = Notice::new("The limit is changed: it holds so from the next call on.");
                 return done(&person, notice, &person.links.limits()).await;
             }

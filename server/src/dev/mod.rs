@@ -53,9 +53,19 @@ pub(crate) async fn command(arguments: DevArguments) -> Result<(), Failure> {
     let pages = mailbox.into_iter().fold(pages, |pages, mailbox| pages.merge(mailbox.router()));
     let control = serve::open(&config, ambient.clone()).await?.sending_mail();
     let hasty = control::database::connect(&database.hasty_url()?, 4).await?;
-    let hasty = Control::new(hasty, ambient, config.encryption.master_keys()?);
-    let demo = Box::pin(demo::load(&control, &hasty, &database, &folder)).await?;
-    drop(hasty);
+    let pool = control::database::connect(config.database.url()?, 2).await?;
+    let ago = |by| {
+        let keys = config.encryption.master_keys()?;
+        Ok::<_, Failure>(Control::new(pool.clone(), demo::ago(&ambient, by), keys))
+    };
+    let controls = demo::Controls {
+        now: control.clone(),
+        hasty: Control::new(hasty, ambient.clone(), config.encryption.master_keys()?),
+        founding: ago(demo::FOUNDED)?,
+        stopping: ago(demo::STOPPED)?,
+    };
+    let demo = Box::pin(demo::load(&controls, &database, &folder)).await?;
+    drop((controls, pool));
     let reading = {
         let (most, drain) = (config.network.max_connections, config.network.drain);
         tokio::spawn(beside.serve(pages, most, drain, stop.clone()))

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Document, EventSource, MessageEvent, VisibilityState};
+use web_sys::{Document, Element, EventSource, HtmlElement, MessageEvent, VisibilityState};
 
 struct Follower {
     url: String,
@@ -39,6 +39,15 @@ fn document() -> Option<Document> {
     web_sys::window()?.document()
 }
 
+/// Whoever stands on a link of the old figures stands on the same one of the new.
+fn replace(place: &Element, html: &str) {
+    let focused = document().and_then(|it| it.active_element()).filter(|it| place.contains(Some(it)));
+    let leads_to = focused.and_then(|it| it.get_attribute("href"));
+    place.set_inner_html(html);
+    let link = leads_to.and_then(|to| place.query_selector(&format!("a[href=\"{to}\"]")).ok().flatten());
+    let _ = link.and_then(|it| it.dyn_into::<HtmlElement>().ok()).map(|it| it.focus());
+}
+
 impl Follower {
     fn disconnect(&self) {
         if let Some(source) = self.source.borrow_mut().take() {
@@ -54,7 +63,7 @@ impl Follower {
         let told = Closure::<dyn Fn(MessageEvent)>::new(|event: MessageEvent| {
             let place = document().and_then(|document| document.get_element_by_id("now"));
             if let (Some(place), Some(html)) = (place, event.data().as_string()) {
-                place.set_inner_html(&html);
+                replace(&place, &html);
             }
         });
         let _ = source.add_event_listener_with_callback("now", told.as_ref().unchecked_ref());

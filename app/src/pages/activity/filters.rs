@@ -39,12 +39,15 @@ impl Filters {
             Verdict::ALL.iter().map(|it| (it.word().to_owned(), wording::verdict(*it).word.to_owned()));
         let outcomes =
             Outcome::ALL.iter().map(|it| (it.word().to_owned(), wording::outcome(*it).word.to_owned()));
+        let named = names.person.filter(|_| query.person.is_some());
         let unknown = "An agent that you cannot see".to_owned();
         let agents = with_chosen(agents, query.agent, &names.agent.unwrap_or(unknown));
         let modules = with_chosen(modules, query.module, "A module that you cannot see");
         let error = |field: &str| error_of(&errors, field);
         let described = |field: &str| error(field).map(|_| format!("{field}-error"));
         let clear = query.filters().then(|| links.activity());
+        let untimed = ActivityQuery { span: Span::All, from: None, to: None, ..query.clone() };
+        let open = untimed.filters() || !errors.is_empty();
         let zoned = |label: &str| format!("{label} ({zone_name})");
         let local = |at: Option<model::Timestamp>| at.map(|at| filter::local(at, zone));
         let (from, to, tool, contains) =
@@ -62,6 +65,8 @@ impl Filters {
             .into_any()
         });
         let who = people.then(|| {
+            // Whose calls these are stands there as if it had been typed.
+            let who = if who.is_empty() { named.unwrap_or_default() } else { who };
             let (typed, who_described) = (text::one_line(&who, 120), described("who"));
             view! {
                 <Field name="who" label="Person" error=error("who")>
@@ -153,8 +158,11 @@ impl Filters {
         view! {
             <form class="filters" method="get" action=links.activity() role="search" aria-label="Filter the calls">
                 {times}
-                {what}
-                {how}
+                <details class="more-filters" open=open>
+                    <summary>"More filters"</summary>
+                    {what}
+                    {how}
+                </details>
                 {carried}
                 <div class="filter-actions">
                     <button type="submit" class="button">

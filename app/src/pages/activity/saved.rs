@@ -17,13 +17,23 @@ pub(super) struct Saved {
     pub(super) may_share: bool,
     /// The form that keeps the filter, as it came back.
     pub(super) form: Form,
+    /// Whether there is, or can come, anything to take as a file.
+    pub(super) any: bool,
 }
 
 impl Saved {
     pub(super) fn view(self) -> impl IntoView {
-        let Self { links, query, saved, may_share, form } = self;
+        let Self { links, query, saved, may_share, form, any } = self;
         let here = query.at(Cursor::Newest).to_query();
-        let file = links.export(&here);
+        let file = any.then(|| {
+            let href = links.export(&here);
+            view! {
+                <a class="button plain export" href=href download="" title="At most 50,000 calls, the newest first">
+                    <Icon name="download" />
+                    "CSV of these calls"
+                </a>
+            }
+        });
         let entries = saved
             .iter()
             .map(|filter| {
@@ -98,10 +108,7 @@ impl Saved {
                 {list.map(IntoAny::into_any)}
                 {save.map(IntoAny::into_any)}
                 {manage.map(IntoAny::into_any)}
-                <a class="button plain export" href=file download="" title="At most 50,000 calls, the newest first">
-                    <Icon name="download" />
-                    "CSV of these calls"
-                </a>
+                {file.map(IntoAny::into_any)}
             </div>
         }
     }

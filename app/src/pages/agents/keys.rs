@@ -75,8 +75,8 @@ pub(super) fn list(visit: &Visit, story: &AgentStory, lines: &[Line]) -> AnyView
         {(!valid.is_empty()).then(|| table(visit, story, &valid, "Keys in force, newest first", change))}
         {ended}
         <p class="hint">
-            "Last used is told by the agent's newest 1,000 calls of the last 90 days. What was refused before it became a call "
-            "does not count."
+            "Last used is taken from the agent's newest 1,000 calls of the last 90 days. Requests that were turned away before "
+            "they became a call do not count."
         </p>
     }
     .into_any()
@@ -242,13 +242,14 @@ pub fn rotate(
     let links = visit.links();
     let agent = story.view.id;
     let crumbs = crumbs_below(&links, story, "Rotate a key");
-    document::page(visit, Place::People, &form.title("Rotate a key"), crumbs, false, || {
+    let title = format!("Rotate the key {}", key.view.name);
+    document::page(visit, Place::People, &form.title(&title), crumbs, false, || {
         view! {
             <ErrorSummary errors=form.errors().to_vec() />
             <PageHead
-                title=view! { "Rotate " {text::name(&key.view.name)} }.into_any()
-                lead="A new key with the same name, addresses and person. The old one goes on for as long as you need to change \
-                      over."
+                title=view! { "Rotate the key " {text::name(&key.view.name)} }.into_any()
+                lead="A new key with the same name, addresses and person. The old one keeps working for as long as you need to \
+                      change over."
                     .into_any()
             />
             <form class="sheet" method="post" action=links.rotate_key(agent, key.view.id)>
@@ -257,7 +258,7 @@ pub fn rotate(
                 <SelectField
                     form=form.clone()
                     name="overlap"
-                    label="The old key goes on for"
+                    label="The old key keeps working for"
                     options=OVERLAPS.map(|(value, said)| (value.to_owned(), said.to_owned())).to_vec()
                 />
                 <div class="form-actions">

@@ -69,7 +69,7 @@ pub(super) fn forms(visit: &Visit, story: &AgentStory, units: &[(String, String)
                 <h2>"Retire"</h2>
                 <p>
                     "For an agent that is not needed any more. Its keys are revoked, what was given to it is taken, and its name is "
-                    "free. Its past calls stay on record. It cannot be taken back."
+                    "free. Its past calls stay on record. This cannot be undone."
                 </p>
                 <p><a class="button danger" href=links.agent_do(id, "retire")>"Retire it"</a></p>
             </section>

@@ -28,88 +28,27 @@ pub fn revoke(visit: &Visit, meant: &Consequence, errors: &[String]) -> String {
     let crumbs = vec![
         Crumb::to("People & Agents", links.people()),
         Crumb::to(meant.agent.as_ref().map_or(&meant.name, |(_, name)| name).clone(), back.clone()),
-        Crumb::here("Revoke now"),
+        Crumb::here(if matches!(meant.target, Target::Key(_)) { "Revoke a key" } else { "Revoke now" }),
     ];
-    let title = format!("Revoke now: {}", meant.name);
-    document::page(visit, Place::People, &title, crumbs, false, || {
+    // A key is named with its beginning behind it.
+    let name = match meant.target {
+        Target::Key(_) => meant.name.rsplit_once(" (").map_or(meant.name.as_str(), |(name, _)| name),
+        _ => &meant.name,
+    };
+    let before = if matches!(meant.target, Target::Key(_)) { "Revoke the key " } else { "Revoke now: " };
+    document::page(visit, Place::People, &format!("{before}{name}"), crumbs, false, || {
         let wrong = errors
             .iter()
             .map(|sentence| view! { <p class="consequence" role="alert">{text::prose(sentence, 1_000)}</p> })
             .collect::<Vec<_>>();
-        let keys = counted(meant.keys, "key", "keys");
-        let agents = counted(meant.agent_count, "agent", "agents");
-        let units = counted(meant.units.len(), "unit", "units").to_lowercase();
-        let names = meant
-            .agents
-            .iter()
-            .map(|(id, name)| view! { <li><a href=links.agent(*id)>{text::name(name)}</a></li> })
-            .collect::<Vec<_>>();
-        let more = meant.agent_count.saturating_sub(meant.agents.len());
-        let more = (more > 0).then(|| view! { <li>{format!("and {more} more")}</li> });
-        let named = (meant.agent_count > 1).then(|| {
-            view! {
-                <details>
-                    <summary>"Which agents"</summary>
-                    <ul class="tool-list">{names} {more}</ul>
-                </details>
-            }
-        });
-        let happens = match meant.target {
-            Target::Agent(_) => {
-                "The agent is suspended and its keys are revoked, everywhere and in one step."
-            }
-            Target::Person(_) => {
-                "The person and the agents they own are suspended, and every key of those agents, or with which an agent acts \
-                 for them, is revoked, everywhere and in one step. They are signed out."
-            }
-            Target::Key(_) => "The key is revoked everywhere. The agent's other keys go on.",
-        };
-        let already = meant.suspended.then(|| match meant.target {
-            Target::Key(_) => view! { <p>"It was revoked before."</p> },
-            _ => view! { <p>"It is suspended already."</p> },
-        });
-        let in_units = meant.units.iter().map(|unit| text::one_line(unit, 80)).collect::<Vec<_>>();
-        let in_units = match in_units.as_slice() {
-            [] => String::new(),
-            [.., _] if in_units.len() > 6 => {
-                format!(": {}, …", in_units.iter().take(6).cloned().collect::<Vec<_>>().join(", "))
-            }
-            some => format!(": {}", some.join(", ")),
-        };
         view! {
             <PageHead
-                title=view! { "Revoke now: " {text::name(&meant.name)} }.into_any()
-                lead="No call is admitted any more from the moment it is done.".into_any()
+                title=view! { {before} {text::name(name)} }.into_any()
+                lead="Takes effect at once.".into_any()
             />
             <div class="settings-parts">
                 {wrong}
-                <div class="consequence" data-tone="deny">
-                    <p>{happens}</p>
-                    <ul class="numbers">
-                        <li><strong>{keys}</strong>" in force will be revoked."</li>
-                        <li>
-                            <strong>{counted(meant.tools, "tool", "tools")}</strong>
-                            " can be called with them at this moment."
-                        </li>
-                        <li>
-                            <strong>{agents}</strong>" of "<strong>{units}</strong>
-                            {if matches!(meant.target, Target::Key(_)) { " uses it" } else { " will be affected" }}
-                            <bdi>{in_units}</bdi> "."
-                        </li>
-                        <li>
-                            <strong>
-                                {if meant.running.more {
-                                    format!("More than {} calls", meant.running.calls.len())
-                                } else {
-                                    counted(meant.running.calls.len(), "call", "calls")
-                                }}
-                            </strong>
-                            {if meant.running.calls.len() == 1 { " is" } else { " are" }} " running at this moment."
-                        </li>
-                    </ul>
-                    {already}
-                    {named}
-                </div>
+                <div class="consequence" data-tone="deny">{consequence(&links, meant)}</div>
                 {running(&links, &meant.running, visit.clock(), "Calls that are running")}
                 {(!meant.running.calls.is_empty()).then(|| view! {
                     <p>"What is running was admitted before. It is not cut off: it may still end at the upstream server."</p>
@@ -123,6 +62,108 @@ pub fn revoke(visit: &Visit, meant: &Consequence, errors: &[String]) -> String {
     })
 }
 
+/// What ends, in numbers.
+fn consequence(links: &Links, meant: &Consequence) -> AnyView {
+    match meant.target {
+        Target::Key(_) if meant.suspended => return view! { <p>"It was revoked before."</p> }.into_any(),
+        // Of what may do nothing, there is nothing else to end.
+        Target::Agent(_) if meant.suspended && meant.running.calls.is_empty() => {
+            return view! {
+                <p>
+                    "It is suspended already. "
+                    <strong>{counted(meant.keys, "key", "keys")}</strong>
+                    " in force will be revoked."
+                </p>
+            }
+            .into_any();
+        }
+        _ => {}
+    }
+    let happens = match meant.target {
+        Target::Agent(_) if meant.suspended => "It is suspended already.",
+        Target::Agent(_) => "The agent is suspended and its keys are revoked, everywhere and in one step.",
+        Target::Person(_) => {
+            "The person and the agents they own are suspended, and every key of those agents, or with which an agent acts \
+             for them, is revoked, everywhere and in one step. They are signed out."
+        }
+        Target::Key(_) => "The key is revoked everywhere. The agent's other keys keep working.",
+    };
+    let already = (meant.suspended && matches!(meant.target, Target::Person(_)))
+        .then(|| view! { <p>"The person is suspended already."</p> });
+    let keys = (!matches!(meant.target, Target::Key(_))).then(|| {
+        view! { <li><strong>{counted(meant.keys, "key", "keys")}</strong>" in force will be revoked."</li> }
+    });
+    let tools = (!meant.suspended || meant.tools > 0).then(|| {
+        let with = match meant.keys {
+            0 => " can be called at this moment.",
+            1 => " can be called with it at this moment.",
+            _ => " can be called with them at this moment.",
+        };
+        view! { <li><strong>{counted(meant.tools, "tool", "tools")}</strong>{with}</li> }
+    });
+    let units = meant.units.iter().map(|unit| text::one_line(unit, 80)).collect::<Vec<_>>();
+    let units = match units.as_slice() {
+        [.., _] if units.len() > 6 => format!("{}, …", units.get(..6).unwrap_or(&units).join(", ")),
+        some => some.join(", "),
+    };
+    let agents = match (meant.target, &meant.agent) {
+        (Target::Key(_), Some((id, name))) => {
+            let place = (!units.is_empty()).then(|| view! { " (" <bdi>{units}</bdi> ")" });
+            view! { <li>"Used by agent " <a href=links.agent(*id)>{text::name(name)}</a> {place} "."</li> }
+                .into_any()
+        }
+        (Target::Person(_), _) => {
+            let count = counted(meant.units.len(), "unit", "units").to_lowercase();
+            let place = (!units.is_empty()).then(|| view! { ": " <bdi>{units}</bdi> });
+            view! {
+                <li>
+                    <strong>{counted(meant.agent_count, "agent", "agents")}</strong>
+                    " of "
+                    <strong>{count}</strong>
+                    " will be affected"
+                    {place}
+                    "."
+                </li>
+            }
+            .into_any()
+        }
+        // The page is about this one.
+        _ => ().into_any(),
+    };
+    let calls = &meant.running;
+    let calls = (!calls.calls.is_empty() || !meant.suspended).then(|| {
+        let count = if calls.more {
+            format!("More than {} calls", calls.calls.len())
+        } else {
+            counted(calls.calls.len(), "call", "calls")
+        };
+        let are = if calls.calls.len() == 1 && !calls.more { " is" } else { " are" };
+        view! { <li><strong>{count}</strong> {are} " running at this moment."</li> }
+    });
+    let names = meant
+        .agents
+        .iter()
+        .map(|(id, name)| view! { <li><a href=links.agent(*id)>{text::name(name)}</a></li> })
+        .collect::<Vec<_>>();
+    let more = meant.agent_count.saturating_sub(meant.agents.len());
+    let more = (more > 0).then(|| view! { <li>{format!("and {more} more")}</li> });
+    let named = (meant.agent_count > 1).then(|| {
+        view! {
+            <details>
+                <summary>"Which agents"</summary>
+                <ul class="tool-list">{names} {more}</ul>
+            </details>
+        }
+    });
+    view! {
+        <p>{happens}</p>
+        <ul class="numbers">{keys} {tools} {agents} {calls}</ul>
+        {already}
+        {named}
+    }
+    .into_any()
+}
+
 /// What the button says, where one comes from, and where the form is sent.
 fn places(links: &Links, target: Target, agent: Option<model::AgentId>) -> (&'static str, String, String) {
     match target {
@@ -133,7 +174,7 @@ fn places(links: &Links, target: Target, agent: Option<model::AgentId>) -> (&'st
                 || (links.people(), links.people()),
                 |agent| (links.agent_tab(agent, Tab::Keys.word()), links.revoke_key(agent, id)),
             );
-            ("Revoke the key now", back, action)
+            ("Revoke the key", back, action)
         }
     }
 }
@@ -241,23 +282,27 @@ fn running(links: &Links, running: &Running, clock: Clock, caption: &'static str
 
 /// The page before an agent is suspended.
 pub fn suspend(visit: &Visit, story: &AgentStory, meant: &Consequence) -> String {
-    let consequence = format!(
-        "Its next call is refused, whatever key it presents. {} can be called by it at this moment. Its keys stay, and work again \
-         when it is resumed.",
-        counted(meant.tools, "tool", "tools")
-    );
-    confirm(visit, story, "suspend", "Suspend", consequence, &meant.running)
+    let consequence = view! {
+        <p>"Its next call is refused, whatever key it presents."</p>
+        <ul class="numbers">
+            <li><strong>{counted(meant.tools, "tool", "tools")}</strong>" can be called by it at this moment."</li>
+            <li>"Its keys stay, and work again when it is resumed."</li>
+        </ul>
+    };
+    confirm(visit, story, "suspend", "Suspend", consequence.into_any(), &meant.running)
 }
 
 /// The page before an agent is retired.
 pub fn retire(visit: &Visit, story: &AgentStory, meant: &Consequence) -> String {
-    let consequence = format!(
-        "{} in force will be revoked, what was given to the agent itself is taken, and its name is free for another. {} can be \
-         called by it at this moment. It cannot be taken back.",
-        counted(meant.keys, "key", "keys"),
-        counted(meant.tools, "tool", "tools")
-    );
-    confirm(visit, story, "retire", "Retire", consequence, &meant.running)
+    let consequence = view! {
+        <p>"This cannot be undone."</p>
+        <ul class="numbers">
+            <li><strong>{counted(meant.keys, "key", "keys")}</strong>" in force will be revoked."</li>
+            <li><strong>{counted(meant.tools, "tool", "tools")}</strong>" can be called by it at this moment."</li>
+            <li>"What was given to the agent itself is taken, and its name is free for another."</li>
+        </ul>
+    };
+    confirm(visit, story, "retire", "Retire", consequence.into_any(), &meant.running)
 }
 
 fn confirm(
@@ -265,7 +310,7 @@ fn confirm(
     story: &AgentStory,
     what: &'static str,
     word: &'static str,
-    consequence: String,
+    consequence: AnyView,
     still: &Running,
 ) -> String {
     let links = visit.links();
@@ -273,9 +318,12 @@ fn confirm(
     let crumbs = crumbs_below(&links, story, word);
     document::page(visit, Place::People, &format!("{word}: {}", story.view.name), crumbs, false, || {
         view! {
-            <PageHead title=view! { {word} " " {text::name(&story.view.name)} }.into_any() />
+            <PageHead
+                title=view! { {word} " " {text::name(&story.view.name)} }.into_any()
+                lead="Takes effect at once.".into_any()
+            />
             <div class="settings-parts">
-                <p class="consequence" data-tone="deny">{consequence}</p>
+                <div class="consequence" data-tone="deny">{consequence}</div>
                 {running(&links, still, visit.clock(), "Calls that are running, and go on")}
                 <form class="form-actions" method="post" action=links.agent_do(id, what)>
                     <button type="submit" class="button danger">{word}</button>

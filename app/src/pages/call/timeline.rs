@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use model::Timestamp;
-use model::call::{CallStory, Verdict};
+use model::call::{CallStory, Reason, ReasonCode, Verdict};
 
 use crate::icon::Icon;
 use crate::pieces::call_row::{Amount, Moment};
@@ -82,7 +82,7 @@ fn received(story: &CallStory) -> AnyView {
 fn decision(story: &CallStory) -> AnyView {
     let policies = story.policies.len();
     let by = match policies {
-        0 => "no policy permits it".to_owned(),
+        0 => no_policy(story.row.reason.as_ref()).to_owned(),
         1 => "by one policy".to_owned(),
         _ => format!("by {policies} policies"),
     };
@@ -96,6 +96,24 @@ fn decision(story: &CallStory) -> AnyView {
         </p>
     }
     .into_any()
+}
+
+/// Why a call was decided that no policy decided.
+fn no_policy(reason: Option<&Reason>) -> &'static str {
+    match reason.map(|reason| reason.code) {
+        Some(ReasonCode::AgentSuspended) => "an agent that is suspended or stopped may do nothing",
+        Some(ReasonCode::UserSuspended) => "nobody's agent acts while that person is suspended",
+        Some(ReasonCode::TenantSuspended) => "no agent acts while the organization is suspended",
+        Some(ReasonCode::CredentialExpired) => "the time of the key is over",
+        Some(ReasonCode::CredentialAddress) => "the key may not be used from that address",
+        Some(ReasonCode::UnknownTool) => "no such tool is offered to the agent",
+        Some(ReasonCode::ToolDrifted) => "a tool runs only as it was approved",
+        Some(ReasonCode::ToolUnavailable) => "the tool takes no calls",
+        Some(ReasonCode::InvalidArguments) => "the arguments are not what the tool takes",
+        Some(ReasonCode::ApprovalRequired) => "a person has to approve it",
+        Some(ReasonCode::PolicyError) => "a policy could not be evaluated",
+        _ => "no policy permits it",
+    }
 }
 
 fn recorded(story: &CallStory, clock: Clock) -> AnyView {

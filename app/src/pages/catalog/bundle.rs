@@ -52,9 +52,9 @@ pub fn page(visit: &Visit, bundle: BundlePage, form: &Form) -> String {
         view! {
             <ErrorSummary errors=form.errors().to_vec() />
             <PageHead title=head lead=lead.into_any()>{actions}</PageHead>
-            {snippet("bundle-url", "MCP URL of this bundle", url.clone())}
+            {snippet("bundle-url", "MCP address of this bundle", url.clone())}
             <section class="cat-section" aria-labelledby="tools">
-                <h2 id="tools">"In it"</h2>
+                <h2 id="tools">"Tools in this bundle"</h2>
                 {chosen(&links, &bundle, may)}
             </section>
             {may.then(|| others(&links, &bundle))}
@@ -112,7 +112,7 @@ fn chosen(links: &Links, bundle: &BundlePage, may: bool) -> AnyView {
             {table}
             <div class="form-actions approve-bar">
                 <button type="submit" class="button">"Take out what is ticked"</button>
-                <p class="note">"From the next request on it is not here; in the catalog it stays."</p>
+                <p class="note">"Agents lose it with their next request. It stays in the catalog."</p>
             </div>
         </form>
     }
@@ -163,7 +163,7 @@ fn others(links: &Links, bundle: &BundlePage) -> AnyView {
         };
         return view! {
             <section class="cat-section" aria-labelledby="add">
-                <h2 id="add">"Put something in"</h2>
+                <h2 id="add">"Add tools"</h2>
                 <p class="absent">{words}</p>
             </section>
         }
@@ -185,10 +185,10 @@ fn others(links: &Links, bundle: &BundlePage) -> AnyView {
         .collect::<Vec<_>>();
     view! {
         <section class="cat-section" aria-labelledby="add">
-            <h2 id="add">"Put something in"</h2>
+            <h2 id="add">"Add tools"</h2>
             <form method="post" action=links.bundle_to(name, "add")>
                 {modules}
-                <div class="form-actions">
+                <div class="form-actions approve-bar">
                     <button type="submit" class="button primary">"Put in what is ticked"</button>
                 </div>
             </form>
@@ -220,10 +220,10 @@ pub fn describe(visit: &Visit, bundle: &BundlePage, form: &Form) -> String {
             <form class="sheet" method="post" action=links.bundle_to(name, "describe") novalidate>
                 <TextField form=form.clone() name="title" label="Title" hint="What people call it." />
                 {bundles::naming(form)}
-                <p class="note">"What is in it keeps the name that it has."</p>
+                <p class="note">"Tools already in it keep their names."</p>
                 <div class="form-actions">
                     <button type="submit" class="button primary">"Save"</button>
-                    <a class="button plain" href=links.bundle(name)>"Leave it"</a>
+                    <a class="button plain" href=links.bundle(name)>"Cancel"</a>
                 </div>
             </form>
         }
@@ -249,12 +249,12 @@ pub fn rename(visit: &Visit, bundle: &BundlePage, tool: &Bundled, form: &Form) -
                     form=form.clone()
                     name="here"
                     label="Name in this bundle"
-                    hint="Letters, digits, `_`, `-` or `.`."
+                    hint="Letters, digits, underscore, hyphen or dot."
                     longest=128
                 />
                 <div class="form-actions">
                     <button type="submit" class="button primary">"Rename it"</button>
-                    <a class="button plain" href=links.bundle(name)>"Leave it"</a>
+                    <a class="button plain" href=links.bundle(name)>"Cancel"</a>
                 </div>
             </form>
         }
@@ -277,7 +277,7 @@ pub fn delete(visit: &Visit, bundle: &BundlePage) -> String {
                 </p>
                 <form method="post" action=links.bundle_to(name, "delete") class="form-actions">
                     <button type="submit" class="button danger">"Delete it"</button>
-                    <a class="button plain" href=links.bundle(name)>"Leave it"</a>
+                    <a class="button plain" href=links.bundle(name)>"Cancel"</a>
                 </form>
             </div>
         }

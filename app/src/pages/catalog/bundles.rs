@@ -126,7 +126,7 @@ pub fn new(visit: &Visit, form: &Form) -> String {
                 {naming(form)}
                 <div class="form-actions">
                     <button type="submit" class="button primary">"Make it"</button>
-                    <a class="button plain" href=links.bundles()>"Leave it"</a>
+                    <a class="button plain" href=links.bundles()>"Cancel"</a>
                 </div>
             </form>
         }
@@ -147,7 +147,7 @@ pub(super) fn naming(form: &Form) -> AnyView {
         ),
     ];
     view! {
-        <Radios form=form.clone() name="naming" legend="What tools are called that are put into it" options=options />
+        <Radios form=form.clone() name="naming" legend="How tools are named in this bundle" options=options />
     }
     .into_any()
 }

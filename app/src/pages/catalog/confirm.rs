@@ -42,7 +42,7 @@ pub fn off(visit: &Visit, module: &ModulePage) -> String {
                 <p>"Grants, tools and prices stay as they are. It can be switched on again at any time."</p>
                 <form method="post" action=links.module_to(name, "off") class="form-actions">
                     <button type="submit" class="button danger">"Switch it off"</button>
-                    <a class="button plain" href=links.module(name)>"Leave it on"</a>
+                    <a class="button plain" href=links.module(name)>"Cancel"</a>
                 </form>
             </div>
         }
@@ -65,7 +65,7 @@ pub fn withdraw(visit: &Visit, tool: &ToolPage) -> String {
                 <p>"It stays out, also when its server offers it again, until somebody approves it."</p>
                 <form method="post" action=links.tool_to(module, name, "withdraw") class="form-actions">
                     <button type="submit" class="button danger">"Withdraw it"</button>
-                    <a class="button plain" href=links.tool(module, name)>"Leave it"</a>
+                    <a class="button plain" href=links.tool(module, name)>"Cancel"</a>
                 </form>
             </div>
         }
@@ -97,7 +97,7 @@ pub fn tool_key(visit: &Visit, tool: &ToolPage, form: &Form) -> String {
                 <Radios form=form.clone() name="key" legend="The key" options=options />
                 <div class="form-actions">
                     <button type="submit" class="button primary">"Change it"</button>
-                    <a class="button plain" href=links.tool(module, name)>"Leave it"</a>
+                    <a class="button plain" href=links.tool(module, name)>"Cancel"</a>
                 </div>
             </form>
         }
@@ -126,7 +126,7 @@ pub fn describe(visit: &Visit, module: &ModulePage, form: &Form) -> String {
                 />
                 <div class="form-actions">
                     <button type="submit" class="button primary">"Save"</button>
-                    <a class="button plain" href=links.module(name)>"Leave it"</a>
+                    <a class="button plain" href=links.module(name)>"Cancel"</a>
                 </div>
             </form>
         }
@@ -162,7 +162,7 @@ pub fn connection(visit: &Visit, module: &ModulePage, form: &Form) -> String {
                 />
                 <div class="form-actions">
                     <button type="submit" class="button primary">"Present this from now on"</button>
-                    <a class="button plain" href=links.module(name)>"Leave it"</a>
+                    <a class="button plain" href=links.module(name)>"Cancel"</a>
                 </div>
             </form>
         }
@@ -172,20 +172,27 @@ pub fn connection(visit: &Visit, module: &ModulePage, form: &Form) -> String {
 /// Before nothing is presented any more.
 pub fn revoke_connection(visit: &Visit, module: &ModulePage) -> String {
     let links = visit.links();
-    let crumbs = module_crumbs(visit, module, "Revoke the secret");
-    document::page(visit, Place::Catalog, "Revoke the secret", crumbs, false, || {
+    let is_token = module.token.is_some();
+    let title = if is_token { "Disconnect" } else { "Revoke the secret" };
+    let crumbs = module_crumbs(visit, module, title);
+    document::page(visit, Place::Catalog, title, crumbs, false, || {
         let name = &module.view.name;
+        let (last, button) = if is_token {
+            (". To connect it again, somebody has to give access anew.", "Disconnect it")
+        } else {
+            (". The secret cannot be brought back.", "Revoke it")
+        };
         view! {
             <PageHead title=view! { "Present nothing to " {text::name(&module.view.title)} "?" }.into_any() />
             <div class="sheet">
                 <p class="consequence" data-tone="deny">
                     "From the next call on its server gets no Authorization header: calls that need one fail. "
                     {count(module.recent.calls, "call")} " were made in the last 7 days, by "
-                    {count(module.recent.agents, "agent")} ". The secret cannot be brought back."
+                    {count(module.recent.agents, "agent")} {last}
                 </p>
                 <form method="post" action=links.module_to(name, "connection/revoke") class="form-actions">
-                    <button type="submit" class="button danger">"Revoke it"</button>
-                    <a class="button plain" href=links.module(name)>"Leave it"</a>
+                    <button type="submit" class="button danger">{button}</button>
+                    <a class="button plain" href=links.module(name)>"Cancel"</a>
                 </form>
             </div>
         }

@@ -3,6 +3,7 @@
 use arguments::InputSchema;
 use control::modules::{Suspect, suspicions};
 use leptos::prelude::*;
+use model::catalog::ModuleKind;
 
 use crate::schema::diff::{self, Change};
 use crate::schema::outline::{Line, Outline, outline};
@@ -51,15 +52,18 @@ pub(super) fn suspect_mark(definition: &str) -> Option<AnyView> {
 }
 
 /// What a tool says of itself, in words.
-pub(super) fn hints(hints: Hints) -> AnyView {
+pub(super) fn hints(hints: Hints, kind: ModuleKind) -> AnyView {
     let words = hints
         .words()
         .into_iter()
-        .map(|(word, sentence)| view! { <li><strong>{word}</strong> " " <span class="note">{sentence}</span></li> })
+        .map(|(word, sentence)| view! { <li><strong>{word} "."</strong> " " <span class="note">{sentence}</span></li> })
         .collect::<Vec<_>>();
+    let unchecked = (kind == ModuleKind::Mcp).then(|| {
+        view! { <p class="note">"This is what the server says of its tool. Nothing checks it."</p> }
+    });
     view! {
         <ul class="cat-hints">{words}</ul>
-        <p class="note">"This is what the server says of its tool. Nothing checks it."</p>
+        {unchecked}
     }
     .into_any()
 }
@@ -67,9 +71,7 @@ pub(super) fn hints(hints: Hints) -> AnyView {
 /// What a server says that a tool does.
 pub(super) fn description(definition: &Definition) -> AnyView {
     match &definition.description {
-        Some(words) => {
-            view! { <p class="tool-words"><bdi>{text::lines(words.trim(), WORDS)}</bdi></p> }.into_any()
-        }
+        Some(words) => view! { <p class="tool-words">{text::prose(words.trim(), WORDS)}</p> }.into_any(),
         None => view! { <p class="absent">"The server does not say what it does."</p> }.into_any(),
     }
 }
@@ -90,13 +92,19 @@ pub(super) fn checked(definition: &str) -> AnyView {
     }
 }
 
-/// A schema as a table, with its JSON behind a toggle.
-pub(super) fn schema(schema: &Tree, caption: &'static str, when_empty: &'static str) -> AnyView {
+/// A schema as a table, with its JSON behind a toggle. `must` is said of what is there in any case.
+pub(super) fn schema(
+    schema: &Tree,
+    caption: &'static str,
+    must: &'static str,
+    when_empty: &'static str,
+) -> AnyView {
     let Outline { lines, cut } = outline(schema);
     let table = if lines.is_empty() && !cut {
         view! { <p class="absent">{when_empty}</p> }.into_any()
     } else {
-        let rows = lines.into_iter().map(line).collect::<Vec<_>>();
+        let described = lines.iter().any(|line| line.description.is_some());
+        let rows = lines.into_iter().map(|it| line(it, must, described)).collect::<Vec<_>>();
         view! {
             <div class="scroll" tabindex="0" role="group" aria-label=caption>
                 <table class="cat-schema">
@@ -105,7 +113,7 @@ pub(super) fn schema(schema: &Tree, caption: &'static str, when_empty: &'static 
                         <tr>
                             <th scope="col">"Name"</th>
                             <th scope="col">"What it is"</th>
-                            <th scope="col">"What it is for"</th>
+                            {described.then(|| view! { <th scope="col">"What it is for"</th> })}
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>
@@ -122,12 +130,12 @@ pub(super) fn schema(schema: &Tree, caption: &'static str, when_empty: &'static 
     .into_any()
 }
 
-fn line(line: Line) -> AnyView {
+fn line(line: Line, must: &'static str, described: bool) -> AnyView {
     let Line { depth, name, place, kind, required, rules, choices, more_choices, default, description } =
         line;
     let place = (!place.is_empty()).then(|| view! { <span class="note">{place}</span> " " });
     let name = name.map(|name| text::code(&name).into_any());
-    let must = required.then(|| view! { " " <span class="cat-must">"required"</span> });
+    let must = required.then(|| view! { " " <span class="cat-must">{must}</span> });
     let rules = rules
         .into_iter()
         .map(|rule| view! { <span class="cat-rule">{text::prose(&rule, SHORT)}</span> })
@@ -144,12 +152,13 @@ fn line(line: Line) -> AnyView {
     let default = default.map(|value| {
         view! { <span class="cat-rule">"default " <code>{text::one_line(&value, SHORT)}</code></span> }
     });
-    let words = description.map(|words| view! { <bdi>{text::lines(words.trim(), 1_200)}</bdi> });
+    let words = description.map(|words| text::prose(words.trim(), 1_200));
+    let words = described.then(|| view! { <td class="tool-words">{words}</td> });
     view! {
         <tr data-depth=depth.to_string()>
             <th scope="row">{place} {name} {must}</th>
             <td><span class="kind">{text::one_line(&kind, 120)}</span> {rules} {default} {choices}</td>
-            <td class="tool-words">{words}</td>
+            {words}
         </tr>
     }
     .into_any()

@@ -3,6 +3,7 @@
 
 use control::authority::Deed;
 use control::limits::LimitRow;
+use control::modules::tokens::TokenView;
 use control::modules::{Health, Holder, ModulePage, TOOLS_A_PAGE, ToolRow};
 use leptos::prelude::*;
 use model::access::Grantee;
@@ -11,7 +12,7 @@ use model::limit::{OfWhat, Whose};
 
 use super::definition::suspect_mark;
 use super::table::summary;
-use super::{Query, count, filters, health, key, kind, pages, standing, yours};
+use super::{Query, count, filters, health, key, kind, oauth, pages, standing, yours};
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
@@ -22,7 +23,7 @@ use crate::pieces::head::PageHead;
 use crate::pieces::limits;
 use crate::pieces::sign::{Badge, State};
 use crate::text;
-use crate::wording::{self, grouped};
+use crate::wording::{self, Sign, Tone, grouped};
 
 /// The page. `form` says what was wrong with what was done on it.
 pub fn page(
@@ -40,7 +41,7 @@ pub fn page(
         view! {
             <ErrorSummary errors=errors />
             {head(visit, &links, &module)}
-            {band(&links, &module)}
+            {band(visit, &links, &module)}
             <div class="call-body">
                 <div class="call-main">
                     <section aria-labelledby="tools">
@@ -98,9 +99,35 @@ fn head(visit: &Visit, links: &Links, module: &ModulePage) -> AnyView {
 }
 
 /// What needs somebody, above everything else.
-fn band(links: &Links, module: &ModulePage) -> AnyView {
+fn band(visit: &Visit, links: &Links, module: &ModulePage) -> AnyView {
     let at = |standing: ToolStanding| format!("{}?standing={standing}", links.module(&module.view.name));
     let mut said = Vec::new();
+    if let Some(over) = module.token.as_ref().and_then(|token| token.over.as_deref()) {
+        said.push(
+            view! {
+                <p class="consequence" data-tone="deny">
+                    "It must be connected again, and until then its tools cannot be used: " <bdi>{oauth::why(over)}</bdi> " "
+                    {connect(visit, links, module, "Connect it again")}
+                </p>
+            }
+            .into_any(),
+        );
+    }
+    if let Some(wanted) = module.token.as_ref().map(|token| &token.wanted).filter(|wanted| !wanted.is_empty())
+    {
+        said.push(
+            view! {
+                <div class="consequence">
+                    <p>
+                        "Its server refused a call for want of more than it was given. "
+                        {connect(visit, links, module, "Connect it again to ask for that")}
+                    </p>
+                    {oauth::scopes(wanted.iter())}
+                </div>
+            }
+            .into_any(),
+        );
+    }
     match &module.health {
         Health::Off => said.push(
             view! { <p class="consequence">"It is switched off: every call of its tools is refused."</p> }
@@ -192,6 +219,10 @@ fn tools(visit: &Visit, links: &Links, query: &Query, module: &ModulePage) -> An
         }
     });
     let lines = rows.iter().map(|row| tool(links, module, row, choosing)).collect::<Vec<_>>();
+    let does = match module.view.kind {
+        ModuleKind::Native => "What it does",
+        ModuleKind::Mcp => "What it does, as its server says",
+    };
     let table = view! {
         <div class="cat-cards">
             <table class="catalog-table">
@@ -200,7 +231,7 @@ fn tools(visit: &Visit, links: &Links, query: &Query, module: &ModulePage) -> An
                     <tr>
                         {choosing.then(|| view! { <th scope="col"><span class="visually-hidden">"Approve"</span></th> })}
                         <th scope="col">"Tool"</th>
-                        <th scope="col">"What it does, as its server says"</th>
+                        <th scope="col">{does}</th>
                         <th scope="col">"Standing"</th>
                         <th scope="col">"Key"</th>
                         <th scope="col" class="number">"Price"</th>
@@ -316,20 +347,55 @@ fn facts(visit: &Visit, links: &Links, module: &ModulePage, rows: Option<&[Limit
 
 fn connection(visit: &Visit, links: &Links, module: &ModulePage) -> AnyView {
     let to = |what: &str| links.module_to(&module.view.name, what);
-    let is = match &module.connection {
-        Some((_, since)) => view! {
+    let is = match (&module.connection, &module.token) {
+        (Some(_), Some(token)) => connected(visit, token),
+        (Some((_, since)), None) => view! {
             "A secret, since " <Moment at=*since clock=visit.clock() />
         }
         .into_any(),
-        None => view! { <span class="absent">"nothing"</span> }.into_any(),
+        (None, _) => view! { <span class="absent">"nothing"</span> }.into_any(),
     };
     let change = visit.may(Deed::ChangeCatalog).then(|| {
         let has = module.connection.is_some();
-        let revoke = has.then(|| view! { " " <a href=to("connection/revoke")>"Revoke"</a> });
-        let set = if has { "Replace" } else { "Set a header" };
-        view! { <p class="together"><a href=to("connection")>{set}</a> {revoke}</p> }
+        let is_token = module.token.is_some();
+        let end = if is_token { "Disconnect" } else { "Revoke" };
+        let revoke = has.then(|| view! { " " <a href=to("connection/revoke")>{end}</a> });
+        let set = if has && !is_token { "Replace" } else { "Set a header" };
+        let again = if is_token { "Connect again" } else { "Connect with OAuth" };
+        view! { <p class="together"><a href=to("oauth")>{again}</a> " " <a href=to("connection")>{set}</a> {revoke}</p> }
     });
     view! { {is} {change} }.into_any()
+}
+
+/// What of a token may be seen.
+fn connected(visit: &Visit, token: &TokenView) -> AnyView {
+    let state = if token.over.is_some() {
+        Sign { icon: "alert", word: "Must be connected again", tone: Tone::Deny }
+    } else {
+        Sign { icon: "check", word: "Connected with OAuth", tone: Tone::Permit }
+    };
+    let good = token.over.is_none().then(|| view! { <li>{oauth::until(visit, token)}</li> });
+    let scopes = (!token.scopes.is_empty())
+        .then(|| view! { <li>"good for " {oauth::scopes(token.scopes.iter())}</li> });
+    view! {
+        <State sign=state />
+        <ul class="cat-plain-list">
+            <li>"by " {text::code(&token.issuer)}</li>
+            <li>"as client " {text::code(&token.client)}</li>
+            {scopes}
+            {good}
+            <li class="note">
+                "since " <Moment at=token.connected_at clock=visit.clock() /> ", by " {text::name(&token.connected_by)}
+            </li>
+        </ul>
+    }
+    .into_any()
+}
+
+/// The way to connect it, for who may.
+fn connect(visit: &Visit, links: &Links, module: &ModulePage, label: &'static str) -> Option<AnyView> {
+    let to = links.module_to(&module.view.name, "oauth");
+    visit.may(Deed::ChangeCatalog).then(|| view! { <a href=to>{label}</a> }.into_any())
 }
 
 fn keys(links: &Links, module: &ModulePage) -> AnyView {

@@ -11,7 +11,7 @@ use super::{Query, Tab, count, filters, health, key, kind, pages, standing, tabs
 use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
-use crate::pieces::call_row::Amount;
+use crate::pieces::call_row::{Amount, Sum};
 use crate::pieces::head::PageHead;
 use crate::pieces::sign::{Badge, State};
 use crate::schema::Definition;
@@ -157,7 +157,7 @@ fn module(links: &Links, row: ModuleRow) -> AnyView {
     };
     let keys = row.keys.iter().map(|it| view! { <li>{key(it)}</li> }).collect::<Vec<_>>();
     let spend = row.spend.map(|spend| {
-        let amounts = spend.into_iter().map(|money| view! { <Amount money=money /> " " }).collect::<Vec<_>>();
+        let amounts = spend.into_iter().map(|money| view! { <Sum money=money /> " " }).collect::<Vec<_>>();
         let nothing = amounts.is_empty().then(|| view! { <span class="absent">"–"</span> });
         view! { <td data-label="Spend this month" class="number">{amounts} {nothing}</td> }
     });
@@ -221,7 +221,7 @@ fn tools(links: &Links, query: &Query, rows: ToolRows) -> AnyView {
                 <thead>
                     <tr>
                         <th scope="col">"Tool"</th>
-                        <th scope="col">"What it does, as its server says"</th>
+                        <th scope="col">"What it says it does"</th>
                         <th scope="col">"Standing"</th>
                         <th scope="col">"Permission key"</th>
                         <th scope="col" class="number">"Price per call"</th>
@@ -259,7 +259,7 @@ pub(super) fn summary(definition: &str) -> AnyView {
     match Definition::read(definition).description {
         Some(words) => {
             let words = text::one_line(words.trim(), 160);
-            view! { <span class="cat-summary"><bdi>{words}</bdi></span> }.into_any()
+            view! { <span class="cat-summary">{text::prose(&words, 200)}</span> }.into_any()
         }
         None => view! { <span class="absent">"It does not say."</span> }.into_any(),
     }

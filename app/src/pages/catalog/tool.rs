@@ -32,12 +32,13 @@ pub fn page(visit: &Visit, tool: ToolPage, limits: Option<Vec<LimitRow>>, form: 
     let errors = form.errors().to_vec();
     document::page(visit, Place::Catalog, &form.title(&text::one_line(&name, 120)), crumbs, false, || {
         let read = Definition::read(&tool.detail.definition);
-        let title = read.title.as_deref().map(|title| view! { <bdi>{text::one_line(title, 200)}</bdi> });
+        let title =
+            read.title.as_deref().map(|title| view! { <bdi>{text::one_line(title, 200)}</bdi> " · " });
         let answers = read.output.as_ref().map(|output| {
             view! {
                 <section aria-labelledby="answers">
                     <h2 id="answers">"What it answers with"</h2>
-                    {definition::schema(output, "What it answers with", "It does not say more.")}
+                    {definition::schema(output, "What it answers with", "always", "It does not say more.")}
                 </section>
             }
         });
@@ -47,14 +48,14 @@ pub fn page(visit: &Visit, tool: ToolPage, limits: Option<Vec<LimitRow>>, form: 
             Feature::Tool | Feature::Prompt => Some(view! {
                 <section aria-labelledby="takes">
                     <h2 id="takes">"What it takes"</h2>
-                    {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                    {definition::schema(&read.input, "What it takes", "required", "It takes no arguments.")}
                     {definition::checked(&tool.detail.definition)}
                 </section>
             }),
             Feature::Resource | Feature::Template => None,
         };
         let what = match feature {
-            Feature::Tool => definition::hints(read.hints),
+            Feature::Tool => definition::hints(read.hints, tool.module.kind),
             Feature::Prompt => view! { <p class="note">"A prompt: agents get it as text for their model, filled with what they give."</p> }.into_any(),
             Feature::Resource => view! { <p class="note">"A resource: agents read it at " {text::code(theirs)} "."</p> }.into_any(),
             Feature::Template => view! { <p class="note">"A template: agents read whatever address fits " {text::code(theirs)} "."</p> }.into_any(),
@@ -63,7 +64,7 @@ pub fn page(visit: &Visit, tool: ToolPage, limits: Option<Vec<LimitRow>>, form: 
             <ErrorSummary errors=errors />
             <PageHead
                 title=text::code(&name).into_any()
-                lead=view! { {title} " of " <a href=links.module(&tool.module.name)>{text::name(&tool.module.title)}</a> }.into_any()
+                lead=view! { {title} <a href=links.module(&tool.module.name)>{text::name(&tool.module.title)}</a> }.into_any()
             >
                 {actions}
             </PageHead>
@@ -342,11 +343,12 @@ fn timeouts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyVi
         Some(time) => format!("{} s", grouped(time.as_secs())),
         None => none.to_owned(),
     };
-    let said = format!(
-        "To the end of its answer: {}. Until it begins: {}.",
-        is(set.total, "as everywhere"),
-        is(set.first_byte, "no time of its own"),
-    );
+    // What is built in has no answer that begins before it ends.
+    let is_native = tool.module.kind == ModuleKind::Native;
+    let mut said = format!("To the end of its answer: {}.", is(set.total, "as everywhere"));
+    if !is_native {
+        said.push_str(&format!(" Until it begins: {}.", is(set.first_byte, "no time of its own")));
+    }
     let change = visit.may(Deed::ChangeCatalog).then(|| {
         let to = links.tool_to(&tool.module.name, &tool.detail.view.name, "timeouts");
         let was_sent = form.has("timeouts", "yes");
@@ -356,11 +358,16 @@ fn timeouts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyVi
         } else {
             Form::default().with("total", seconds(set.total)).with("first_byte", seconds(set.first_byte))
         };
+        let first_byte = |form| {
+            (!is_native).then(|| {
+                view! { <TextField form=form name="first_byte" label="Seconds until it begins" longest=6 required=false /> }
+            })
+        };
         view! {
             <form method="post" action=to class="timeout-form" novalidate>
                 {hidden("timeouts", "yes")}
                 <TextField form=form.clone() name="total" label="Seconds to the end of its answer" longest=6 required=false />
-                <TextField form=form name="first_byte" label="Seconds until it begins" longest=6 required=false />
+                {first_byte(form)}
                 <button type="submit" class="button">"Set"</button>
             </form>
         }

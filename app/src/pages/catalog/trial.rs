@@ -68,7 +68,7 @@ pub fn page(visit: &Visit, trial: Trial) -> String {
                     {result(&links, &trial)}
                     <h2>"What it does"</h2>
                     {definition::description(&read)}
-                    {definition::hints(read.hints)}
+                    {definition::hints(read.hints, trial.tool.module.kind)}
                 </section>
             </div>
         }
@@ -343,7 +343,7 @@ fn about(field: &Field) -> Option<AnyView> {
         _ => None,
     };
     let words = field.description.as_deref().map(str::trim).filter(|words| !words.is_empty());
-    let words = words.map(|words| view! { <bdi>{text::one_line(words, 600)}</bdi> " " });
+    let words = words.map(|words| view! { {text::prose(&text::one_line(words, 600), 700)} " " });
     let rules = field.rules.join(", ");
     if words.is_none() && rules.is_empty() && entered.is_none() {
         return None;

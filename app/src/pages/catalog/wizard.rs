@@ -109,7 +109,7 @@ fn place_form(links: &Links, form: &Form, to: String, has_secret: bool, button: 
                 form=form.clone()
                 name="name"
                 label="Name"
-                hint="Its permission key and the first part of its tools' names, such as `drive`: a-z first, then a-z, 0-9, `_` or `-`. \
+                hint="Its permission key and the first part of its tools' names, such as `drive`: `a-z` first, then `a-z`, `0-9`, `_` or `-`. \
                       It cannot be changed later."
                 longest=40
             />
@@ -263,9 +263,9 @@ fn failed(links: &Links, draft: &Draft, code: &str, words: &str, form: &Form) ->
         <section class="consequence cat-stands" data-tone="deny" aria-labelledby="failed">
             <h2 id="failed">"The server could not be used"</h2>
             <p class="cat-said"><bdi>{words}</bdi></p>
-            {advice(code)}
+            {advice(links, draft, code)}
         </section>
-        <h2>"Correct it and ask again"</h2>
+        <h2 class="cat-again">"Correct it and ask again"</h2>
         {place_form(links, form, links.draft(draft.id), draft.has_authorization, "Ask again")}
         <div class="form-actions">{discard(links, draft)}</div>
     }
@@ -273,7 +273,7 @@ fn failed(links: &Links, draft: &Draft, code: &str, words: &str, form: &Form) ->
 }
 
 /// What can be done about it.
-fn advice(code: &str) -> AnyView {
+fn advice(links: &Links, draft: &Draft, code: &str) -> AnyView {
     match code {
         "upstream_private_address" => view! {
             <p>
@@ -292,9 +292,12 @@ fn advice(code: &str) -> AnyView {
         .into_any(),
         "upstream_unauthorized" => view! {
             <p>
-                "Give what it wants in the field " <strong>"Authorization header"</strong>
-                " below: the whole value, such as " <code>"Bearer …"</code> "."
+                "If people sign in to this service, connect it with OAuth. If it gives out keys, give one in the field "
+                <strong>"Authorization header"</strong> " below: the whole value, such as " <code>"Bearer …"</code> "."
             </p>
+            <div class="form-actions">
+                <a class="button primary" href=links.draft_to(draft.id, "oauth")>"Connect with OAuth"</a>
+            </div>
         }
         .into_any(),
         "upstream_timeout" | "upstream_still_opening" => view! {
@@ -415,14 +418,14 @@ fn tool(draft: &Draft, at: usize, offered: &OfferedTool, form: &Form, detailed: 
     let error = error.map(|words| view! { <p class="field-error" id=format!("{price}-error")>{words}</p> });
     let words = read.description.as_deref().map_or_else(
         || view! { <span class="absent">"It does not say."</span> }.into_any(),
-        |words| view! { <bdi>{text::one_line(words.trim(), 400)}</bdi> }.into_any(),
+        |words| text::prose(&text::one_line(words.trim(), 400), 500).into_any(),
     );
     let hints = read.hints.words().into_iter().map(|(word, _)| word).collect::<Vec<_>>().join(" · ");
     let takes = detailed.then(|| {
         view! {
             <details class="raw">
                 <summary>"What it takes"</summary>
-                {definition::schema(&read.input, "What it takes", "It takes no arguments.")}
+                {definition::schema(&read.input, "What it takes", "required", "It takes no arguments.")}
                 {definition::checked(&offered.definition)}
             </details>
         }

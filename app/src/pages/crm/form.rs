@@ -2,11 +2,14 @@
 
 use control::crm::{Consequence, Record};
 use leptos::prelude::*;
+use model::CompanyId;
 use model::crm::{Line, Records};
+use uuid::Uuid;
 
-use super::kinds::{Input, fields, label};
+use super::Query;
+use super::kinds::{Input, Kind, fields, label};
 use crate::document::{self, Crumb, Visit};
-use crate::links::Place;
+use crate::links::{Links, Place};
 use crate::pieces::field::{ErrorSummary, Field, FieldError, error_of};
 use crate::pieces::form::{Form, SelectField, TextArea, TextField, hidden};
 use crate::pieces::head::PageHead;
@@ -46,6 +49,7 @@ pub fn new(visit: &Visit, records: Records, form: Form, names: Vec<String>) -> S
         visit,
         records,
         &title,
+        None,
         crumbs,
         form,
         names,
@@ -56,17 +60,22 @@ pub fn new(visit: &Visit, records: Records, form: Form, names: Vec<String>) -> S
 }
 
 /// The page that changes a record.
-pub fn edit(visit: &Visit, records: Records, id: &str, name: &str, form: Form, names: Vec<String>) -> String {
-    let links = visit.links();
-    let here = links.record(records, id);
+pub fn edit<R: Kind>(visit: &Visit, line: &Line<R>, form: Form, names: Vec<String>) -> String {
+    let (links, records) = (visit.links(), R::RECORDS);
+    let (id, name) = (R::Id::from(line.id).to_string(), line.record.name());
+    let here = links.record(records, &id);
     let crumbs = vec![
         Crumb::to("CRM", links.crm()),
         Crumb::to(label(records), links.records(records)),
-        Crumb::to(name, here.clone()),
+        Crumb::to(name.clone(), here.clone()),
         Crumb::here("Edit"),
     ];
-    let title = format!("Edit {}", text::one_line(name, 60));
-    page(visit, records, &title, crumbs, form, names, links.edit_record(records, id), here, "Save")
+    // What was said is no name: with whom it was and when says better which one it is.
+    let (title, lead) = match records {
+        Records::Interactions => ("Edit interaction".to_owned(), R::told_by(line, &links, visit.clock())),
+        _ => (format!("Edit {}", text::one_line(&name, 60)), None),
+    };
+    page(visit, records, &title, lead, crumbs, form, names, links.edit_record(records, &id), here, "Save")
 }
 
 #[expect(clippy::too_many_arguments, reason = "the two pages above differ in exactly these")]
@@ -74,6 +83,7 @@ fn page(
     visit: &Visit,
     records: Records,
     title: &str,
+    lead: Option<AnyView>,
     crumbs: Vec<Crumb>,
     form: Form,
     names: Vec<String>,
@@ -84,9 +94,14 @@ fn page(
     let form = named_in_place(form);
     document::page(visit, Place::Crm, &form.title(title), crumbs, false, || {
         let fields = fields(records).into_iter().map(|field| input(&form, field, &names)).collect::<Vec<_>>();
+        let title = text::one_line(title, 80).into_any();
+        let head = match lead {
+            Some(lead) => view! { <PageHead title=title lead=lead /> }.into_any(),
+            None => view! { <PageHead title=title /> }.into_any(),
+        };
         view! {
             <ErrorSummary errors=form.errors().to_vec() />
-            <PageHead title=text::one_line(title, 80).into_any() />
+            {head}
             <form class="sheet" method="post" action=action>
                 {fields}
                 <div class="form-actions">
@@ -148,7 +163,7 @@ fn input(form: &Form, field: super::kinds::Typed, names: &[String]) -> AnyView {
                 .map(|name| view! { <option value=text::one_line(name, 200)></option> })
                 .collect::<Vec<_>>();
             let label = if required { label.to_owned() } else { format!("{label} (optional)") };
-            let said = format!("The name of a {} that is here.", of.noun());
+            let said = format!("An existing {}.", of.noun());
             let error = error_of(form.errors(), name);
             let described = match error {
                 Some(_) => format!("{name}-error {name}-hint"),
@@ -182,50 +197,86 @@ fn input(form: &Form, field: super::kinds::Typed, names: &[String]) -> AnyView {
 }
 
 /// What deleting would mean, and the button that does it.
-pub fn remove(visit: &Visit, records: Records, id: &str, consequence: &Consequence) -> String {
-    let links = visit.links();
-    let (name, here) = (text::one_line(&consequence.name, 80), links.record(records, id));
+pub fn remove<R: Kind>(visit: &Visit, line: &Line<R>, consequence: &Consequence) -> String {
+    let (links, records) = (visit.links(), R::RECORDS);
+    let id = R::Id::from(line.id).to_string();
+    let here = links.record(records, &id);
     let crumbs = vec![
         Crumb::to("CRM", links.crm()),
         Crumb::to(label(records), links.records(records)),
         Crumb::to(consequence.name.clone(), here.clone()),
         Crumb::here("Delete"),
     ];
-    let number = |count: u64, noun: &str| {
-        format!("{} {noun}{}", wording::grouped(count), if count == 1 { "" } else { "s" })
+    let name = || text::name(&consequence.name);
+    let titled = match records {
+        Records::Companies | Records::Contacts => text::one_line(&consequence.name, 80),
+        Records::Deals | Records::Interactions => format!("this {}", records.noun()),
     };
-    let Consequence { contacts, deals, interactions, .. } = *consequence;
-    document::page(visit, Place::Crm, &format!("Delete {name}"), crumbs, false, || {
-        let body = if consequence.hinders() {
-            view! {
-                <p>
-                    {format!("It has {} and {}, and stays while there are any.", number(contacts, "contact"), number(deals, "deal"))}
-                </p>
-                <p>"Delete the deals first; delete the contacts or move them to another company."</p>
-                <p><a class="button" href=here.clone()>"Back"</a></p>
+    document::page(visit, Place::Crm, &format!("Delete {titled}"), crumbs, false, || {
+        if consequence.hinders() {
+            return view! {
+                <PageHead title=view! { {name()} " cannot be deleted yet" }.into_any() />
+                <section class="sheet">{hindered(&links, line.id, consequence)} <p><a class="button" href=here>"Back"</a></p></section>
             }
-            .into_any()
-        } else {
-            let with = if interactions > 0 {
-                format!(
-                    "It is deleted with {} and cannot be brought back.",
-                    number(interactions, "interaction")
-                )
-            } else {
-                "It is deleted and cannot be brought back.".to_owned()
-            };
-            view! {
-                <p>{with}</p>
-                <form method="post" action=links.delete_record(records, id) class="form-actions">
-                    <button type="submit" class="button danger">{format!("Delete the {}", records.noun())}</button>
-                    <a class="button plain" href=here.clone()>"Cancel"</a>
-                </form>
+            .into_any();
+        }
+        let (title, what) = match records {
+            Records::Companies | Records::Contacts => {
+                (view! { "Delete " {name()} "?" }.into_any(), name().into_any())
             }
-            .into_any()
+            Records::Deals | Records::Interactions => {
+                let noun = records.noun();
+                (format!("Delete this {noun}?").into_any(), format!("The {noun}").into_any())
+            }
+        };
+        let meant = match consequence.interactions {
+            0 => " is deleted. This cannot be undone.".to_owned(),
+            some => {
+                format!(" and {} are deleted. This cannot be undone.", counted(some, Records::Interactions))
+            }
+        };
+        let head = match R::told_by(line, &links, visit.clock()) {
+            Some(lead) => view! { <PageHead title=title lead=lead /> }.into_any(),
+            None => view! { <PageHead title=title /> }.into_any(),
         };
         view! {
-            <PageHead title=view! { "Delete " {text::name(&consequence.name)} }.into_any() />
-            <section class="sheet">{body}</section>
+            {head}
+            <section class="sheet">
+                <p class="consequence" data-tone="deny">{what} {meant}</p>
+                <form method="post" action=links.delete_record(records, &id) class="form-actions">
+                    <button type="submit" class="button danger">{format!("Delete the {}", records.noun())}</button>
+                    <a class="button plain" href=here>"Cancel"</a>
+                </form>
+            </section>
         }
+        .into_any()
     })
+}
+
+/// Why a company stays: what belongs to it, each with the way to it.
+fn hindered(links: &Links, company: Uuid, consequence: &Consequence) -> impl IntoView + use<> {
+    let of = Query { company: Some(CompanyId::from(company)), ..Query::default() }.to_query();
+    let list = |count: u64, records: Records| {
+        let href = links.records_with(records, &of);
+        (count > 0).then(|| view! { <a href=href>{counted(count, records)}</a> })
+    };
+    let both = (consequence.contacts > 0 && consequence.deals > 0).then_some(" and ");
+    let first = match (consequence.contacts, consequence.deals) {
+        (0, _) => "Delete the deals first.",
+        (_, 0) => "Delete the contacts first, or move them to another company.",
+        _ => "Delete the deals first; delete the contacts or move them to another company.",
+    };
+    view! {
+        <p class="consequence">
+            "It has " {list(consequence.contacts, Records::Contacts)} {both} {list(consequence.deals, Records::Deals)} "."
+        </p>
+        <p>{first}</p>
+    }
+}
+
+fn counted(count: u64, records: Records) -> String {
+    match count {
+        1 => format!("1 {}", records.noun()),
+        _ => format!("{} {records}", wording::grouped(count)),
+    }
 }

@@ -56,6 +56,7 @@ pub fn upload(visit: &Visit, records: Records, form: Form) -> String {
         let error = error_of(form.errors(), "file");
         let described = if error.is_some() { "file-error file-hint" } else { "file-hint" };
         let template = links.template(records);
+        let legend = format!("How are rows matched with existing {records}?");
         view! {
             <ErrorSummary errors=form.errors().to_vec() />
             <PageHead
@@ -69,17 +70,18 @@ pub fn upload(visit: &Visit, records: Records, form: Form) -> String {
                     <p class="hint" id="file-hint">
                         "CSV in UTF-8, at most 5 MB and 10,000 rows. Its first line names its columns: any of those below, in any order."
                     </p>
+                    <p class="columns-label" id="columns">"Columns"</p>
+                    <ul class="columns" aria-labelledby="columns">{columns}</ul>
                     <input type="file" id="file" name="file" accept=".csv,text/csv" aria-describedby=described required />
                 </Field>
-                <ul class="columns" aria-label="Columns">{columns}</ul>
                 <p class="hint">
-                    "A column that is not there leaves what is there as it is; an empty cell clears it. A cell that begins with "
+                    "Columns you leave out stay unchanged. An empty cell clears the value. A cell that begins with "
                     <code>"="</code> ", " <code>"+"</code> ", " <code>"-"</code> " or " <code>"@"</code>
                     " has an apostrophe before it in exports, so that no spreadsheet runs it; importing takes it away."
                 </p>
-                <Radios form=form.clone() name="match_by" legend="How are records that are here found again?" options=options />
+                <Radios form=form.clone() name="match_by" legend=legend options=options />
                 <div class="form-actions">
-                    <button type="submit" class="button primary">"See what would come of it"</button>
+                    <button type="submit" class="button primary">"Preview the import"</button>
                     <a class="button plain" href=links.records(records)>"Cancel"</a>
                 </div>
             </form>

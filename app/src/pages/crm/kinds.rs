@@ -71,7 +71,7 @@ const EXTERNAL: Typed = Typed {
     label: "Id in another system",
     input: Input::Line("text", 200),
     required: false,
-    hint: Some("By which imports find it again."),
+    hint: Some("An import that names this id changes the record instead of adding another."),
 };
 
 /// The fields of a form, in their order.
@@ -165,6 +165,10 @@ pub trait Kind: Record {
     fn facts(line: &Line<Self>, links: &Links, clock: Clock) -> Vec<(&'static str, AnyView)>;
     /// What is long, below the facts.
     fn text(&self) -> Option<&str>;
+    /// By what one knows which it is, where its name alone does not say so.
+    fn told_by(_: &Line<Self>, _: &Links, _: Clock) -> Option<AnyView> {
+        None
+    }
 }
 
 fn maybe(text: Option<&str>) -> AnyView {
@@ -345,6 +349,15 @@ impl Kind for Deal {
     fn text(&self) -> Option<&str> {
         None
     }
+
+    fn told_by(line: &Line<Self>, links: &Links, _: Clock) -> Option<AnyView> {
+        let deal = &line.record;
+        let with = line.company.is_some().then(|| view! { " with " {company(&line.company, links)} });
+        let worth = deal.amount.zip(deal.currency);
+        let worth = worth.map(|(amount, currency)| format!(", {}", money(amount, currency)));
+        let told = view! { {text::name(&deal.name)} {with} ": " {stage(deal.stage)} {worth} "." };
+        Some(told.into_any())
+    }
 }
 
 impl Kind for Interaction {
@@ -375,6 +388,15 @@ impl Kind for Interaction {
 
     fn text(&self) -> Option<&str> {
         Some(&self.summary)
+    }
+
+    fn told_by(line: &Line<Self>, links: &Links, clock: Clock) -> Option<AnyView> {
+        let interaction = &line.record;
+        let kind = interaction.kind.map_or("Interaction", kind);
+        let with = line.contact.is_some().then(|| view! { " with " {contact(&line.contact, links)} });
+        let of = line.company.is_some().then(|| view! { " of " {company(&line.company, links)} });
+        let at = interaction.at.map(|_| view! { ", " {moment(interaction.at, clock)} });
+        Some(view! { {kind} {with} {of} {at} "." }.into_any())
     }
 }
 

@@ -49,7 +49,7 @@ pub fn list<R: Kind>(
         } else {
             view! {
                 {(!shown.totals.is_empty()).then(|| totals(&shown.totals, &links, &query))}
-                {table(&shown.lines, &links, clock)}
+                {table(&shown.lines, &[], &links, clock)}
                 <Pages links=links.clone() records=records query=query.clone() more=shown.more />
             }
             .into_any()
@@ -266,9 +266,16 @@ fn totals(totals: &[StageTotal], links: &Links, query: &Query) -> impl IntoView 
     }
 }
 
-pub(super) fn table<R: Kind>(lines: &[Line<R>], links: &Links, clock: Clock) -> impl IntoView + use<R> {
+/// The table, without the columns that would say the same in each row.
+pub(super) fn table<R: Kind>(
+    lines: &[Line<R>],
+    without: &[&str],
+    links: &Links,
+    clock: Clock,
+) -> impl IntoView + use<R> {
     let heads = R::heads()
         .iter()
+        .filter(|(head, _)| !without.contains(head))
         .map(|(head, number)| view! { <th scope="col" class=number.then_some("number")>{*head}</th> })
         .collect::<Vec<_>>();
     let rows = lines
@@ -278,6 +285,7 @@ pub(super) fn table<R: Kind>(lines: &[Line<R>], links: &Links, clock: Clock) -> 
             let cells = R::cells(line, links, clock)
                 .into_iter()
                 .zip(R::heads().iter().skip(1))
+                .filter(|(_, (head, _))| !without.contains(head))
                 .map(|(cell, (head, number))| {
                     view! { <td class=number.then_some("number") data-label=*head>{cell}</td> }
                 })
@@ -304,11 +312,14 @@ pub(super) fn table<R: Kind>(lines: &[Line<R>], links: &Links, clock: Clock) -> 
 #[component]
 fn Pages(links: Links, records: Records, query: Query, more: bool) -> impl IntoView {
     let to = |page: u32| links.records_with(records, &query.at(page).to_query());
+    let by_time =
+        matches!(query.sort.or(Sort::of(records).first().copied()), Some(Sort::Newest | Sort::When));
+    let (back, onward) = if by_time { ("Newer", "Older") } else { ("Previous", "Next") };
     let before = query.page.checked_sub(1).map(|page| {
-        view! { <a class="button" href=to(page) rel="prev"><Icon name="previous" />"Before"</a> }
+        view! { <a class="button" href=to(page) rel="prev"><Icon name="previous" />{back}</a> }
     });
     let after = more.then(|| {
-        view! { <a class="button" href=to(query.page.saturating_add(1)) rel="next">"More" <Icon name="next" /></a> }
+        view! { <a class="button" href=to(query.page.saturating_add(1)) rel="next">{onward} <Icon name="next" /></a> }
     });
     view! { <nav class="pages" aria-label="Pages of the list">{before} {after}</nav> }
 }

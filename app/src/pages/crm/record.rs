@@ -1,6 +1,6 @@
 //! One record: what it is, who changed it last, what stands around it.
 
-use control::crm::Around;
+use control::crm::{Around, BESIDE};
 use leptos::prelude::*;
 use model::crm::{Contact, Deal, Interaction, Line, Records};
 use model::{CompanyId, ContactId};
@@ -74,7 +74,7 @@ fn beside<R: Kind>(line: &Line<R>, around: Around, links: &Links, clock: Clock, 
             view! {
                 {related::<Contact>("Contacts", around.contacts, &of, new_contact, links, clock, rights)}
                 {related::<Deal>("Deals", around.deals, &of, new_deal, links, clock, rights)}
-                {timeline(around.interactions, &of, None, links, clock, rights)}
+                {timeline(around.interactions, &of, None, links, clock, rights, true)}
             }
             .into_any()
         }
@@ -86,16 +86,26 @@ fn beside<R: Kind>(line: &Line<R>, around: Around, links: &Links, clock: Clock, 
                 let new = links.new_record_of(Records::Deals, "company", id);
                 related::<Deal>("Deals with the company", around.deals, &of, Some(new), links, clock, rights)
             });
-            view! { {timeline(around.interactions, &of_contact, Some(new), links, clock, rights)} {deals} }
+            view! { {timeline(around.interactions, &of_contact, Some(new), links, clock, rights, false)} {deals} }
                 .into_any()
         }
         Records::Deals => view! {
             {related::<Contact>("Contacts at the company", around.contacts, &of, None, links, clock, rights)}
-            {timeline(around.interactions, &of, None, links, clock, rights)}
+            {timeline(around.interactions, &of, None, links, clock, rights, true)}
         }
         .into_any(),
         Records::Interactions => ().into_any(),
     }
+}
+
+/// The way from the first few to the list that has them all.
+fn all_of(records: Records, shown: usize, of: &Query, links: &Links) -> Option<impl IntoView + use<>> {
+    let words = match shown {
+        0 | 1 => return None,
+        shown if shown < BESIDE => format!("All {shown} {records}"),
+        _ => format!("All {records}"),
+    };
+    Some(view! { <a href=links.records_with(records, &of.to_query())>{words}</a> })
 }
 
 fn related<R: Kind>(
@@ -107,16 +117,15 @@ fn related<R: Kind>(
     clock: Clock,
     rights: Rights,
 ) -> impl IntoView + use<R> {
-    let all = (!lines.is_empty()).then(|| {
-        view! { <a href=links.records_with(R::RECORDS, &of.to_query())>"All of them"</a> }
-    });
+    let all = all_of(R::RECORDS, lines.len(), of, links);
     let new = new.filter(|_| rights.change).map(|href| {
         view! { <a class="button" href=href>"New " {R::RECORDS.noun()}</a> }
     });
     let body = if lines.is_empty() {
         view! { <p class="absent">"None yet."</p> }.into_any()
     } else {
-        table(&lines, links, clock).into_any()
+        // They are all of one company, which the page names.
+        table(&lines, &["Company"], links, clock).into_any()
     };
     view! {
         <section class="related">
@@ -126,7 +135,7 @@ fn related<R: Kind>(
     }
 }
 
-/// What happened, the latest first.
+/// What happened, the latest first; with whom, where that is not clear from the page.
 fn timeline(
     lines: Vec<Line<Interaction>>,
     of: &Query,
@@ -134,10 +143,9 @@ fn timeline(
     links: &Links,
     clock: Clock,
     rights: Rights,
+    with: bool,
 ) -> impl IntoView + use<> {
-    let all = (!lines.is_empty()).then(|| {
-        view! { <a href=links.records_with(Records::Interactions, &of.to_query())>"All of them"</a> }
-    });
+    let all = all_of(Records::Interactions, lines.len(), of, links);
     let new =
         new.filter(|_| rights.change).map(|href| view! { <a class="button" href=href>"New interaction"</a> });
     let empty = lines.is_empty().then(|| view! { <p class="absent">"Nothing has happened yet."</p> });
@@ -149,10 +157,11 @@ fn timeline(
             });
             let href = links.record(Records::Interactions, &model::InteractionId::from(line.id).to_string());
             let kind = line.record.kind.map(kinds::kind);
+            let whom = with.then(|| view! { " with " {kinds::contact(&line.contact, links)} });
             view! {
                 <li>
                     <p class="happened">
-                        <a href=href>{kind}</a> " with " {kinds::contact(&line.contact, links)} " · " {at}
+                        <a href=href>{kind}</a> {whom} " · " {at}
                     </p>
                     <p class="record-text"><bdi>{text::lines(&line.record.summary, 600)}</bdi></p>
                 </li>

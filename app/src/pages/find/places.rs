@@ -72,9 +72,15 @@ fn deeds(visit: &Visit, links: &Links) -> Vec<Known> {
             "new connect mcp server integration tools",
             links.new_module(),
         ),
-        (Deed::ChangePeople, "mail", "Invite somebody", "new person user member colleague", links.invite()),
-        (Deed::ChangePeople, "team", "Make a department or team", "new unit create", links.new_unit(None)),
-        (Deed::ChangeAgents, "add", "Make an agent", "new create connect key", links.new_agent()),
+        (
+            Deed::ChangePeople,
+            "mail",
+            "Invite people",
+            "new person user member colleague somebody",
+            links.invite(),
+        ),
+        (Deed::ChangePeople, "team", "New unit", "make department team create", links.new_unit(None)),
+        (Deed::ChangeAgents, "add", "New agent", "make create connect key", links.new_agent()),
     ];
     all.into_iter()
         .filter(|(deed, ..)| visit.may(*deed))

@@ -48,7 +48,8 @@ fn state(visit: &Visit, one: &OneCell) -> AnyView {
                 Grantee::Unit(_) => format!(" and {}", count(number(one.reach.agents), "agent", "agents")),
                 _ => String::new(),
             };
-            format!(" It stands for {people}{agents}.")
+            let who = if matches!(one.column.grantee, Grantee::Role(_)) { "The role" } else { "The unit" };
+            format!(" {who} has {people}{agents}.")
         }
         _ => String::new(),
     };

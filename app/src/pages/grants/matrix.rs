@@ -217,7 +217,7 @@ fn table(around: &Around, matrix: Matrix, form: &Form) -> AnyView {
                 {columns
                     .iter()
                     .enumerate()
-                    .map(|(at, column)| view! { <option value=at.to_string()>{plain_name(column.grantee, &column.name)}</option> })
+                    .map(|(at, column)| view! { <option value=at.to_string()>{column_name(column)}</option> })
                     .collect::<Vec<_>>()}
             </select>
         </div>
@@ -260,6 +260,14 @@ fn table(around: &Around, matrix: Matrix, form: &Form) -> AnyView {
         {paging}
     }
     .into_any()
+}
+
+/// What a column is called among columns of its kind.
+fn column_name(column: &Named) -> String {
+    match column.grantee {
+        Grantee::Role(role) => wording::role(role).to_string(),
+        _ => plain_name(column.grantee, &column.name),
+    }
 }
 
 /// What the cells mean.
@@ -417,7 +425,7 @@ fn cell_view(around: &Around, at: usize, row: &KeyRow, cell: &Cell, column: &Nam
             Some(end) => format!("Until {}", clock.day(end)).into_any(),
             None => "Given".into_any(),
         },
-        ("inherited", _, Some(source)) => from(row, source),
+        ("inherited", _, Some(source)) => from(source, column.grantee),
         ("ended", Some(own), _) => {
             let end = own.expires_at.map(|end| clock.day(end)).unwrap_or_default();
             format!("Ended {end}").into_any()
@@ -465,13 +473,12 @@ fn cell_view(around: &Around, at: usize, row: &KeyRow, cell: &Cell, column: &Nam
 }
 
 /// Where a right comes from, in the room of a cell: from whom, or by which wider key.
-fn from(row: &KeyRow, source: &Source) -> AnyView {
-    let by_module = source.key != row.key;
+fn from(source: &Source, column: Grantee) -> AnyView {
     match source.grantee {
+        // What a column has itself reaches here only by the wider key.
+        own if own == column => view! { "By " {text::code(source.key.as_str())} }.into_any(),
         Grantee::Role(role) => view! { "As " {wording::role(role)} }.into_any(),
         Grantee::Unit(_) => view! { "From " {text::name(&source.name)} }.into_any(),
-        // What one has oneself reaches here only by the wider key.
-        _ if by_module => view! { "By " {text::code(source.key.as_str())} }.into_any(),
         _ => "From elsewhere".into_any(),
     }
 }

@@ -91,6 +91,17 @@ fn said(links: &Links, need: &Need) -> Said {
             label: "Look at the change",
             href: if *count == 1 { links.tool(module, tool) } else { links.module(module) },
         },
+        Need::MustConnect { module, title } => Said {
+            tone: Tone::Fault.word(),
+            icon: "alert",
+            sentence: view! {
+                <a href=links.module(module)>{text::name(title)}</a>
+                " must be connected again: the access that was given to it is over."
+            }
+            .into_any(),
+            label: "Connect it",
+            href: links.module_to(module, "oauth"),
+        },
         Need::ModuleFailing { module, title, failed, ended } => Said {
             tone: Tone::Fault.word(),
             icon: "alert",

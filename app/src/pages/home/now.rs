@@ -43,6 +43,8 @@ pub(super) fn figures(now: &Now, links: &Links, clock: Clock) -> impl IntoView +
         let calls = if most == 1 { "call" } else { "calls" };
         view! { <span>{format!("Highest bar: {} {calls} in a minute", wording::grouped(u64::from(most)))}</span> }
     });
+    // What red is, said in words.
+    let red = (now.denied > 0).then(|| view! { " " <span class="minutes-denied">"Denied in red."</span> });
     let count = |count: u32| wording::grouped(u64::from(count));
     view! {
         <dl class="figures">
@@ -77,7 +79,7 @@ pub(super) fn figures(now: &Now, links: &Links, clock: Clock) -> impl IntoView +
         </dl>
         {bars(now, clock)}
         <p class="note minutes-scale">
-            <span>{since}</span>
+            <span>{since} {red}</span>
             {highest}
         </p>
     }

@@ -28,7 +28,7 @@ pub fn forgot(site: &Site, form: Form) -> String {
                     "Send the mail"
                 </button>
             </form>
-            <p class="note">"You remember it? " <a href=links::SIGN_IN>"Sign in"</a> "."</p>
+            <p class="note">"Remember it? " <a href=links::SIGN_IN>"Sign in"</a> "."</p>
         }
     })
 }

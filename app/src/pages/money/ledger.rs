@@ -200,7 +200,7 @@ fn head(places: &Places, query: &MoneyQuery, by: Dimension, named: &Named) -> An
         view! {
             " "
             <a class="own-page" href=href title=what.clone()>
-                <Icon name="external" />
+                <Icon name="arrow" />
                 <span class="visually-hidden">{what.clone()}</span>
             </a>
         }
@@ -328,7 +328,7 @@ pub(super) fn times(places: &Places, shown: &Shown, by: Dimension, answer: &Answ
             )
         })
         .collect::<Vec<_>>();
-    let caption = format!("Spend by {} in {period}. Days are UTC's.", query::label(by).to_lowercase());
+    let caption = format!("Spend by {} in {period}. Days in UTC.", query::label(by).to_lowercase());
     let all = answer.total;
     let head = view! {
             <tr>

@@ -105,9 +105,9 @@ pub fn list(visit: &Visit, invitations: &[InvitationLine], total: u64, page: u32
 fn nobody(links: &Links) -> AnyView {
     view! {
         <section class="empty">
-            <h2>"No invitation waits"</h2>
+            <h2>"No open invitations"</h2>
             <p>
-                "Everybody who was invited has come, or nobody was yet. An invitation stands here until it is accepted or "
+                "Everybody who was invited has come, or nobody was. An invitation stands here until it is accepted or "
                 "withdrawn."
             </p>
             <p>

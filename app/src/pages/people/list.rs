@@ -14,7 +14,7 @@ use crate::icon::Icon;
 use crate::links::{Links, Place};
 use crate::pieces::field::Field;
 use crate::pieces::folding::Head::{Number, Of};
-use crate::pieces::folding::folding;
+use crate::pieces::folding::{Head, folding};
 use crate::pieces::head::PageHead;
 use crate::pieces::sign::State;
 use crate::{text, wording};
@@ -308,7 +308,8 @@ fn filters(links: &Links, query: &Query) -> impl IntoView + use<> {
     }
 }
 
-/// The tree. A unit with others below opens by itself where the chosen one is in it; all are open where there are few.
+/// The tree: where there is no room beside the list, folded to the name of the chosen unit. A unit with others below opens
+/// by itself where the chosen one is in it; all are open where there are few.
 fn tree_of(visit: &Visit, tree: &[Node], query: &Query) -> impl IntoView + use<> {
     let links = visit.links();
     let keep = Query { role: None, presence: None, page: 0, text: String::new(), ..query.clone() };
@@ -317,14 +318,32 @@ fn tree_of(visit: &Visit, tree: &[Node], query: &Query) -> impl IntoView + use<>
     let open = opened(tree, query.unit);
     let mut rest = tree.iter().zip(open).peekable();
     let nodes = level(&mut rest, 0, query, &to);
+    let chosen = tree.iter().find(|node| Some(node.view.id) == query.unit);
+    let name = chosen.map_or(visit.organization.as_str(), |node| node.view.name.as_str());
+    let whole = tree.iter().filter(|node| node.depth == 0).map(|node| here(node, query)).sum();
     view! {
-        <nav class="tree" aria-label="Units">
-            <a class="tree-row" href=to(None) aria-current=everybody>
-                {text::name(&visit.organization)}
-            </a>
-            <ul>{nodes}</ul>
-        </nav>
+        <details class="tree-fold">
+            <summary>"Unit: " {text::name(name)}</summary>
+            <nav class="tree" aria-label="Units">
+                <a class="tree-row" href=to(None) aria-current=everybody>
+                    {text::name(&visit.organization)}
+                    {tree_count(whole, query)}
+                </a>
+                <ul>{nodes}</ul>
+            </nav>
+        </details>
     }
+}
+
+/// How many people or agents a unit has with all below it.
+fn here(node: &Node, query: &Query) -> u64 {
+    if query.show == Show::People { node.people } else { node.agents }
+}
+
+fn tree_count(count: u64, query: &Query) -> impl IntoView + use<> {
+    let (one, many) = if query.show == Show::People { ("person", "people") } else { ("agent", "agents") };
+    let title = format!("{} in it or below", said::counted(count, one, many));
+    view! { <span class="tree-count" title=title>{wording::grouped(count)}</span> }
 }
 
 /// For each unit, whether what is below it is shown.
@@ -352,10 +371,7 @@ fn level<'a>(
     let mut level_views = Vec::new();
     while let Some((node, open)) = rest.next_if(|(node, _)| node.depth >= depth) {
         let below = level(rest, node.depth + 1, query, to);
-        let here = (query.unit == Some(node.view.id)).then_some("page");
-        let count = if query.show == Show::People { node.people } else { node.agents };
-        let what = if query.show == Show::People { ("person", "people") } else { ("agent", "agents") };
-        let title = format!("{} in it or below", said::counted(count, what.0, what.1));
+        let current = (query.unit == Some(node.view.id)).then_some("page");
         let name = text::one_line(&node.view.name, 120);
         let below = (!below.is_empty()).then(|| {
             view! {
@@ -371,9 +387,9 @@ fn level<'a>(
         level_views.push(
             view! {
                 <li>
-                    <a class="tree-row" href=to(Some(node.view.id)) aria-current=here>
+                    <a class="tree-row" href=to(Some(node.view.id)) aria-current=current>
                         {text::name(&node.view.name)}
-                        <span class="tree-count" title=title>{wording::grouped(count)}</span>
+                        {tree_count(here(node, query), query)}
                     </a>
                     {below}
                 </li>
@@ -393,14 +409,14 @@ fn people_of(visit: &Visit, query: &Query, people: &Listed<PersonLine>, unit: Op
         Query { page, ..query.clone() }.at(&links)
     });
     view! {
-        {people_table(&links, &people.rows, &said::counted(people.total, "person", "people"))}
+        {people_table(&links, &people.rows, Of(&said::counted(people.total, "person", "people")))}
         {pages}
     }
     .into_any()
 }
 
 /// People as a table.
-pub(super) fn people_table(links: &Links, people: &[PersonLine], caption: &str) -> impl IntoView + use<> {
+pub(super) fn people_table(links: &Links, people: &[PersonLine], caption: Head<'_>) -> impl IntoView + use<> {
     let rows = people
         .iter()
         .map(|person| {
@@ -418,7 +434,7 @@ pub(super) fn people_table(links: &Links, people: &[PersonLine], caption: &str) 
             }
         })
         .collect::<Vec<_>>();
-    folding(Of(caption), &[Of("Name"), Of("Unit"), Of("Roles"), Number("Agents"), Of("Standing")], rows)
+    folding(caption, &[Of("Name"), Of("Unit"), Of("Roles"), Number("Agents"), Of("Standing")], rows)
 }
 
 fn agents_of(visit: &Visit, query: &Query, agents: &Listed<AgentLine>, unit: Option<&Node>) -> AnyView {
@@ -430,14 +446,14 @@ fn agents_of(visit: &Visit, query: &Query, agents: &Listed<AgentLine>, unit: Opt
         Query { page, ..query.clone() }.at(&links)
     });
     view! {
-        {agents_table(&links, &agents.rows, &said::counted(agents.total, "agent", "agents"))}
+        {agents_table(&links, &agents.rows, Of(&said::counted(agents.total, "agent", "agents")))}
         {pages}
     }
     .into_any()
 }
 
 /// Agents as a table.
-pub(super) fn agents_table(links: &Links, agents: &[AgentLine], caption: &str) -> impl IntoView + use<> {
+pub(super) fn agents_table(links: &Links, agents: &[AgentLine], caption: Head<'_>) -> impl IntoView + use<> {
     let rows = agents
         .iter()
         .map(|agent| {
@@ -456,11 +472,7 @@ pub(super) fn agents_table(links: &Links, agents: &[AgentLine], caption: &str) -
             }
         })
         .collect::<Vec<_>>();
-    folding(
-        Of(caption),
-        &[Of("Name"), Of("Owner"), Of("Unit"), Number("Keys in force"), Of("Standing")],
-        rows,
-    )
+    folding(caption, &[Of("Name"), Of("Owner"), Of("Unit"), Number("Keys in force"), Of("Standing")], rows)
 }
 
 fn nothing(visit: &Visit, query: &Query, unit: Option<&Node>) -> AnyView {

@@ -86,7 +86,7 @@ pub fn page(visit: &Visit, shown: &Shown, part: Part) -> String {
             </section>
             <section class="part">
                 <h2>"Leave"</h2>
-                <p>"You lose access at once and for good. What ends with it is said before anything happens."</p>
+                <p>"You lose access at once and for good. You see what ends before you confirm."</p>
                 <p>
                     <a class="button" href=links.leave()>
                         <span>"Leave " {text::name(&visit.organization)}</span>
@@ -104,7 +104,7 @@ fn zones(form: &Form, account: &Account) -> impl IntoView + use<> {
             form=form.clone()
             name="time_zone"
             label="Time zone"
-            hint="In which you are told times."
+            hint="Times are shown in it."
             none=format!("The organization's: {}", account.organizations_zone.name())
             options=options
         />
@@ -123,7 +123,7 @@ fn password(visit: &Visit, account: &Account, form: &Form) -> impl IntoView + us
                     <TextField
                         form=form.clone()
                         name="old_password"
-                        label="Present password"
+                        label="Current password"
                         kind="password"
                         autocomplete="current-password"
                         longest=1000

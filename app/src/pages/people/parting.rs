@@ -32,7 +32,7 @@ pub fn suspend(visit: &Visit, told: &Parting, form: &Form) -> String {
                 ),
             ]);
             let body = if told.last_owner {
-                last_owner(&links, "suspended")
+                last_owner(&links, "The only active owner cannot be suspended.")
             } else {
                 view! {
                 <div class="consequence" data-tone="deny">
@@ -80,7 +80,7 @@ pub fn remove(visit: &Visit, told: &Parting, form: &Form) -> String {
         false,
         || {
             let body = if told.last_owner {
-                last_owner(&links, "removed")
+                last_owner(&links, "The only active owner cannot be removed.")
             } else {
                 let ends = ending(told, "They", "their");
                 let fields = fate(told, form, true);
@@ -118,7 +118,7 @@ pub fn leave(visit: &Visit, told: &Parting, form: &Form, hands_over: bool) -> St
     let crumbs = vec![Crumb::to("My account", links.me()), Crumb::here("Leave")];
     document::page(visit, Place::Elsewhere, &form.title("Leave"), crumbs, false, || {
         let body = if told.last_owner {
-            last_owner(&links, "let go")
+            last_owner(&links, "You are the only active owner.")
         } else {
             let ends = ending(told, "You", "your");
             let fields = fate(told, form, hands_over);
@@ -158,8 +158,7 @@ fn crumbs(links: &Links, told: &Parting, here: &str) -> Vec<Crumb> {
     ]
 }
 
-fn last_owner(links: &Links, what: &str) -> AnyView {
-    let sentence = format!("The only active owner cannot be {what}: nobody could hand the organization on.");
+fn last_owner(links: &Links, sentence: &'static str) -> AnyView {
     view! {
         <p class="consequence">
             {sentence}

@@ -94,7 +94,11 @@ pub fn page(visit: &Visit, shown: &Shown, form: &Form) -> String {
                 </div>
                 <div>
                     <dt>"Calls"</dt>
-                    <dd><a href=links.calls_of_person(story.id)>"Of their agents, and on their behalf"</a></dd>
+                    <dd>
+                        <a href=links.calls_of_person(story.id)>
+                            {if me { "Of your agents, and on your behalf" } else { "Of their agents, and on their behalf" }}
+                        </a>
+                    </dd>
                 </div>
             </dl>
             {units(visit, shown, form)}
@@ -106,7 +110,7 @@ pub fn page(visit: &Visit, shown: &Shown, form: &Form) -> String {
                 .map(|access| {
                     view! {
                         <section class="part" id="access">
-                            <h2>"What they can use"</h2>
+                            <h2>{if me { "What you can use" } else { "What they can use" }}</h2>
                             <div inner_html=access></div>
                         </section>
                     }
@@ -174,7 +178,7 @@ fn units(visit: &Visit, shown: &Shown, form: &Form) -> impl IntoView + use<> {
         })
         .collect::<Vec<_>>();
     let none = further.is_empty().then(|| {
-        view! { <p class="absent">"Member of no further unit."</p> }
+        view! { <p class="absent">{if story.id == visit.user { "You are a member of no further unit." } else { "Member of no further unit." }}</p> }
     });
     let forms = story.may_change.then(|| {
         let begun = if form.value("home").is_empty() {
@@ -228,7 +232,7 @@ fn roles(visit: &Visit, shown: &Shown, form: &Form) -> impl IntoView + use<> {
         .map(|held| {
             let place = match &held.unit {
                 Some(unit) => said::unit_link(&links, unit).into_any(),
-                None => "The organization".into_any(),
+                None => text::name(&visit.organization).into_any(),
             };
             let take = story.may_change.then(|| take_role(visit, id, held));
             view! {
@@ -243,13 +247,18 @@ fn roles(visit: &Visit, shown: &Shown, form: &Form) -> impl IntoView + use<> {
                         " by "
                         {text::name(&held.given_by)}
                     </td>
-                    <td>{take}</td>
+                    <td class="row-actions">{take}</td>
                 </tr>
             }
         })
         .collect::<Vec<_>>();
     let table = if rows.is_empty() {
-        view! { <p class="absent">"No role: they see themselves, their own agents and those agents' calls."</p> }.into_any()
+        let said = if id == visit.user {
+            "No role: you see yourself, your own agents and those agents' calls."
+        } else {
+            "No role: they see themselves, their own agents and those agents' calls."
+        };
+        view! { <p class="absent">{said}</p> }.into_any()
     } else {
         folding(Unseen("Roles of this person"), &[Of("Role"), Of("Where"), Of("Given"), Unseen("Take")], rows)
             .into_any()
@@ -268,7 +277,7 @@ fn roles(visit: &Visit, shown: &Shown, form: &Form) -> impl IntoView + use<> {
                     form=form.clone()
                     name="where"
                     label="Where"
-                    none="The whole organization"
+                    none=text::one_line(&visit.organization, 120)
                     options=said::unit_options(&shown.tree)
                 />
                 <button type="submit" class="button">
@@ -293,7 +302,7 @@ fn take_role(visit: &Visit, user: UserId, held: &RoleHeld) -> impl IntoView + us
         <form method="post" action=links.take_role(user)>
             {hidden("role", held.role.word())}
             {place}
-            <button type="submit" class="button plain">
+            <button type="submit" class="button danger-link">
                 "Take away"
                 <span class="visually-hidden">" the role " {wording::role(held.role)}</span>
             </button>
@@ -304,14 +313,15 @@ fn take_role(visit: &Visit, user: UserId, held: &RoleHeld) -> impl IntoView + us
 fn agents(visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     let links = visit.links();
     let content = if shown.agents.rows.is_empty() {
-        view! { <p class="absent">"They answer for no agent."</p> }.into_any()
+        let who = if shown.story.id == visit.user { "You answer" } else { "They answer" };
+        view! { <p class="absent">{who} " for no agent."</p> }.into_any()
     } else {
         let caption = said::counted(shown.agents.total, "agent", "agents");
         let cut = (shown.agents.total > shown.agents.rows.len() as u64).then(|| {
             view! { <p class="note">"The first " {shown.agents.rows.len()} " by name."</p> }
         });
         view! {
-            {agents_table(&links, &shown.agents.rows, &caption)}
+            {agents_table(&links, &shown.agents.rows, Of(&caption))}
             {cut}
         }
         .into_any()

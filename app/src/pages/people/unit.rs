@@ -13,7 +13,7 @@ use crate::document::{self, Crumb, Visit};
 use crate::icon::Icon;
 use crate::links::{Links, Place};
 use crate::pieces::field::ErrorSummary;
-use crate::pieces::folding::Head::{Number, Of};
+use crate::pieces::folding::Head::{Number, Of, Unseen};
 use crate::pieces::folding::folding;
 use crate::pieces::form::{Form, Radios, SelectField, TextField, hidden};
 use crate::pieces::head::PageHead;
@@ -55,14 +55,14 @@ pub fn page(
             people,
             all(Show::People),
             "Nobody sits in this unit or below.",
-            |rows| people_table(&links, rows, "People in this unit and below, members too").into_any(),
+            |rows| people_table(&links, rows, Of("In it and below, members too")).into_any(),
         );
         let agents = first(
             ("Agents", "agent", "agents"),
             agents,
             all(Show::Agents),
             "No agent sits in this unit or below.",
-            |rows| agents_table(&links, rows, "Agents in this unit and below").into_any(),
+            |rows| agents_table(&links, rows, Unseen("Agents in it and below")).into_any(),
         );
         view! {
             <PageHead title=text::name(&view.name).into_any() lead=lead>
@@ -119,7 +119,7 @@ fn below(visit: &Visit, children: &[Node], unit: UnitId) -> impl IntoView + use<
             })
             .collect::<Vec<_>>();
         folding(
-            Of("With those in it and below"),
+            Unseen("Units below, with those in them and below"),
             &[Of("Name"), Of("Kind"), Number("People"), Number("Agents")],
             rows,
         )
@@ -148,18 +148,19 @@ fn first<T>(
         view! { <p class="absent">{none}</p> }.into_any()
     } else {
         let shown = here.rows.get(..FIRST).unwrap_or(&here.rows);
-        let more = (here.total > FIRST as u64).then(|| {
-            view! { <p><a href=all.clone()>"All " {said::counted(here.total, one, many)}</a></p> }
-        });
-        view! {
-            {table(shown)}
-            {more}
-        }
-        .into_any()
+        table(shown)
     };
+    // Where there are none, there is nothing to see.
+    let way = (here.total > 0).then(|| {
+        let all_of = said::counted(here.total, one, many);
+        view! { <a href=all>"See all " {all_of}</a> }
+    });
     view! {
         <section class="part">
-            <h2><a href=all>{title}</a></h2>
+            <div class="part-head">
+                <h2>{title}</h2>
+                {way}
+            </div>
             {content}
         </section>
     }
@@ -191,7 +192,7 @@ fn roles(visit: &Visit, roles: &[RoleHere], unit: UnitId) -> impl IntoView + use
             })
             .collect::<Vec<_>>();
         folding(
-            Of("Roles that hold on this unit"),
+            Unseen("Roles that hold on this unit"),
             &[Of("Person"), Of("Role"), Of("Through"), Of("Given")],
             rows,
         )
@@ -299,7 +300,7 @@ pub fn create(visit: &Visit, tree: &[Node], form: &Form) -> String {
                     form=begun
                     name="parent"
                     label="Under"
-                    none="The organization itself"
+                    none=text::one_line(&visit.organization, 120)
                     options=said::unit_options(tree)
                 />
                 <div class="form-actions">
@@ -371,7 +372,7 @@ pub fn relocate(
             })
             .cloned()
             .collect();
-        let mut options = vec![(TOP.to_owned(), "The organization itself".to_owned())];
+        let mut options = vec![(TOP.to_owned(), text::one_line(&visit.organization, 120))];
         options.extend(said::unit_options(&free));
         let consequence = told.map(|told| consequence(visit, unit, told));
         view! {

@@ -247,19 +247,20 @@ pub fn change(visit: &Visit, row: &LimitRow, form: &Form) -> String {
         crumbs(&links, "Change"),
         false,
         || {
+            let (take_away, save, back) = (links.remove_limit(row.id), links.limit(row.id), links.limits());
             let lead =
                 format!("{}, calls of {}: {}.", limits::whose(row), limits::what(row), limits::used(row));
             view! {
                 <ErrorSummary errors=form.errors().to_vec() />
                 <PageHead title="Change a limit".into_any() lead=lead.into_any()>
-                    <a class="button" href=links.remove_limit(row.id)>"Take it away"</a>
+                    <a class="button" href=take_away>"Take it away"</a>
                 </PageHead>
-                <form class="sheet" method="post" action=links.limit(row.id) novalidate>
+                <form class="sheet" method="post" action=save novalidate>
                     {numbers(form)}
                     <p class="note">"It holds from the next call on. What is used of it stays used."</p>
                     <div class="form-actions">
                         <button type="submit" class="button primary">"Save"</button>
-                        <a class="button plain" href=links.limits()>"Leave it"</a>
+                        <a class="button plain" href=back>"Leave it"</a>
                     </div>
                 </form>
             }
@@ -278,13 +279,14 @@ pub fn remove(visit: &Visit, row: &LimitRow) -> String {
             limits::allowance(row.allowance),
             limits::used(row),
         );
+        let (take_away, back) = (links.remove_limit(row.id), links.limits());
         view! {
             <PageHead title="Take this limit away?".into_any() />
             <div class="sheet">
                 <p class="consequence" data-tone="deny">{said}</p>
-                <form method="post" action=links.remove_limit(row.id) class="form-actions">
+                <form method="post" action=take_away class="form-actions">
                     <button type="submit" class="button danger">"Take it away"</button>
-                    <a class="button plain" href=links.limits()>"Leave it"</a>
+                    <a class="button plain" href=back>"Leave it"</a>
                 </form>
             </div>
         }

@@ -74,7 +74,7 @@ fn fields(visit: &Visit, settings: &Settings, form: &Form) -> impl IntoView + us
                 name="currency"
                 label="Currency"
                 longest=3
-                hint="In what calls are charged: three letters, such as `EUR`. It stays once a price was set."
+                hint="The currency calls are charged in: three letters, such as `EUR`. It cannot be changed once a price has been set."
             />
         }
         .into_any()
@@ -90,7 +90,7 @@ fn fields(visit: &Visit, settings: &Settings, form: &Form) -> impl IntoView + us
             {currency}
             <Field name="time_zone" label="Time zone" error=error>
                 <p class="hint" id="time_zone-hint">
-                    "In which people are told times who have not chosen one themselves, such as Europe/Berlin."
+                    "Used for people who have not chosen their own. For example Europe/Berlin."
                 </p>
                 <input
                     type="text"
@@ -136,7 +136,7 @@ pub fn mail(visit: &Visit, form: Form) -> String {
                     label="Name of the sender"
                     longest=120
                     required=false
-                    hint=format!("Stands before the address of this installation. Without one: {organization}.")
+                    hint=format!("Shown before the mail address that mails are sent from. If left empty: {organization}.")
                 />
                 <TextField
                     form=form.clone()
@@ -145,7 +145,7 @@ pub fn mail(visit: &Visit, form: Form) -> String {
                     kind="email"
                     longest=254
                     required=false
-                    hint="A mail address of yours. Without one, answers go to the address of this installation."
+                    hint="A mail address of your own. If left empty, answers go to the address that mails are sent from."
                 />
                 <div class="form-actions"><button type="submit" class="button primary">"Save"</button></div>
             </form>

@@ -4,7 +4,12 @@ use chrono::NaiveDate;
 use control::settings::{Event, RecordFilter};
 use form_urlencoded::Serializer;
 use leptos::prelude::*;
-use model::{AuditEventId, Timestamp, Zone};
+use model::access::Grantee;
+use model::crm::Records;
+use model::people::Role;
+use model::{AgentId, AuditEventId, BundleId, ModuleId, Timestamp, UnitId, Zone};
+use serde::Deserialize as _;
+use serde_json::Value;
 
 use super::{Part, part};
 use crate::document::Visit;
@@ -101,6 +106,27 @@ impl Query {
     }
 }
 
+/// Names in addresses of what there is, by the ids that acts have.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Known {
+    /// Of modules.
+    pub modules: Vec<(ModuleId, String)>,
+    /// Of bundles.
+    pub bundles: Vec<(BundleId, String)>,
+}
+
+impl Known {
+    fn module(&self, id: &str) -> Option<&str> {
+        let id = id.parse().ok()?;
+        self.modules.iter().find(|(known, _)| *known == id).map(|(_, name)| name.as_str())
+    }
+
+    fn bundle(&self, id: &str) -> Option<&str> {
+        let id = id.parse().ok()?;
+        self.bundles.iter().find(|(known, _)| *known == id).map(|(_, name)| name.as_str())
+    }
+}
+
 /// When a day begins in a zone; where clocks are put forward at midnight, an hour later.
 fn midnight(day: NaiveDate, zone: Zone) -> Option<Timestamp> {
     let at = |hour| day.and_hms_opt(hour, 0, 0)?.and_local_timezone(zone).earliest();
@@ -115,10 +141,11 @@ pub fn record(
     actions: Vec<String>,
     events: &[Event],
     more: bool,
+    known: &Known,
 ) -> String {
     part(visit, Part::Record, None, || {
         let (links, clock) = (visit.links(), visit.clock());
-        let rows = events.iter().map(|event| row(event, &links, clock)).collect::<Vec<_>>();
+        let rows = events.iter().map(|event| row(event, &links, clock, known)).collect::<Vec<_>>();
         let list = if !errors.is_empty() {
             view! { <p class="absent">"Nothing is listed until the filters are right."</p> }.into_any()
         } else if events.is_empty() {
@@ -140,7 +167,7 @@ pub fn record(
                                 <th scope="col">{format!("When ({})", clock.zone_name())}</th>
                                 <th scope="col">"Who"</th>
                                 <th scope="col">"What"</th>
-                                <th scope="col">"To what"</th>
+                                <th scope="col">"Subject"</th>
                                 <th scope="col">"Detail"</th>
                             </tr>
                         </thead>
@@ -208,7 +235,7 @@ fn filters(
                     {options}
                 </select>
             </Field>
-            {text("to", "To what", query.to.clone())}
+            {text("to", "Subject", query.to.clone())}
             {day("from", "From", query.from)}
             {day("until", "Until", query.until)}
             <div class="filter-actions">
@@ -225,7 +252,7 @@ fn act(action: &str) -> String {
     wording::deed(action).unwrap_or_else(|| text::one_line(action, 80))
 }
 
-fn row(event: &Event, links: &Links, clock: Clock) -> impl IntoView + use<> {
+fn row(event: &Event, links: &Links, clock: Clock, known: &Known) -> impl IntoView + use<> {
     let who = match (event.actor_kind.as_str(), event.actor_id) {
         ("user", Some(id)) => {
             view! { <a href=links.user(id.into())>{text::name(&event.actor_name)}</a> }.into_any()
@@ -252,29 +279,84 @@ fn row(event: &Event, links: &Links, clock: Clock) -> impl IntoView + use<> {
             </th>
             <td data-label="Who">{who}</td>
             <td data-label="What"><span title=text::one_line(&event.action, 80)>{act(&event.action)}</span></td>
-            <td data-label="To what">{subject(event, links)}</td>
+            <td data-label="Subject">{subject(event, links, known)}</td>
             <td data-label="Detail">{detail}</td>
         </tr>
     }
 }
 
 /// What it was done to, leading to its page where it has one.
-fn subject(event: &Event, links: &Links) -> AnyView {
-    use model::crm::Records;
-    let id = event.subject_id.as_str();
-    let href = match event.subject_kind.as_str() {
-        "user" => id.parse().ok().map(|id| links.user(id)),
-        "agent" => id.parse().ok().map(|id| links.agent(id)),
-        "unit" => id.parse().ok().map(|id| links.unit(id)),
-        kind if !event.action.ends_with(".delete") => Records::ALL
-            .iter()
-            .find(|records| records.noun() == kind)
-            .map(|records| links.record(*records, id)),
-        _ => None,
-    };
+fn subject(event: &Event, links: &Links, known: &Known) -> AnyView {
+    let (id, name) = (event.subject_id.as_str(), event.subject_name.as_str());
+    match event.subject_kind.as_str() {
+        "user" => {
+            let person = to(name, id.parse().ok().map(|id| links.user(id)));
+            let role = event.detail.get("role").filter(|_| event.action.starts_with("role."));
+            let Some(role) = role.and_then(|role| Role::deserialize(role).ok()) else { return person };
+            // Which unit is told by its id alone.
+            let unit = event.detail.get("unit").and_then(|unit| UnitId::deserialize(unit).ok());
+            let place = unit.map(|unit| view! { " on "<a href=links.unit(unit)>"a unit"</a> });
+            view! { {person} ": " {wording::role(role)} {place} }.into_any()
+        }
+        "agent" => to(name, id.parse().ok().map(|id| links.agent(id))),
+        "unit" => to(name, id.parse().ok().map(|id| links.unit(id))),
+        "module" => to(name, known.module(id).map(|name| links.module(name))),
+        "bundle" => to(name, known.bundle(id).map(|name| links.bundle(name))),
+        "tool" => match name.split_once('.') {
+            Some((module, tool)) => {
+                view! { <a href=links.tool(module, tool)>{text::code(name)}</a> }.into_any()
+            }
+            None => text::code(name).into_any(),
+        },
+        "call" => match id.parse() {
+            Ok(call) => view! { <a href=links.call(call)>{text::code(name)}</a> }.into_any(),
+            Err(_) => text::code(name).into_any(),
+        },
+        "credential" => {
+            let agent = match agent_of_key(&event.detail) {
+                Some((agent, Some(id))) => to(agent, Some(links.agent(id))),
+                Some((agent, None)) => text::name(agent).into_any(),
+                None => return text::name(name).into_any(),
+            };
+            view! { {text::name(name)} " of agent " {agent} }.into_any()
+        }
+        "grant" => {
+            let whom = event.detail.get("grantee").and_then(|whom| Grantee::deserialize(whom).ok());
+            let said = name.strip_prefix('`').and_then(|rest| rest.split_once("` for "));
+            match (whom, said) {
+                (Some(whom), Some((key, said))) => {
+                    view! { {text::code(key)} " for " {to(said, Some(links.grantee(whom)))} }.into_any()
+                }
+                _ => text::prose(name, 240).into_any(),
+            }
+        }
+        kind if !event.action.ends_with(".delete") => {
+            let records = Records::ALL.iter().find(|records| records.noun() == kind);
+            match records {
+                Some(records) => to(name, Some(links.record(*records, id))),
+                None => text::prose(name, 240).into_any(),
+            }
+        }
+        _ => text::prose(name, 240).into_any(),
+    }
+}
+
+fn to(name: &str, href: Option<String>) -> AnyView {
     match href {
-        Some(href) => view! { <a href=href>{text::name(&event.subject_name)}</a> }.into_any(),
-        None => text::prose(&event.subject_name, 240).into_any(),
+        Some(href) => view! { <a href=href>{text::name(name)}</a> }.into_any(),
+        None => text::name(name).into_any(),
+    }
+}
+
+/// Whose key it was: the agent's name then and, as far as it is recorded, its id.
+fn agent_of_key(detail: &Value) -> Option<(&str, Option<AgentId>)> {
+    match &detail["agent"] {
+        Value::String(name) => Some((name, AgentId::deserialize(&detail["agent_id"]).ok())),
+        Value::Array(pair) => match pair.as_slice() {
+            [id, Value::String(name)] => Some((name, AgentId::deserialize(id).ok())),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -291,6 +373,18 @@ mod tests {
         assert_eq!(filter.from, Some("2026-02-28T23:00:00Z".parse().unwrap()));
         assert_eq!(filter.until, Some("2026-03-01T23:00:00Z".parse().unwrap()));
         assert_eq!(query.to_query(), "who=Ada&from=2026-03-01&until=2026-03-01");
+    }
+
+    #[test]
+    fn a_key_is_told_with_its_agent_however_it_was_recorded() {
+        let agent = AgentId::from(uuid::Uuid::from_u128(7));
+        let told = serde_json::json!({ "agent": "Inbox helper", "agent_id": agent });
+        assert_eq!(agent_of_key(&told), Some(("Inbox helper", Some(agent))));
+        let told = serde_json::json!({ "agent": [agent, "Inbox helper"] });
+        assert_eq!(agent_of_key(&told), Some(("Inbox helper", Some(agent))));
+        let told = serde_json::json!({ "agent": "Inbox helper", "agent_id": "<b>" });
+        assert_eq!(agent_of_key(&told), Some(("Inbox helper", None)));
+        assert_eq!(agent_of_key(&serde_json::json!({ "agent": 7 })), None);
     }
 
     #[test]

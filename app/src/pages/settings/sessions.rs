@@ -55,7 +55,7 @@ pub fn sessions(
                     <label for="q">"Person or mail address"</label>
                     <input type="search" id="q" name="q" maxlength="200" autocomplete="off" value=text::one_line(search, 200) />
                 </div>
-                <div class="filter-actions"><button type="submit" class="button primary">"Search"</button></div>
+                <div class="filter-actions"><button type="submit" class="button">"Apply"</button></div>
             </form>
             {list}
             <nav class="pages" aria-label="Pages of the list">{before} {after}</nav>

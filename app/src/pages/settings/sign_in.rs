@@ -43,7 +43,7 @@ pub fn sign_in(visit: &Visit, form: Form) -> String {
                     label="A session that is not used ends after (minutes)"
                     kind="number"
                     longest=3
-                    hint="15 to 720, which is twelve hours. It holds for sessions that are open now, too."
+                    hint="From 15 to 720 (twelve hours). It applies to open sessions, too."
                 />
                 <TextField
                     form=form.clone()
@@ -51,7 +51,7 @@ pub fn sign_in(visit: &Visit, form: Form) -> String {
                     label="Every session ends after (hours)"
                     kind="number"
                     longest=3
-                    hint="1 to 720, which is thirty days, used or not."
+                    hint="From 1 to 720 (thirty days), whether it is used or not."
                 />
                 <TextField
                     form=form.clone()
@@ -59,7 +59,7 @@ pub fn sign_in(visit: &Visit, form: Form) -> String {
                     label="Shortest password (characters)"
                     kind="number"
                     longest=2
-                    hint="12 to 64. Passwords that are shorter stay until they are changed."
+                    hint="From 12 to 64. Shorter passwords remain valid until they are changed."
                 />
                 <TextArea
                     form=form.clone()
@@ -68,7 +68,7 @@ pub fn sign_in(visit: &Visit, form: Form) -> String {
                     rows=4
                     longest=10_000
                     required=false
-                    hint="One a line, such as `example.com`. None: people of any domain. Who is here already stays."
+                    hint="One on each line, such as `example.com`. If left empty, people of any domain can be invited. People who are here already are not affected."
                 />
                 <div class="form-actions"><button type="submit" class="button primary">"Save"</button></div>
             </form>

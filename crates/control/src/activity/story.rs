@@ -23,6 +23,7 @@ pub async fn story(control: &Control, actor: &Actor, call: CallId) -> Result<Opt
     }
     let Some(row) = store::rows(&mut tx, &[call.uuid()]).await?.pop() else { return Ok(None) };
     let tenant = tx.tenant_uuid();
+    // What is refused before its tool is looked up has no module on record; its name says which it would be.
     let told = sqlx::query!(
         r#"SELECT c.recorded_at, c.epoch, c.policies, c.policy_version, c.owner_id, c.on_behalf_of, c.unit_path,
                   c.client_name, c.client_version, c.protocol, c.session, host(c.address) AS address,
@@ -35,7 +36,8 @@ pub async fn story(control: &Control, actor: &Actor, call: CallId) -> Result<Opt
                   s.result_size AS "result_size?", x.outcome AS "amended?"
            FROM calls c
            LEFT JOIN credentials k ON k.tenant_id = c.tenant_id AND k.id = c.credential_id
-           LEFT JOIN modules m ON m.tenant_id = c.tenant_id AND m.id = c.module_id
+           LEFT JOIN modules m ON m.tenant_id = c.tenant_id
+                AND (m.id = c.module_id OR (c.module_id IS NULL AND starts_with(c.tool_name, m.name || '.')))
            LEFT JOIN settlements s ON s.tenant_id = c.tenant_id AND s.call_id = c.id AND s.call_id = $2
            LEFT JOIN settlement_amendments x ON x.tenant_id = c.tenant_id AND x.call_id = c.id AND x.call_id = $2
            WHERE c.tenant_id = $1 AND c.id = $2"#,

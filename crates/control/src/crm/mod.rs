@@ -31,7 +31,7 @@ use arguments::Arguments;
 
 pub(crate) use access::sight_of;
 pub use access::{InCatalog, Sight, sight};
-pub use people::{Around, Listing, consequence, create, delete, find, list, names, totals, update};
+pub use people::{Around, BESIDE, Listing, consequence, create, delete, find, list, names, totals, update};
 pub use record::{Consequence, Filter, Given, Key, Record, Sort};
 
 /// What the CRM offers.

@@ -8,8 +8,8 @@ use super::record::{Consequence, Filter, Given, Record, Start};
 use super::{deals, store};
 use crate::{Actor, Control, Error};
 
-/// Rows of each list beside a record.
-const BESIDE: usize = 20;
+/// Rows of each list beside a record, at most.
+pub const BESIDE: usize = 20;
 /// Beyond this many rows a list is to be narrowed instead of paged through.
 const DEEPEST: u32 = 100_000;
 

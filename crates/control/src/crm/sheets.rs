@@ -56,6 +56,16 @@ pub fn keys(records: Records) -> Vec<Key> {
     own.iter().copied().chain([Key::ExternalId, Key::Id]).collect()
 }
 
+/// By what most imports match. Deals are often called the same: only their id is sure to mean one.
+pub fn usual_key(records: Records) -> Key {
+    match records {
+        Records::Companies => Key::Domain,
+        Records::Contacts => Key::Email,
+        Records::Deals => Key::Id,
+        Records::Interactions => Key::ExternalId,
+    }
+}
+
 /// A sheet that only has its head, to be filled in.
 pub async fn template(control: &Control, actor: &Actor, records: Records) -> Result<Bytes, Error> {
     open(control, actor, Access::Change).await?;

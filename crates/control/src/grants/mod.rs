@@ -243,7 +243,7 @@ async fn in_words(tx: &mut TenantTx, grantee: Grantee) -> Result<String, Error> 
 fn words(grantee: Grantee, name: &str) -> String {
     match grantee {
         Grantee::Unit(_) => format!("unit “{name}”"),
-        Grantee::Role(role) => format!("role {role}"),
+        Grantee::Role(role) => format!("role {}", role.title()),
         Grantee::User(_) => format!("“{name}”"),
         Grantee::Agent(_) => format!("agent “{name}”"),
     }

@@ -43,6 +43,13 @@ pub enum Need {
         /// How many.
         count: u32,
     },
+    /// A module must be connected again: the access that was given to it is over.
+    MustConnect {
+        /// The module's name.
+        module: String,
+        /// What people call it.
+        title: String,
+    },
     /// A module's upstream refuses, breaks off or cannot be reached.
     ModuleFailing {
         /// The module's name.
@@ -135,6 +142,7 @@ pub async fn needs(control: &Control, actor: &Actor) -> Result<Needs, Error> {
     let mut needs = Needs::default();
     if may(actor, Deed::ChangeCatalog) {
         needs.add(tools(&mut tx, "drifted").await?);
+        needs.add(unconnected(&mut tx).await?);
         needs.add((failing(&mut tx, &Sight::of(actor)?).await?, 0));
         needs.add(tools(&mut tx, "proposed").await?);
     }
@@ -196,6 +204,30 @@ async fn tools(tx: &mut TenantTx, standing: &str) -> Result<(Vec<(Need, Due)>, u
             };
             (need, Due::Since(row.since))
         })
+        .collect();
+    Ok((told, beyond))
+}
+
+/// Modules whose tokens are over and cannot be renewed.
+async fn unconnected(tx: &mut TenantTx) -> Result<(Vec<(Need, Due)>, u32), Error> {
+    let (tenant, now) = (tx.tenant_uuid(), tx.now());
+    let rows = sqlx::query!(
+        r#"SELECT m.name, m.title, coalesce(t.over_at, t.ends_at) AS "since!", count(*) OVER () AS all_of_them
+           FROM connection_tokens t
+           JOIN connections c ON c.tenant_id = t.tenant_id AND c.id = t.connection_id AND c.revoked_at IS NULL
+           JOIN modules m ON m.tenant_id = c.tenant_id AND m.id = c.module_id AND m.standing = 'live'
+           WHERE t.tenant_id = $1 AND (t.over IS NOT NULL OR NOT t.renewable AND t.ends_at <= $2)
+           ORDER BY 3, m.name LIMIT $3"#,
+        tenant,
+        now,
+        MOST,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let beyond = beyond(rows.first().and_then(|row| row.all_of_them), rows.len());
+    let told = rows
+        .into_iter()
+        .map(|row| (Need::MustConnect { module: row.name, title: row.title }, Due::Since(row.since)))
         .collect();
     Ok((told, beyond))
 }

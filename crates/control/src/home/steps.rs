@@ -12,9 +12,9 @@ words! {
         VerifyMail = "verify_mail",
         /// Add a module or switch on the CRM, so that there is a tool that may be called.
         AddModule = "add_module",
-        /// Make a team.
-        MakeTeam = "make_team",
-        /// Invite somebody.
+        /// Make a unit besides the first: a team, or another department.
+        MakeUnit = "make_unit",
+        /// Invite somebody. Done with the first invitation, not when somebody comes: that is not up to who invites.
         Invite = "invite",
         /// Give somebody a permission key.
         GiveKey = "give_key",
@@ -55,8 +55,10 @@ pub async fn first_steps(control: &Control, actor: &Actor) -> Result<Option<Firs
         r#"SELECT EXISTS (SELECT FROM first_steps_hidden WHERE tenant_id = $1 AND user_id = $2) AS "hidden!",
                   EXISTS (SELECT FROM modules m JOIN tools t ON t.tenant_id = m.tenant_id AND t.module_id = m.id
                           WHERE m.tenant_id = $1 AND m.standing = 'live' AND t.standing = 'approved') AS "module!",
-                  EXISTS (SELECT FROM units WHERE tenant_id = $1 AND kind = 'team' AND archived_at IS NULL) AS "team!",
-                  EXISTS (SELECT FROM users WHERE tenant_id = $1 AND id <> $2 AND removed_at IS NULL) AS "others!",
+                  (SELECT count(*) FROM units WHERE tenant_id = $1 AND archived_at IS NULL) > 1 AS "divided!",
+                  EXISTS (SELECT FROM users WHERE tenant_id = $1 AND id <> $2 AND removed_at IS NULL)
+                      OR EXISTS (SELECT FROM invitations WHERE tenant_id = $1 AND accepted_at IS NULL AND withdrawn_at IS NULL)
+                      AS "others!",
                   EXISTS (SELECT FROM grants WHERE tenant_id = $1) AS "granted!",
                   EXISTS (SELECT FROM credentials WHERE tenant_id = $1) AS "connected!",
                   EXISTS (SELECT FROM calls WHERE tenant_id = $1) AS "called!""#,
@@ -69,7 +71,7 @@ pub async fn first_steps(control: &Control, actor: &Actor) -> Result<Option<Firs
         steps: vec![
             (FirstStep::VerifyMail, true),
             (FirstStep::AddModule, row.module),
-            (FirstStep::MakeTeam, row.team),
+            (FirstStep::MakeUnit, row.divided),
             (FirstStep::Invite, row.others),
             (FirstStep::GiveKey, row.granted),
             (FirstStep::ConnectAgent, row.connected),

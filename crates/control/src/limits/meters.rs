@@ -9,6 +9,7 @@ use policy::meter::{Draw, Drawn, Meter};
 use uuid::Uuid;
 
 use crate::actor::Actor;
+use crate::tx::TenantTx;
 use crate::{Control, Error};
 
 /// A draw from one meter.
@@ -26,11 +27,38 @@ pub struct Wanted {
     pub draw: Draw,
 }
 
+/// Why nothing was drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDrawn {
+    /// No meter was changed.
+    #[error(transparent)]
+    NothingDone(#[from] Error),
+    /// It broke off while it was made to last: it is not known whether meters were changed.
+    #[error("it is not known whether the draw was written down: {0}")]
+    InDoubt(#[source] Error),
+}
+
 /// Draws from meters of one tenant, all at one instant of the database's clock, and answers in their order. No meter is named
 /// twice. What is given is written down before it is answered.
-pub async fn draw(control: &Control, tenant: TenantId, wanted: &[Wanted]) -> Result<Vec<Drawn>, Error> {
+///
+/// # Errors
+/// [`NotDrawn`] says whether what was brought back may be used.
+pub async fn draw(control: &Control, tenant: TenantId, wanted: &[Wanted]) -> Result<Vec<Drawn>, NotDrawn> {
     let mut tx = Actor::worker(tenant).write(control).await?;
-    let tenant = tenant.uuid();
+    let drawn = draw_within(&mut tx, tenant.uuid(), wanted).await?;
+    tx.commit().await.map_err(NotDrawn::InDoubt)?;
+    Ok(drawn)
+}
+
+async fn draw_within(tx: &mut TenantTx, tenant: Uuid, wanted: &[Wanted]) -> Result<Vec<Drawn>, Error> {
+    // Callers wait, and after a short while they are told that it cannot be found out: whoever holds a row for longer, for instance a
+    // node that is cut off in the middle of a draw, must not hold up the draws of all others.
+    sqlx::query!(
+        "SELECT set_config('lock_timeout', '1500ms', true) AS locks,
+                set_config('idle_in_transaction_session_timeout', '5s', true) AS idle"
+    )
+    .fetch_one(tx.conn())
+    .await?;
     // What a rate has lost with the database's last moments it has back a moment later; a quota has not.
     if wanted.iter().all(|it| !it.allowance.per.is_quota()) {
         sqlx::query!("SELECT set_config('synchronous_commit', 'off', true)").fetch_one(tx.conn()).await?;
@@ -84,7 +112,6 @@ pub async fn draw(control: &Control, tenant: TenantId, wanted: &[Wanted]) -> Res
     )
     .execute(tx.conn())
     .await?;
-    tx.commit().await?;
     Ok(drawn)
 }
 

@@ -5,7 +5,7 @@ pub mod meters;
 mod store;
 
 use model::limit::{Allowance, OfWhat, Scope, Whose};
-use model::{AgentId, LimitId, ModuleId, Timestamp, ToolId, UnitId};
+use model::{AgentId, LimitId, ModuleId, TenantId, Timestamp, ToolId, UnitId};
 use serde_json::json;
 
 use crate::authority::Deed;
@@ -43,8 +43,6 @@ pub struct LimitRow {
 pub enum About {
     /// The organization: all limits.
     Everything,
-    /// The agents of a unit.
-    Unit(UnitId),
     /// An agent: what counts its calls. Use is shown of this agent.
     Agent(AgentId),
     /// A module, or a tool of it.
@@ -95,7 +93,7 @@ pub async fn choices(
 /// Sets a limit. What was called of a day or month before it was set counts.
 ///
 /// # Errors
-/// `already_set` where there is one of the same calls and time; `too_many`; what is wrong with the numbers; not found: a
+/// `already_set` where there is one of the same calls and time; `too_many`; `too_slow`; what is wrong with the numbers; not found: a
 /// unit, agent, module or tool that is not there.
 pub async fn set(
     control: &Control,
@@ -121,34 +119,51 @@ pub async fn set(
     Ok(id)
 }
 
-/// Changes how many calls a limit is of. What is used of it stays used, unless it is of another time from now on.
+/// Changes how many calls a limit is of, and answers its id. What is used of it stays used. Where it is a quota of another time from now
+/// on, or was one, it is another limit with an id of its own: nodes may draw from the old one's meters until they have heard of it, and
+/// would begin the new one's count anew.
 ///
 /// # Errors
-/// `nothing_to_do`; `already_set`; what is wrong with the numbers.
+/// `nothing_to_do`; `already_set`; `too_slow`; what is wrong with the numbers.
 pub async fn change(
     control: &Control,
     actor: &Actor,
     id: LimitId,
     allowance: Allowance,
-) -> Result<(), Error> {
+) -> Result<LimitId, Error> {
     let was = one(control, actor, id).await?;
     check(was.scope, allowance)?;
-    let is_anew =
-        was.allowance.per != allowance.per && (was.allowance.per.is_quota() || allowance.per.is_quota());
-    let before = if is_anew { Some(counted(control, actor, was.scope, allowance).await?) } else { None };
+    let per = was.allowance.per;
+    let is_anew = per != allowance.per && (per.is_quota() || allowance.per.is_quota());
+    let before =
+        if is_anew { counted(control, actor, was.scope, allowance).await? } else { Counted::default() };
     let mut tx = actor.change(control, Deed::ChangeLimits, "limit").await?;
     let was = found(&mut tx, id).await?;
     if was.allowance == allowance {
         return Err(Error::refused("nothing_to_do", "that is what it is"));
     }
-    store::change(&mut tx, id, allowance).await?;
-    if let Some(before) = before {
-        store::forget_meters(&mut tx, id).await?;
-        before.write(&mut tx, id).await?;
+    if was.allowance.per != per {
+        // What was counted is of another time.
+        return Err(Error::refused("changed_since", "somebody has just changed it: look at it again"));
     }
-    let detail = json!({ "allowance": allowance, "was": was.allowance });
-    tx.audit("limit.change", "limit", id, &was.title(), detail).await?;
-    tx.commit().await
+    let mut detail = json!({ "allowance": allowance, "was": was.allowance });
+    let now_id = if is_anew {
+        let anew: LimitId = tx.id();
+        store::remove(&mut tx, id).await?;
+        store::insert(&mut tx, anew, was.scope, allowance).await?;
+        before.write(&mut tx, anew).await?;
+        detail["instead_of"] = json!(id);
+        anew
+    } else {
+        store::change(&mut tx, id, allowance).await?;
+        id
+    };
+    tx.audit("limit.change", "limit", now_id, &was.title(), detail).await?;
+    tx.commit().await?;
+    if is_anew {
+        sweep(control, actor.tenant()).await;
+    }
+    Ok(now_id)
 }
 
 /// Takes a limit away: from the next call on it counts none.
@@ -156,11 +171,30 @@ pub async fn remove(control: &Control, actor: &Actor, id: LimitId) -> Result<Lim
     let mut tx = actor.change(control, Deed::ChangeLimits, "limit").await?;
     let was = found(&mut tx, id).await?;
     store::remove(&mut tx, id).await?;
-    store::forget_meters(&mut tx, id).await?;
     let detail = json!({ "scope": was.scope, "allowance": was.allowance });
     tx.audit("limit.remove", "limit", id, &was.title(), detail).await?;
     tx.commit().await?;
+    sweep(control, actor.tenant()).await;
     Ok(was)
+}
+
+/// Takes away the limits of an agent or a unit that is no more, and answers how many there were.
+pub(crate) async fn remove_all_of(tx: &mut TenantTx, whose: Whose) -> Result<u64, Error> {
+    store::remove_all_of(tx, whose).await
+}
+
+/// Deletes meters whose limits are gone, also those that a node has drawn from once more after that. Not under the gate, where calls
+/// would wait for it; what is left over by a failure goes the next time.
+pub(crate) async fn sweep(control: &Control, tenant: TenantId) {
+    let swept = async {
+        let mut tx = Actor::worker(tenant).write(control).await?;
+        store::sweep_meters(&mut tx).await?;
+        tx.commit().await
+    };
+    if let Err(error) = swept.await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(%tenant, error, "meters of limits that are gone were not deleted");
+    }
 }
 
 impl LimitRow {
@@ -210,8 +244,10 @@ impl Counted {
     }
 }
 
-/// Counts what was called of this day or month until now. Calls that are made between this and setting the limit are not counted; nor
-/// is anything where counting takes too long.
+/// Counts what was called of this day or month until now. Calls that are made between this and setting the limit are not counted.
+///
+/// # Errors
+/// `too_slow`: a quota that began with less than is used would be overshot.
 async fn counted(
     control: &Control,
     actor: &Actor,
@@ -226,11 +262,8 @@ async fn counted(
     tx.bound_time().await?;
     let zone = store::zone(&mut tx).await?;
     let (start, _) = policy::meter::period(allowance.per, zone, tx.now());
-    match store::calls_since(&mut tx, scope, start).await {
-        Ok(by) => Ok(Counted { since: start.timestamp(), by }),
-        Err(Error::Refused { code: "too_slow", .. }) => Ok(Counted::default()),
-        Err(other) => Err(other),
-    }
+    let by = store::calls_since(&mut tx, scope, start).await?;
+    Ok(Counted { since: start.timestamp(), by })
 }
 
 pub(crate) fn scope(

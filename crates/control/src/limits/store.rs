@@ -172,15 +172,34 @@ pub(super) async fn remove(tx: &mut TenantTx, id: LimitId) -> Result<(), Error> 
     Ok(())
 }
 
-/// Begins anew; and forgets those of limits that are no more, which a node may have drawn from once more after they were gone.
-pub(super) async fn forget_meters(tx: &mut TenantTx, id: LimitId) -> Result<(), Error> {
+pub(super) async fn remove_all_of(tx: &mut TenantTx, whose: Whose) -> Result<u64, Error> {
+    let tenant = tx.tenant_uuid();
+    let (unit, agent, ..) = columns(Scope { whose, what: OfWhat::Everything, each_agent: false });
+    Ok(sqlx::query!(
+        "DELETE FROM limits WHERE tenant_id = $1 AND (unit_id = $2 OR agent_id = $3)",
+        tenant,
+        unit,
+        agent
+    )
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}
+
+/// Deletes the meters of limits that are no more. One that somebody draws from at the moment is left: nobody waits for another here.
+pub(super) async fn sweep_meters(tx: &mut TenantTx) -> Result<(), Error> {
     let tenant = tx.tenant_uuid();
     sqlx::query!(
-        "DELETE FROM meters m
-         WHERE m.tenant_id = $1
-           AND (m.limit_id = $2 OR NOT EXISTS (SELECT FROM limits l WHERE l.tenant_id = $1 AND l.id = m.limit_id))",
+        "WITH gone AS (
+             SELECT m.limit_id, m.agent_id FROM meters m
+             WHERE m.tenant_id = $1
+               AND NOT EXISTS (SELECT FROM limits l WHERE l.tenant_id = $1 AND l.id = m.limit_id)
+             ORDER BY m.limit_id, m.agent_id
+             FOR UPDATE OF m SKIP LOCKED
+         )
+         DELETE FROM meters m USING gone g
+         WHERE m.tenant_id = $1 AND m.limit_id = g.limit_id AND m.agent_id = g.agent_id",
         tenant,
-        id.uuid(),
     )
     .execute(tx.conn())
     .await?;
@@ -200,7 +219,8 @@ pub(super) async fn begin_meters(
     let taken: Vec<i64> = by.iter().map(|(_, taken)| *taken).collect();
     sqlx::query!(
         "INSERT INTO meters (tenant_id, limit_id, agent_id, since, taken)
-         SELECT $1, $2, m.agent_id, $3, m.taken FROM unnest($4::uuid[], $5::bigint[]) AS m (agent_id, taken)",
+         SELECT $1, $2, m.agent_id, $3, m.taken FROM unnest($4::uuid[], $5::bigint[]) AS m (agent_id, taken)
+         ORDER BY 3",
         tenant,
         id.uuid(),
         since,
@@ -251,10 +271,9 @@ pub(super) async fn all(tx: &mut TenantTx, about: About) -> Result<Vec<LimitRow>
 
 async fn read(tx: &mut TenantTx, about: About, id: Option<LimitId>) -> Result<Vec<LimitRow>, Error> {
     let tenant = tx.tenant_uuid();
-    let (mut unit, mut agent, mut module, mut tool) = (None, None, None, None);
+    let (mut agent, mut module, mut tool) = (None, None, None);
     match about {
         About::Everything => {}
-        About::Unit(it) => unit = Some(it.uuid()),
         About::Agent(it) => agent = Some(it.uuid()),
         About::Module(it) => module = Some(it.uuid()),
         About::Tool(it) => tool = Some(it.uuid()),
@@ -263,8 +282,7 @@ async fn read(tx: &mut TenantTx, about: About, id: Option<LimitId>) -> Result<Ve
     // most taken.
     let rows = sqlx::query!(
         r#"WITH RECURSIVE up (id) AS (
-               SELECT home_unit_id FROM agents WHERE tenant_id = $1 AND id = $3
-               UNION SELECT $2::uuid WHERE $2::uuid IS NOT NULL
+               SELECT home_unit_id FROM agents WHERE tenant_id = $1 AND id = $2
                UNION SELECT n.parent_id FROM units n JOIN up ON n.tenant_id = $1 AND n.id = up.id WHERE n.parent_id IS NOT NULL
            )
            SELECT l.id, l.unit_id, l.agent_id, l.module_id, l.tool_id, l.each_agent, l.calls, l.per, l.burst, l.set_by, l.set_at,
@@ -281,24 +299,23 @@ async fn read(tx: &mut TenantTx, about: About, id: Option<LimitId>) -> Result<Ve
                SELECT k.arrival, k.since, k.taken, k.agent_id, b.name
                FROM meters k LEFT JOIN agents b ON b.tenant_id = k.tenant_id AND b.id = k.agent_id
                WHERE k.tenant_id = l.tenant_id AND k.limit_id = l.id
-                 AND ($3::uuid IS NULL OR NOT l.each_agent OR k.agent_id = $3)
+                 AND ($2::uuid IS NULL OR NOT l.each_agent OR k.agent_id = $2)
                ORDER BY k.since DESC, k.taken DESC, k.arrival DESC LIMIT 1
            ) u ON true
-           WHERE l.tenant_id = $1 AND ($6::uuid IS NULL OR l.id = $6)
+           WHERE l.tenant_id = $1 AND ($5::uuid IS NULL OR l.id = $5)
              AND a.retired_at IS NULL
-             AND ($2::uuid IS NULL OR l.agent_id IS NULL AND (l.unit_id IS NULL OR l.unit_id IN (SELECT id FROM up)))
-             AND ($3::uuid IS NULL
-                  OR CASE WHEN l.agent_id IS NOT NULL THEN l.agent_id = $3
+             AND ($2::uuid IS NULL
+                  OR CASE WHEN l.agent_id IS NOT NULL THEN l.agent_id = $2
                           ELSE l.unit_id IS NULL OR l.unit_id IN (SELECT id FROM up) END)
-             AND ($4::uuid IS NULL OR m.id = $4)
-             AND ($5::uuid IS NULL
-                  OR l.tool_id = $5
-                  OR l.module_id = (SELECT module_id FROM tools WHERE tenant_id = $1 AND id = $5))
+             AND ($3::uuid IS NULL OR m.id = $3 OR (l.module_id IS NULL AND l.tool_id IS NULL))
+             AND ($4::uuid IS NULL
+                  OR l.tool_id = $4
+                  OR (l.module_id IS NULL AND l.tool_id IS NULL)
+                  OR l.module_id = (SELECT module_id FROM tools WHERE tenant_id = $1 AND id = $4))
            ORDER BY l.tool_id IS NOT NULL, l.module_id IS NOT NULL, l.agent_id IS NOT NULL, l.unit_id IS NOT NULL,
                     lower(m.title), lower(t.name), lower(coalesce(n.name, a.name)), l.each_agent,
                     array_position(ARRAY['second', 'minute', 'hour', 'day', 'month'], l.per), l.id"#,
         tenant,
-        unit,
         agent,
         module,
         tool,

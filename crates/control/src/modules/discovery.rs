@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use model::ModuleId;
 use model::access::PermissionKey;
 use model::call::Digest;
 use model::catalog::{ModuleKind, ModuleView, ToolStanding};
+use model::{ModuleId, TenantId};
 use serde_json::json;
 
 use super::definition::{self, Definition};
@@ -164,6 +164,25 @@ pub async fn rediscover(
     }
     tx.commit().await?;
     Ok(discovery)
+}
+
+/// The same where nobody asked: the module's server, at `url`, has said that its lists have changed, and this is what it offers
+/// now. What was asked at another address than the module has by now says nothing.
+pub async fn recheck(
+    control: &Control,
+    tenant: TenantId,
+    module: ModuleId,
+    url: &str,
+    definitions: Vec<String>,
+) -> Result<Discovery, Error> {
+    let actor = Actor::worker(tenant);
+    let mut tx = actor.read(control).await?;
+    let view = super::one(&mut tx, module).await?;
+    tx.commit().await?;
+    if view.url.as_deref() != Some(url) {
+        return Ok(Discovery::default());
+    }
+    rediscover(control, &actor, module, definitions).await
 }
 
 /// Whether the actor may rediscover a module, which is asked before its server is.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::definition::{self, Definition};
 use super::discovery::Offered;
-use super::{NewModule, discovery, put, store, tools};
+use super::{NewModule, discovery, put, store, tokens, tools};
 use crate::actor::Actor;
 use crate::authority::Deed;
 use crate::tx::TenantTx;
@@ -58,6 +58,8 @@ pub struct Draft {
     pub owner_email: Option<String>,
     /// Whether a value for the `Authorization` header was given.
     pub has_authorization: bool,
+    /// Whether it was connected by OAuth.
+    pub is_connected: bool,
     /// How far it has come.
     pub state: DraftState,
     /// When its server was asked last.
@@ -171,13 +173,14 @@ pub async fn ask(
     sqlx::query!("DELETE FROM module_drafts WHERE tenant_id = $1 AND made_at < $2", tenant, now - KEPT)
         .execute(tx.conn())
         .await?;
-    let kept = if draft.is_some() {
-        sqlx::query_scalar!(
+    let (kept, token) = if draft.is_some() {
+        let row = sqlx::query!(
             "UPDATE module_drafts
              SET name = $4, title = $5, url = $6, owner_id = $7, sealed = coalesce($8, sealed), state = 'asking', asked_at = $9,
+                 token = CASE WHEN url = $6 AND $8::bytea IS NULL THEN token END,
                  server_name = NULL, server_version = NULL, protocol = NULL, seen = '{}', definitions = '{}',
                  failure_code = NULL, failure = NULL
-             WHERE tenant_id = $1 AND id = $2 AND made_by = $3 RETURNING sealed",
+             WHERE tenant_id = $1 AND id = $2 AND made_by = $3 RETURNING sealed, token",
             tenant,
             id.uuid(),
             maker.uuid(),
@@ -190,7 +193,8 @@ pub async fn ask(
         )
         .fetch_optional(tx.conn())
         .await?
-        .ok_or_else(|| Error::not_found("such draft"))?
+        .ok_or_else(|| Error::not_found("such draft"))?;
+        (row.sealed, row.token)
     } else {
         sqlx::query!(
             "INSERT INTO module_drafts (tenant_id, id, made_by, made_at, name, title, url, owner_id, sealed, state, asked_at)
@@ -207,15 +211,58 @@ pub async fn ask(
         )
         .execute(tx.conn())
         .await?;
-        sealed
+        (sealed, None)
     };
     tx.commit().await?;
-    let authorization = match (new.authorization, kept) {
-        (Some(secret), _) => Some(secret),
-        (None, None) => None,
-        (None, Some(sealed)) => Some(opened(&keys.open(about, &sealed)?)?),
+    let authorization = match (new.authorization, token, kept) {
+        (Some(secret), ..) => Some(secret),
+        (None, Some(token), _) => {
+            Some(tokens::opened(keys.open(About::DraftToken(id.uuid()), &token)?)?.authorization())
+        }
+        (None, None, None) => None,
+        (None, None, Some(sealed)) => Some(opened(&keys.open(about, &sealed)?)?),
     };
     Ok(Asking { draft: id, url: new.url, authorization, asked_at: now })
+}
+
+/// Asks a draft's server again, as it is: after it was connected.
+pub async fn ask_again(control: &Control, actor: &Actor, draft: DraftId) -> Result<Asking, Error> {
+    let known = self::draft(control, actor, draft).await?;
+    let new = NewModule {
+        name: known.name,
+        title: known.title,
+        url: known.url,
+        owner: known.owner,
+        authorization: None,
+    };
+    ask(control, actor, Some(draft), new).await
+}
+
+/// Keeps the token by which a draft's server is asked from now on, sealed; for the address that it was given for alone.
+pub(super) async fn connect(
+    control: &Control,
+    actor: &Actor,
+    draft: DraftId,
+    url: &str,
+    sealed: &[u8],
+) -> Result<(), Error> {
+    let mut tx = actor.write(control).await?;
+    let (tenant, maker) = (tx.tenant_uuid(), maker(&tx)?);
+    let kept = sqlx::query!(
+        "UPDATE module_drafts SET token = $5 WHERE tenant_id = $1 AND id = $2 AND made_by = $3 AND url = $4",
+        tenant,
+        draft.uuid(),
+        maker.uuid(),
+        url,
+        sealed,
+    )
+    .execute(tx.conn())
+    .await?
+    .rows_affected();
+    if kept == 0 {
+        return Err(Error::not_found("such draft"));
+    }
+    tx.commit().await
 }
 
 /// Writes down what has become of a question, unless another was begun since.
@@ -339,14 +386,15 @@ pub async fn finish(
     }
     let (tenant, maker) = (tx.tenant_uuid(), maker(&tx)?);
     let gone = sqlx::query!(
-        "DELETE FROM module_drafts WHERE tenant_id = $1 AND id = $2 AND made_by = $3 RETURNING sealed, definitions, protocol",
+        "DELETE FROM module_drafts WHERE tenant_id = $1 AND id = $2 AND made_by = $3
+         RETURNING sealed, token, definitions, protocol",
         tenant,
         draft.uuid(),
         maker.uuid(),
     )
     .fetch_one(tx.conn())
     .await?;
-    let authorization = match gone.sealed {
+    let authorization = match gone.sealed.filter(|_| gone.token.is_none()) {
         Some(sealed) => Some(opened(&keys.open(About::Draft(draft.uuid()), &sealed)?)?),
         None => None,
     };
@@ -354,6 +402,11 @@ pub async fn finish(
         NewModule { name: known.name, title: known.title, url: known.url, owner: known.owner, authorization };
     let offered = Offered::read(gone.definitions)?;
     let added = put(control, &mut tx, Some(&keys), new, offered).await?;
+    if let Some(token) = gone.token {
+        let access = tokens::opened(keys.open(About::DraftToken(draft.uuid()), &token)?)?;
+        let module = super::one(&mut tx, added.module).await?;
+        tokens::insert(control, &mut tx, &keys, &module, &access).await?;
+    }
     let approved = choose(&mut tx, added.module, choices).await?;
     tx.commit().await?;
     Ok((added.module, approved))
@@ -386,11 +439,11 @@ async fn choose(
     Ok(approved)
 }
 
-async fn one(tx: &mut TenantTx, draft: DraftId) -> Result<Draft, Error> {
+pub(super) async fn one(tx: &mut TenantTx, draft: DraftId) -> Result<Draft, Error> {
     let (tenant, maker, now) = (tx.tenant_uuid(), maker(tx)?, tx.now());
     let row = sqlx::query!(
         r#"SELECT d.name, d.title, d.url, d.owner_id, u.email AS "owner_email?",
-                  d.sealed IS NOT NULL AS "has_authorization!", d.state, d.asked_at, d.server_name, d.server_version,
+                  d.sealed IS NOT NULL AS "has_authorization!", d.token IS NOT NULL AS "is_connected!", d.state, d.asked_at, d.server_name, d.server_version,
                   d.protocol, d.seen, d.definitions, d.failure_code, d.failure
            FROM module_drafts d
            LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.id = d.owner_id
@@ -423,6 +476,7 @@ async fn one(tx: &mut TenantTx, draft: DraftId) -> Result<Draft, Error> {
         owner: row.owner_id.map(Into::into),
         owner_email: row.owner_email,
         has_authorization: row.has_authorization,
+        is_connected: row.is_connected,
         state,
         asked_at: row.asked_at,
         server: server.map(|((name, version), protocol)| (name, version, protocol)),

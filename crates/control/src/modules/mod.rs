@@ -1,6 +1,7 @@
 //! The catalog: modules, their tools, permission keys, prices and what we present to them.
 
 mod builtin;
+pub mod connecting;
 pub mod connections;
 mod definition;
 mod discovery;
@@ -9,6 +10,7 @@ mod overview;
 mod pages;
 mod store;
 mod suspicion;
+pub mod tokens;
 mod tools;
 pub mod trial;
 
@@ -25,7 +27,7 @@ use crate::vault::TenantKeys;
 use crate::{Actor, Control, Error, given, users};
 
 pub use builtin::{enable_native, renew_native};
-pub use discovery::{Discovery, may_rediscover, rediscover};
+pub use discovery::{Discovery, may_rediscover, recheck, rediscover};
 pub use overview::{
     Asked, Health, MODULES_A_PAGE, ModuleRow, ModuleRows, Recent, Standings, TOOLS_A_PAGE, ToolRow, ToolRows,
     modules_page, tools_page,

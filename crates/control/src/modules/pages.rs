@@ -6,6 +6,7 @@ use model::{AgentId, ConnectionId, Money, Timestamp, ToolId, UserId};
 use rust_decimal::Decimal;
 
 use super::overview::{self, Asked, Health, Recent, Standings, ToolRows};
+use super::tokens::{self, TokenView};
 use super::{ToolDetail, discovery, store, tools};
 use crate::authority::{self, Deed};
 use crate::tx::TenantTx;
@@ -47,6 +48,8 @@ pub struct ModulePage {
     pub owner: Option<(String, String)>,
     /// What is presented to its server, since when, if anything.
     pub connection: Option<(ConnectionId, Timestamp)>,
+    /// What of the token that is presented may be seen, if it is one.
+    pub token: Option<TokenView>,
     /// Its keys, with title and how many grants each has; none where the reader may not see grants.
     pub keys: Vec<(PermissionKey, String, Option<u64>)>,
     /// Who was given them, as far as the reader may see; at most sixty.
@@ -122,6 +125,10 @@ pub async fn module_page(
     )
     .fetch_one(tx.conn())
     .await?;
+    let token = match more.connection {
+        Some(connection) => tokens::view(&mut tx, connection.into()).await?,
+        None => None,
+    };
     let sees_grants = authority::may(actor, Deed::ReadGrants);
     let keys = sqlx::query!(
         r#"SELECT k.key, k.title, (SELECT count(*) FROM grants g WHERE g.tenant_id = $1 AND g.permission_key = k.key
@@ -150,6 +157,7 @@ pub async fn module_page(
     Ok(ModulePage {
         owner: more.owner_name.zip(more.owner_email),
         connection: more.connection.map(Into::into).zip(more.since),
+        token,
         health: overview::health(&view, more.ask_failure, more.asked_at, recent, newest),
         asked_at: more.asked_at,
         keys,

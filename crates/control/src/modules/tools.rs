@@ -221,7 +221,8 @@ pub async fn set_price(
 /// Sets how long a tool's server may take from the next call on, in whole seconds; without a time, as long as everywhere.
 ///
 /// # Errors
-/// `nothing_to_do`; a time that is not from 1 to [`LONGEST_TIMEOUT`] seconds, or an answer that would have to end before it began.
+/// `nothing_to_do`; a time that is not from 1 to [`LONGEST_TIMEOUT`] seconds, or an answer that would have to end before it began;
+/// a time for the beginning of a built-in tool's answer, which has none.
 pub async fn set_timeouts(
     control: &Control,
     actor: &Actor,
@@ -244,6 +245,10 @@ pub async fn set_timeouts(
     let mut tx = actor.change(control, Deed::ChangeCatalog, "tool").await?;
     let detail = detail(&mut tx, tool).await?;
     let module = one(&mut tx, detail.view.module).await?;
+    if module.kind == ModuleKind::Native && timeouts.first_byte.is_some() {
+        let sentence = "what is built in has no answer that begins before it ends: give a time for the whole";
+        return Err(Error::invalid("first_byte", sentence));
+    }
     let name = format!("{}.{}", module.name, detail.view.name);
     if detail.timeouts == timeouts {
         return Err(Error::refused("nothing_to_do", format!("`{name}` has these times already")));

@@ -1,10 +1,13 @@
 //! Trying a tool from the dashboard: as which agents somebody may, and the leave to do it once.
 
+use model::call::Digest;
+use model::catalog::Feature;
 use model::{CallId, CredentialId, McpId, Timestamp};
+use policy::Decision;
 use serde_json::json;
 
 use crate::authority::{self, Deed};
-use crate::{Actor, Control, Error};
+use crate::{Actor, Control, Error, directory};
 
 /// Keys that a form offers at once.
 const OFFERED: i64 = 100;
@@ -78,6 +81,26 @@ pub async fn identities(control: &Control, actor: &Actor, text: &str) -> Result<
             own: row.own,
         })
         .collect())
+}
+
+/// The same for one tool, those first that may call it as things stand. It is only a proposal: the call itself is decided
+/// where all calls are.
+pub async fn identities_for(
+    control: &Control,
+    actor: &Actor,
+    text: &str,
+    tool: &str,
+) -> Result<Vec<Identity>, Error> {
+    let mut identities = identities(control, actor, text).await?;
+    let directory = directory::present(control, actor.tenant()).await?;
+    let now = control.ambient().now();
+    let may = |credential: CredentialId| {
+        let Ok(principal) = directory.authenticate_as(credential, None, now) else { return false };
+        let Ok(found) = directory.resolve(&principal, Feature::Tool, tool) else { return false };
+        !matches!(directory.decide(&principal, &found, Digest::default(), now), Decision::Deny(_))
+    };
+    identities.sort_by_cached_key(|it| !may(it.credential));
+    Ok(identities)
 }
 
 /// Gives the actor leave to make one call as a key's agent, and records who it was: the call itself is the agent's. Whether

@@ -1,5 +1,6 @@
 //! Modules and tools: added, approved, drifting, withdrawn, priced; connections; built-in modules.
 
+use crate::issuer::presented;
 use crate::outside::{audit, epoch, invalid, not_there, refused, with_role};
 use control::modules::{self, Added, Discovery, NewModule, connections};
 use model::catalog::{ToolStanding, ToolView};
@@ -125,6 +126,33 @@ async fn an_approved_tool_that_changes_is_frozen_until_the_change_is_approved() 
 }
 
 #[tokio::test]
+async fn what_a_server_says_of_itself_freezes_and_proposes_and_makes_nothing_callable() {
+    let world = TestWorld::new().await;
+    let (control, operator) = (&world.control, &world.operator);
+    let approved = tool("read", "Reads.", true);
+    let module = add(&world, std::slice::from_ref(&approved)).await.module;
+    modules::approve_all(control, operator, module).await.unwrap();
+    let url = drive().url;
+    let said = [tool("read", "Reads, and sends it to us.", true), tool("new", "Is new.", true)];
+
+    // What somebody says at an address that the module does not have, or in another organization, is nothing.
+    let before = epoch(&world).await;
+    let elsewhere =
+        modules::recheck(control, operator.tenant(), module, "https://other.example/mcp", said.to_vec());
+    assert_eq!(elsewhere.await.unwrap(), Discovery::default());
+    let other = modules::recheck(control, uuid::Uuid::from_u128(7).into(), module, &url, said.to_vec());
+    assert!(other.await.is_err());
+    let same = modules::recheck(control, operator.tenant(), module, &url, vec![approved.clone()]);
+    assert_eq!(same.await.unwrap(), Discovery::default());
+    assert_eq!(epoch(&world).await, before);
+
+    let found = modules::recheck(control, operator.tenant(), module, &url, said.to_vec()).await.unwrap();
+    assert_eq!((found.drifted, found.proposed), (names(&["read"]), names(&["new"])));
+    assert_eq!(view(&world, "read").await.standing, ToolStanding::Drifted);
+    assert_eq!(view(&world, "new").await.standing, ToolStanding::Proposed);
+}
+
+#[tokio::test]
 async fn a_tool_that_is_gone_is_withdrawn_and_one_taken_out_stays_out() {
     let world = TestWorld::new().await;
     let (control, operator) = (&world.control, &world.operator);
@@ -196,18 +224,15 @@ async fn what_we_present_is_sealed_replaced_and_revoked() {
     let module = modules::add_mcp(control, operator, with, vec![]).await.unwrap().module;
     let connection = || async { modules::find(control, operator, "drive").await.unwrap().connection };
     let first = connection().await.unwrap();
-    let opened = connections::authorization(control, tenant, first).await.unwrap();
+    let opened = presented(control, tenant, first).await.unwrap();
     assert_eq!(opened.expose_secret(), "Bearer first-secret");
 
     let second = connections::set(control, operator, module, &secret("Bearer second-secret")).await.unwrap();
     assert_eq!(connection().await, Some(second));
-    not_there(connections::authorization(control, tenant, first).await);
+    not_there(presented(control, tenant, first).await);
     // Another server, with nothing in memory, opens it from the row.
     let elsewhere = world.another_control().await;
-    assert_eq!(
-        connections::authorization(&elsewhere, tenant, second).await.unwrap().expose_secret(),
-        "Bearer second-secret"
-    );
+    assert_eq!(presented(&elsewhere, tenant, second).await.unwrap().expose_secret(), "Bearer second-secret");
     let stored: Vec<u8> = sqlx::query_scalar("SELECT string_agg(sealed, '') FROM connections")
         .fetch_one(&mut world.database.owner().await)
         .await
@@ -215,11 +240,11 @@ async fn what_we_present_is_sealed_replaced_and_revoked() {
     assert!(!String::from_utf8_lossy(&stored).contains("secret"));
 
     let (other, theirs) = world.another_tenant("other").await;
-    not_there(connections::authorization(control, other.tenant, second).await);
+    not_there(presented(control, other.tenant, second).await);
     not_there(connections::revoke(control, &theirs, module).await);
     connections::revoke(control, operator, module).await.unwrap();
     assert_eq!(connection().await, None);
-    not_there(connections::authorization(control, tenant, second).await);
+    not_there(presented(control, tenant, second).await);
     not_there(connections::revoke(control, operator, module).await);
     assert_eq!(invalid(connections::set(control, operator, module, &secret(" x")).await), "authorization");
     let said = audit(&world).await.join("\n");

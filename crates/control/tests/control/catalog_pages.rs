@@ -118,7 +118,7 @@ async fn a_module_is_added_step_by_step_and_nothing_is_lost_between() {
     assert_eq!(of("odd").standing, ToolStanding::Proposed);
     assert!(!page.keys.is_empty() && page.keys.iter().all(|(_, _, grants)| *grants == Some(0)));
     let connection = page.connection.unwrap().0;
-    let secret = modules::connections::authorization(control, world.tenant.tenant, connection).await.unwrap();
+    let secret = crate::issuer::presented(control, world.tenant.tenant, connection).await.unwrap();
     assert_eq!(secret.expose_secret(), "Bearer one");
 }
 
@@ -299,6 +299,17 @@ async fn one_tries_tools_as_agents_of_ones_own() {
     );
     assert_eq!(trial::identities(control, &ada, "").await.unwrap().len(), 3);
     assert!(trial::identities(control, &mia, "%").await.unwrap().is_empty());
+
+    // Those that may call the tool are offered first.
+    let for_tool = |tool: &'static str| trial::identities_for(control, &ada, "", tool);
+    assert_eq!(
+        for_tool("notes.read_note").await.unwrap(),
+        trial::identities(control, &ada, "").await.unwrap()
+    );
+    let first = |list: Vec<trial::Identity>| list.into_iter().map(|it| it.credential).next().unwrap();
+    world.grant("notes:read", Grantee::Agent(olgas)).await;
+    assert_eq!(first(for_tool("notes.read_note").await.unwrap()), others);
+    assert_ne!(first(for_tool("notes.write_note").await.unwrap()), others);
 
     let leave = trial::leave(control, &mia, own, "notes.read_note").await.unwrap();
     assert_eq!((leave.credential, leave.endpoint), (own, world.tenant.mcp_id));

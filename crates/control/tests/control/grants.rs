@@ -62,7 +62,7 @@ async fn every_kind_of_grantee_is_listed_by_name_and_revoked_by_key() {
         (Grantee::Agent(agent), "agent “Inbox helper”"),
         (Grantee::Unit(world.tenant.unit), "unit “Operations”"),
         (Grantee::User(world.tenant.owner), "“Olga Owner”"),
-        (Grantee::Role(Role::Member), "role member"),
+        (Grantee::Role(Role::Member), "role Member"),
     ];
     for (grantee, _) in grantees {
         grants::give(control, operator, &key("notes"), grantee, None).await.unwrap();

@@ -5,6 +5,7 @@ use crate::outside::{not_there, signed_in, user, with_role};
 use chrono::{SubsecRound as _, TimeDelta};
 use control::credentials::{self, NewCredential};
 use control::home::{self, Due, FirstStep, Need};
+use control::invitations;
 use control::modules;
 use control::units::{self, NewUnit};
 use control::{Actor, users};
@@ -20,6 +21,7 @@ async fn needs(world: &TestWorld, actor: &Actor) -> Vec<(Need, Due)> {
 fn kinds(needs: &[(Need, Due)]) -> Vec<&'static str> {
     let kind = |need: &Need| match need {
         Need::ToolsDrifted { .. } => "drifted",
+        Need::MustConnect { .. } => "must_connect",
         Need::ModuleFailing { .. } => "failing",
         Need::ToolsProposed { .. } => "proposed",
         Need::KeyEnds { .. } => "key",
@@ -215,16 +217,25 @@ async fn first_steps_are_looked_at_and_go_away() {
         let steps = home::first_steps(control, actor).await.unwrap()?;
         Some(steps.steps.into_iter().filter(|(_, done)| !done).map(|(step, _)| step).collect::<Vec<_>>())
     };
-    use FirstStep::{ConnectAgent, GiveKey, Invite, MakeTeam, SeeCall};
-    assert_eq!(open(&owner).await.unwrap(), [MakeTeam, Invite, GiveKey, ConnectAgent, SeeCall]);
+    use FirstStep::{ConnectAgent, GiveKey, Invite, MakeUnit, SeeCall};
+    assert_eq!(open(&owner).await.unwrap(), [MakeUnit, Invite, GiveKey, ConnectAgent, SeeCall]);
     let new = NewUnit { parent: None, kind: UnitKind::Team, name: "EMEA".to_owned() };
     let team = units::create(control, &world.operator, new).await.unwrap();
     assert_eq!(open(&owner).await.unwrap(), [Invite, GiveKey, ConnectAgent, SeeCall]);
     // What is undone is to do again: nothing is kept.
     units::archive(control, &world.operator, team).await.unwrap();
-    assert_eq!(open(&owner).await.unwrap()[0], MakeTeam);
-    let new = NewUnit { parent: None, kind: UnitKind::Team, name: "APAC".to_owned() };
+    assert_eq!(open(&owner).await.unwrap()[0], MakeUnit);
+    let new = NewUnit { parent: None, kind: UnitKind::Department, name: "APAC".to_owned() };
     units::create(control, &world.operator, new).await.unwrap();
+    // Who was invited counts before they come, and no more once that is taken back.
+    let mailing = control.clone().sending_mail();
+    invitations::invite(&mailing, &owner, "guest@example.com", world.tenant.unit, Role::Member)
+        .await
+        .unwrap();
+    assert_eq!(open(&owner).await.unwrap(), [GiveKey, ConnectAgent, SeeCall]);
+    let invitation = invitations::list(control, &owner, 0).await.unwrap().0.remove(0).id;
+    invitations::withdraw(control, &owner, invitation).await.unwrap();
+    assert_eq!(open(&owner).await.unwrap(), [Invite, GiveKey, ConnectAgent, SeeCall]);
     // Nor does somebody count who was removed.
     let gone = user(world, "Gone", None).await;
     assert_eq!(open(&owner).await.unwrap(), [GiveKey, ConnectAgent, SeeCall]);

@@ -6,14 +6,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use control::limits::meters::{self, Wanted};
 use control::limits::{self, About};
+use control::units::NewUnit;
 use control::{Control, directory, modules};
 use model::access::Grantee;
 use model::catalog::Timeouts;
 use model::limit::{Allowance, OfWhat, Per, Scope, Whose};
-use model::people::Role;
-use model::{AgentId, LimitId, Zone};
+use model::people::{Role, UnitKind};
+use model::{AgentId, LimitId};
 use policy::meter::{Draw, Drawn};
-use testkit::{TestWorld, entry};
+use testkit::{TestWorld, entry, noon};
 
 use crate::outside::{audit, epoch, invalid, not_there, refused, with_role};
 
@@ -24,7 +25,14 @@ fn of(agent: AgentId) -> Scope {
 }
 
 fn need(limit: LimitId, allowance: Allowance, need: u32) -> Wanted {
-    Wanted { limit, agent: None, allowance, zone: Zone::UTC, draw: Draw { need, ..Draw::default() } }
+    Wanted { limit, agent: None, allowance, zone: noon(), draw: Draw { need, ..Draw::default() } }
+}
+
+/// An organization whose day does not end while it is looked at.
+async fn world() -> TestWorld {
+    let world = TestWorld::new().await;
+    world.at_noon().await;
+    world
 }
 
 async fn draw(world: &TestWorld, control: &Control, wanted: &[Wanted]) -> Vec<Drawn> {
@@ -130,7 +138,7 @@ async fn numbers_that_make_no_limit_and_things_that_are_not_there_are_refused() 
 
 #[tokio::test]
 async fn nodes_that_draw_at_the_same_time_never_get_more_than_there_is() {
-    let world = TestWorld::new().await;
+    let world = world().await;
     let quota = Allowance::new(100, Per::Month);
     let limit = limits::set(&world.control, &world.operator, EVERYBODY, quota).await.unwrap();
     let other =
@@ -187,21 +195,139 @@ async fn a_meter_of_another_organization_is_another_meter() {
 
 #[tokio::test]
 async fn changing_the_numbers_keeps_what_is_used_and_another_time_begins_anew() {
-    let world = TestWorld::new().await;
+    let world = world().await;
     let (control, operator) = (&world.control, &world.operator);
     let day = |calls| Allowance::new(calls, Per::Day);
     let limit = limits::set(control, operator, EVERYBODY, day(10)).await.unwrap();
     draw(&world, control, &[need(limit, day(10), 8)]).await;
-    limits::change(control, operator, limit, day(9)).await.unwrap();
+    assert_eq!(limits::change(control, operator, limit, day(9)).await.unwrap(), limit);
     assert_eq!(used(&world, limit).await, 8);
     assert_eq!(draw(&world, control, &[need(limit, day(9), 5)]).await[0].given, 1);
-    limits::change(control, operator, limit, Allowance::new(9, Per::Month)).await.unwrap();
-    assert_eq!(used(&world, limit).await, 0, "no call is on record");
+    let month = limits::change(control, operator, limit, Allowance::new(9, Per::Month)).await.unwrap();
+    not_there(limits::one(control, operator, limit).await);
+    assert_eq!(used(&world, month).await, 0, "no call is on record");
+    // A node that has not heard of it draws from the old one.
+    draw(&world, control, &[need(limit, day(9), 5)]).await;
+    assert_eq!(used(&world, month).await, 0);
+    let limit = month;
     // Taken away and set again, it is another limit.
     draw(&world, control, &[need(limit, Allowance::new(9, Per::Month), 5)]).await;
     limits::remove(control, operator, limit).await.unwrap();
     let again = limits::set(control, operator, EVERYBODY, Allowance::new(9, Per::Month)).await.unwrap();
     assert_eq!(used(&world, again).await, 0);
+    // What was drawn from limits that are gone was swept up.
+    assert_eq!(meters_of(&world).await, 0);
+}
+
+async fn meters_of(world: &TestWorld) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM meters WHERE tenant_id = $1")
+        .bind(world.tenant.tenant.uuid())
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_quota_of_another_time_keeps_what_is_on_record_of_it_whatever_nodes_draw_from_the_old_one() {
+    let world = world().await;
+    let (control, operator) = (&world.control, &world.operator);
+    let (_, key) = world.agent("Scout").await;
+    world.grant("notes", Grantee::Unit(world.tenant.unit)).await;
+    let (ledger, _) = world.ledger(control).await;
+    let directory = world.directories(control).current(world.tenant.mcp_id).await.unwrap().unwrap();
+    for _ in 0..3 {
+        let entry = entry(control.ambient(), &directory, TestWorld::hash(&key), "notes.read_note").unwrap();
+        ledger.admit(entry).await.unwrap();
+    }
+    let day = Allowance::new(10, Per::Day);
+    let limit = limits::set(control, operator, EVERYBODY, day).await.unwrap();
+    let changed = limits::change(control, operator, limit, Allowance::new(10, Per::Month)).await.unwrap();
+    assert_eq!(used(&world, changed).await, 3);
+    // By the id that a node knows which has not heard of it, and of the time that it knows.
+    draw(&world, control, &[need(limit, day, 2)]).await;
+    assert_eq!(used(&world, changed).await, 3);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_draw_waits_for_no_other_for_long_and_says_that_nothing_was_done() {
+    let world = world().await;
+    let rate = Allowance::new(10, Per::Minute);
+    let limit = limits::set(&world.control, &world.operator, EVERYBODY, rate).await.unwrap();
+    draw(&world, &world.control, &[need(limit, rate, 1)]).await;
+    let mut other = world.database.owner().await;
+    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
+    sqlx::query("SELECT FROM meters FOR UPDATE").execute(&mut other).await.unwrap();
+    let wanted = [need(limit, rate, 1)];
+    let waited = meters::draw(&world.control, world.tenant.tenant, &wanted);
+    let waited = tokio::time::timeout(Duration::from_secs(30), waited).await.unwrap();
+    assert!(matches!(waited, Err(meters::NotDrawn::NothingDone(_))), "{waited:?}");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(used(&world, limit).await, 1);
+}
+
+#[tokio::test]
+async fn limits_are_taken_away_while_nodes_draw_from_them() {
+    let world = world().await;
+    let (control, operator, tenant) = (&world.control, &world.operator, world.tenant.tenant);
+    let mut limits_there = Vec::new();
+    for calls in [Per::Second, Per::Minute, Per::Hour] {
+        let allowance = Allowance::new(5, calls);
+        limits_there.push((limits::set(control, operator, EVERYBODY, allowance).await.unwrap(), allowance));
+    }
+    let node = world.another_control().await;
+    let mut drawing = tokio::task::JoinSet::new();
+    for round in 0..40 {
+        let (node, mut wanted) = (node.clone(), Vec::new());
+        wanted.extend(limits_there.iter().map(|(limit, allowance)| need(*limit, *allowance, 1)));
+        wanted.rotate_left(round % 3);
+        drawing.spawn(async move { meters::draw(&node, tenant, &wanted).await.map(drop) });
+    }
+    for (limit, _) in limits_there {
+        limits::remove(control, operator, limit).await.unwrap();
+    }
+    for drawn in drawing.join_all().await {
+        drawn.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn with_an_agent_and_with_a_unit_their_limits_are_gone() {
+    let world = world().await;
+    let (control, operator) = (&world.control, &world.operator);
+    let (agent, _) = world.agent("Scout").await;
+    let unit = NewUnit { parent: Some(world.tenant.unit), kind: UnitKind::Team, name: "Empty".to_owned() };
+    let unit = control::units::create(control, operator, unit).await.unwrap();
+    let minute = Allowance::new(3, Per::Minute);
+    let limit = limits::set(control, operator, of(agent), minute).await.unwrap();
+    draw(&world, control, &[need(limit, minute, 1)]).await;
+    let whole = Scope { whose: Whose::Unit(unit), ..EVERYBODY };
+    limits::set(control, operator, whole, minute).await.unwrap();
+    control::agents::retire(control, operator, agent).await.unwrap();
+    control::units::archive(control, operator, unit).await.unwrap();
+    // They count no more among those that there may be.
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM limits")
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    assert_eq!((left, meters_of(&world).await), (0, 0));
+}
+
+#[tokio::test]
+async fn a_module_and_a_tool_are_shown_with_every_limit_that_can_stand_in_their_way() {
+    let world = world().await;
+    let (control, operator) = (&world.control, &world.operator);
+    let read = modules::find_tool(control, operator, "notes.read_note").await.unwrap();
+    let write = modules::find_tool(control, operator, "notes.write_note").await.unwrap();
+    let minute = Allowance::new(3, Per::Minute);
+    for what in [OfWhat::Everything, OfWhat::Module(read.module), OfWhat::Tool(read.id)] {
+        limits::set(control, operator, Scope { what, ..EVERYBODY }, minute).await.unwrap();
+    }
+    for (about, number) in
+        [(About::Module(read.module), 3), (About::Tool(read.id), 3), (About::Tool(write.id), 2)]
+    {
+        assert_eq!(limits::list(control, operator, about).await.unwrap().len(), number, "{about:?}");
+    }
 }
 
 #[tokio::test]
@@ -267,6 +393,13 @@ async fn timeouts_have_bounds_and_are_on_record() {
     let world = TestWorld::new().await;
     let (control, operator) = (&world.control, &world.operator);
     let tool = modules::find_tool(control, operator, "notes.read_note").await.unwrap().id;
+    modules::enable_native(control, operator, "crm", None).await.unwrap();
+    let native = modules::find_tool(control, operator, "crm.list_companies").await.unwrap().id;
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let begins = Timeouts { first_byte: seconds(5), total: None };
+    assert_eq!(invalid(modules::set_timeouts(control, operator, native, begins).await), "first_byte");
+    let ends = Timeouts { first_byte: None, total: seconds(5) };
+    modules::set_timeouts(control, operator, native, ends).await.unwrap();
     let set = |first_byte: Option<u64>, total: Option<u64>| {
         let time = |seconds: Option<u64>| seconds.map(Duration::from_secs);
         modules::set_timeouts(
@@ -283,18 +416,17 @@ async fn timeouts_have_bounds_and_are_on_record() {
     set(Some(5), Some(5)).await.unwrap();
     set(None, None).await.unwrap();
     let told: Vec<_> = audit(&world).await.into_iter().filter(|it| it.contains("timeouts")).collect();
-    assert_eq!(told, ["operator test tool.set_timeouts: notes.read_note"; 2]);
+    assert_eq!(told[0], "operator test tool.set_timeouts: crm.list_companies");
+    assert_eq!(told[1..], ["operator test tool.set_timeouts: notes.read_note"; 2]);
 }
 
 #[tokio::test]
 async fn days_begin_where_the_organization_is() {
     let world = TestWorld::new().await;
-    let kiritimati = Zone::Pacific__Kiritimati;
     let day = Allowance::new(5, Per::Day);
     let limit = limits::set(&world.control, &world.operator, EVERYBODY, day).await.unwrap();
-    let wanted = Wanted { zone: kiritimati, ..need(limit, day, 9) };
-    let drawn = draw(&world, &world.control, &[wanted]).await[0];
-    let (_, end) = policy::meter::period(Per::Day, kiritimati, world.control.ambient().now());
+    let drawn = draw(&world, &world.control, &[need(limit, day, 9)]).await[0];
+    let (_, end) = policy::meter::period(Per::Day, noon(), world.control.ambient().now());
     let wait = TimeDelta::from_std(drawn.wait).unwrap();
     let expected = end - world.control.ambient().now();
     assert!((wait - expected).abs() < TimeDelta::minutes(5), "{wait} and {expected}");

@@ -25,22 +25,26 @@ mod upstream;
 #[path = "../../tests/gateway/world.rs"]
 mod world;
 
+mod admin;
 mod forms;
 mod opened;
 mod stateless;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{Discovered, Settings};
+use gateway::{Discovered, DiscoveryError, Settings};
+use model::Ambient;
 use model::catalog::ToolStanding;
 use policy::ToolFact;
 use serde_json::{Value, json};
 
+use crate::admin::Admin;
 use crate::forms::sample;
 use crate::opened::Opened;
 use crate::stateless::Stateless;
-use crate::world::{World, id, price, settings};
+use crate::world::{CountedEntropy, SetClock, World, id, price, settings};
 
 /// The module behind which the server is, as its names begin.
 const MODULE: &str = "up.";
@@ -70,8 +74,13 @@ async fn use_all(url: &str) -> Result<(), String> {
         body_timeout: patience,
         ..settings()
     };
-    let world = World::with(url, settings).await;
-    let found = world.gateway.discover(id(1), url, None).await.map_err(|error| error.to_string())?;
+    let context = std::env::var("MCP_CONFORMANCE_CONTEXT").unwrap_or_default();
+    let context: Value = serde_json::from_str(&context).unwrap_or_default();
+    let ambient = Ambient::new(Arc::new(SetClock::default()), Arc::new(CountedEntropy::from(1 << 32)));
+    let admin = Arc::new(Admin::new(url, ambient, &context));
+    let world = World::presenting(url, settings, admin.clone(), 0).await;
+    admin.goes_out_by(world.gateway.fetch());
+    let found = found_out(&world, &admin, url).await?;
     println!(
         "{} {} speaks {} and offers {}",
         found.server_name,
@@ -82,12 +91,12 @@ async fn use_all(url: &str) -> Result<(), String> {
     for passed_over in &found.passed_over {
         println!("passed over: {}: {}", passed_over.name, passed_over.why);
     }
-    approve(&world, &found);
+    approve(&world, &found, admin.presented().is_some());
     let client = match found.protocol.as_str() {
         "2026-07-28" => Client::Stateless(Stateless { world: &world }),
         _ => Client::Opened(Opened::open(&world).await),
     };
-    for (method, params, schema) in wishes(&client).await {
+    for (method, params, schema) in wishes(&client, &context).await {
         let answer = client.ask(method, params.clone(), &schema).await;
         println!("{method} {params}\n  {answer}");
     }
@@ -95,8 +104,26 @@ async fn use_all(url: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// What the server offers, once it lets anybody see it.
+async fn found_out(world: &World, admin: &Admin, url: &str) -> Result<Discovered, String> {
+    loop {
+        let error = match world.gateway.discover(id(1), url, admin.presented()).await {
+            Ok(found) => return Ok(found),
+            Err(error) => error,
+        };
+        let challenge = match &error {
+            DiscoveryError::Upstream(trouble) => trouble.challenge(),
+            _ => None,
+        };
+        match challenge {
+            Some(challenge) => drop(admin.connect(challenge).await?),
+            None => return Err(error.to_string()),
+        }
+    }
+}
+
 /// Puts what was found into the catalog, in place of what the world has, and has the gateway know it.
-fn approve(world: &World, found: &Discovered) {
+fn approve(world: &World, found: &Discovered, is_connected: bool) {
     world.change(|facts| {
         let module = id(40);
         facts.tools.retain(|tool| tool.module != module);
@@ -115,7 +142,7 @@ fn approve(world: &World, found: &Discovered) {
             });
         }
         for module in &mut facts.modules {
-            module.connection = None;
+            module.connection = module.connection.filter(|_| is_connected);
         }
     });
     let latest = world.directories.latest.lock().clone();
@@ -146,9 +173,7 @@ impl Client<'_> {
 }
 
 /// What is to be asked for: method, `params`, and the schema of its arguments.
-async fn wishes(client: &Client<'_>) -> Vec<(&'static str, Value, Value)> {
-    let context = std::env::var("MCP_CONFORMANCE_CONTEXT").unwrap_or_default();
-    let context: Value = serde_json::from_str(&context).unwrap_or_default();
+async fn wishes(client: &Client<'_>, context: &Value) -> Vec<(&'static str, Value, Value)> {
     let mut tools = client.list("tools/list", "tools").await;
     tools.retain(|tool| tool["name"].as_str().is_some_and(|name| name.starts_with(MODULE)));
     if let Some(calls) = context["toolCalls"].as_array() {

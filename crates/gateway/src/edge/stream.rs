@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use tokio::time::sleep;
@@ -23,16 +23,18 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Waits for the answer, or for the first that is told of it, whichever comes first. Who drops the response drops the request.
 pub(super) async fn answer(mut served: BoxFuture<'static, Reply>, mut told: Events, form: Form) -> Response {
-    let first = tokio::select! {
+    let (first, stage) = tokio::select! {
         biased;
-        reply = &mut served => return reply.into_response(form),
-        Some(event) = told.recv() => event,
-        () = sleep(SILENCE) => COMMENT,
+        reply = &mut served => match told.try_recv() {
+            // Told at the same moment: the answer is the second event.
+            Ok(event) => (event, Stage::Last(reply.into_event(), told)),
+            Err(_) => return reply.into_response(form),
+        },
+        Some(event) = told.recv() => (event, Stage::Open(served, told)),
+        () = sleep(SILENCE) => (COMMENT, Stage::Open(served, told)),
     };
-    let events = stream::unfold(Stage::First(first, served, told), |stage| async {
-        let (event, stage) = stage.next().await?;
-        Some((Ok::<_, Infallible>(event), stage))
-    });
+    let others = stream::unfold(stage, Stage::next);
+    let events = stream::iter([first]).chain(others).map(Ok::<_, Infallible>);
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -43,7 +45,6 @@ pub(super) async fn answer(mut served: BoxFuture<'static, Reply>, mut told: Even
 
 /// How far a stream has come.
 enum Stage {
-    First(Bytes, BoxFuture<'static, Reply>, Events),
     Open(BoxFuture<'static, Reply>, Events),
     /// The answer, and what was told before it and is not written yet.
     Last(Bytes, Events),
@@ -53,7 +54,6 @@ enum Stage {
 impl Stage {
     async fn next(self) -> Option<(Bytes, Self)> {
         match self {
-            Self::First(event, served, told) => Some((event, Self::Open(served, told))),
             Self::Open(mut served, mut told) => {
                 let event = tokio::select! {
                     biased;

@@ -20,6 +20,7 @@ use super::limit::Limited;
 use super::receive::Received;
 use super::rounds::{Input, Next};
 use super::settle::Unsettled;
+use super::subscribing::Subscribing;
 use crate::conduit::Conduit;
 use crate::gateway::House;
 use crate::refusals;
@@ -61,7 +62,7 @@ pub struct Admitted {
 /// What there is to execute.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) permit: Permit,
+    pub(super) permit: Arc<Permit>,
     pub(super) ask: Ask,
     /// As the agent gave it.
     pub(super) name: Arc<str>,
@@ -71,6 +72,7 @@ pub(super) struct Parts {
     /// What a client that can take a question brings back with its answer.
     pub(super) next: Option<Next>,
     pub(super) conduit: Option<Conduit>,
+    pub(super) subscribing: Option<Subscribing>,
     pub(super) deadline: Instant,
     pub(super) unsettled: Unsettled,
     pub(super) sending: Sending,
@@ -104,11 +106,12 @@ impl Admitted {
             next: Next::after(received, &permit),
             input: received.input().clone(),
             capabilities: received.capabilities(),
-            permit,
+            permit: Arc::new(permit),
             ask: received.ask(),
             name: received.name().clone(),
             arguments: received.arguments().clone(),
             conduit: received.conduit().cloned(),
+            subscribing: received.subscribing().cloned(),
             deadline: received.deadline(),
             unsettled,
             sending,
@@ -156,7 +159,7 @@ pub(super) enum Why {
 /// Has a decided call written down.
 pub(super) async fn admit(house: &Arc<House>, limited: Limited) -> Admission {
     // Unless it is admitted, it gives back what it has taken of limits.
-    let Limited { decided, taken } = limited;
+    let Limited { decided, taken, noted } = limited;
     let entry = entry(house, &decided);
     let unsettled = Unsettled::new(house, &entry, &decided);
     let deadline = decided.received.deadline();
@@ -175,6 +178,9 @@ pub(super) async fn admit(house: &Arc<House>, limited: Limited) -> Admission {
             },
             Ruling::Refused { refusal, voice, retry_after, .. } => {
                 unsettled.log_refusal(&refusal.reason);
+                if let Some(noted) = noted {
+                    noted.recorded();
+                }
                 Admission::Recorded(voice.tell(&received, received.id(), &refusal.reason, retry_after))
             }
         },

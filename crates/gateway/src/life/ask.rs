@@ -11,6 +11,8 @@ pub(crate) enum Ask {
     Get,
     /// `resources/read`.
     Read,
+    /// `resources/subscribe`, and what a client of 2026-07-28 listens for beside lists.
+    Subscribe,
     /// `completion/complete` for an argument of a prompt.
     CompletePrompt,
     /// The same for a variable of a resource template.
@@ -23,7 +25,7 @@ impl Ask {
         match self {
             Self::Call => Feature::Tool,
             Self::Get | Self::CompletePrompt => Feature::Prompt,
-            Self::Read => Feature::Resource,
+            Self::Read | Self::Subscribe => Feature::Resource,
             Self::CompleteTemplate => Feature::Template,
         }
     }
@@ -34,6 +36,7 @@ impl Ask {
             Self::Call => "tools/call",
             Self::Get => "prompts/get",
             Self::Read => "resources/read",
+            Self::Subscribe => "resources/subscribe",
             Self::CompletePrompt | Self::CompleteTemplate => "completion/complete",
         }
     }
@@ -50,6 +53,6 @@ impl Ask {
 
     /// Whether it helps to ask, and is no use of what is asked for: such calls have no price.
     pub(crate) fn is_free(self) -> bool {
-        matches!(self, Self::CompletePrompt | Self::CompleteTemplate)
+        matches!(self, Self::Subscribe | Self::CompletePrompt | Self::CompleteTemplate)
     }
 }

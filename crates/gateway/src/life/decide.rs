@@ -189,7 +189,7 @@ impl Voice {
                 };
                 let error = RpcError::new(code, format!("Unknown {what}: {name}. {}", reason.sentence));
                 let mut data = json!({"code": ReasonCode::UnknownTool.word(), "call_id": call});
-                if let (Ask::Read, Some(data)) = (received.ask(), data.as_object_mut()) {
+                if let (Ask::Read | Ask::Subscribe, Some(data)) = (received.ask(), data.as_object_mut()) {
                     data.insert("uri".to_owned(), name.into());
                 }
                 Answer::error(error.with(data))

@@ -22,7 +22,7 @@ pub(super) enum Ending {
 }
 
 /// A call that brought no result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Failed {
     pub(super) outcome: Outcome,
     pub(super) code: &'static str,
@@ -99,6 +99,26 @@ impl Failed {
         )
     }
 
+    /// A person has to connect the module again.
+    pub(super) fn must_connect(tool: &Tool) -> Self {
+        let title = &tool.module_title;
+        let whom = match &tool.owner {
+            Some(owner) => format!("{owner}, who answers for it,"),
+            None => "an admin".to_owned(),
+        };
+        Self::new(
+            Outcome::NotSent,
+            "must_be_connected",
+            format!(
+                "{title} must be connected again: the access that was given to it is over, or is not enough"
+            ),
+            format!(
+                "The access to {title} is over, or is not enough for this; nothing was done. Ask {whom} to connect it again \
+                 on its page in the catalog."
+            ),
+        )
+    }
+
     /// A module that is reached by URL has none.
     pub(super) fn no_url(tool: &Tool) -> Self {
         let title = &tool.module_title;
@@ -134,13 +154,68 @@ impl Failed {
                 "the server asked for input, which the client cannot be asked for".to_owned(),
                 format!(
                     "{title} asks for input before it can answer, which this client cannot give. The call was not \
-                     finished; a client of MCP 2026-07-28 can make it."
+                     finished; a client that can be asked can make it."
                 ),
             ),
         };
         let failed = Self::new(Outcome::UpstreamError, "client_lacks_capability", sentence, told);
         let lacking = data.map(|data| Bytes::from(data.to_string()));
         Self { content: Some(result), lacking, ..failed }
+    }
+
+    /// The client was asked what the server wants to know, and is gone, took too long, or cannot say.
+    pub(super) fn not_answered(title: &str) -> Self {
+        let told = format!(
+            "{title} asks for input before it can answer, and this client did not give it. The call was not finished: make it \
+             again to be asked again."
+        );
+        Self::new(
+            Outcome::Cancelled,
+            "input_not_given",
+            "the client did not answer what the server asked",
+            told,
+        )
+    }
+
+    /// What the client answered cannot be passed on.
+    pub(super) fn bad_answer(title: &str, why: &str) -> Self {
+        let told = format!(
+            "{title} asks for input, and the answers of this client cannot be passed on: {why}. The call was not finished."
+        );
+        Self::new(Outcome::Cancelled, "malformed_input", "the client's answers cannot be passed on", told)
+    }
+
+    /// What the client answers is not waited for any more. `is_elsewhere`: it never was, by this node.
+    pub(super) fn not_waited_for(title: &str, is_elsewhere: bool) -> Self {
+        let (code, why) = if is_elsewhere {
+            (
+                "asked_by_another_node",
+                "another node of this service, or this one before it was started anew, asked this",
+            )
+        } else {
+            ("not_waited_for", "this was answered already, or too late, or the call has ended since")
+        };
+        let sentence = format!("the client's answers were not carried: {why}");
+        let told = format!(
+            "{title} does not wait for these answers here: {why}. Nothing was sent: make the call again."
+        );
+        Self::new(Outcome::NotSent, code, sentence, told)
+    }
+
+    /// Too many calls wait for answers already.
+    pub(super) fn too_many_wait(title: &str) -> Self {
+        let told = format!(
+            "{title} asks for input before it can answer, and too many calls wait for input already. The call was not finished: \
+             answer or end others, then make it again."
+        );
+        let sentence = "its server asked for input, and too many calls wait for answers already";
+        Self::new(Outcome::Cancelled, "too_many_waiting", sentence, told)
+    }
+
+    /// Its server waited for an answer that will not come.
+    pub(super) fn given_up() -> Self {
+        let sentence = "its server waited for answers that may not be given any more";
+        Self::new(Outcome::Cancelled, "input_not_given", sentence, "")
     }
 
     /// Its server has asked often enough.

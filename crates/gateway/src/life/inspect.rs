@@ -8,14 +8,16 @@ use serde_json::value::RawValue;
 use super::ending::{Ending, Failed};
 use super::execute::Executed;
 use super::rounds::Next;
-use super::settle::Unsettled;
+use super::settle::{Called, Unsettled};
 use crate::upstream::Brought;
 use crate::wire::{self, Capabilities, ResultText};
 
 /// A call whose result has been looked at.
 #[derive(Debug)]
 pub(super) struct Inspected {
-    pub(super) unsettled: Unsettled,
+    /// None: its server is not done with it.
+    pub(super) unsettled: Option<Unsettled>,
+    pub(super) asked: Called,
     pub(super) ending: Ending,
 }
 
@@ -29,16 +31,23 @@ struct Told<'b> {
 
 /// Inspects what was brought back.
 pub(super) fn inspect(executed: Executed) -> Inspected {
-    let Executed { unsettled, result, capabilities, next, title } = executed;
-    let ending = match result {
-        Ok(brought) => match read(brought) {
-            Read::Answered { result, is_error } => Ending::Answered { result, is_error },
-            Read::Asks { result } => asks(result, capabilities, next, &title),
-            Read::Unreadable(why) => Ending::Failed(Failed::unreadable(why)),
-        },
+    let Executed { unsettled, asked, result, capabilities, next, title } = executed;
+    let ending = ending(result, |result| asks(result, capabilities, next, &title));
+    Inspected { unsettled, asked, ending }
+}
+
+/// How a call ended whose client is not there to be asked.
+pub(super) fn unheard(result: Result<Brought, Failed>) -> Ending {
+    ending(result, |_| Ending::Failed(Failed::unreadable("the server asks in a way that was not agreed on")))
+}
+
+fn ending(result: Result<Brought, Failed>, asks: impl FnOnce(Bytes) -> Ending) -> Ending {
+    match result.map(read) {
+        Ok(Read::Answered { result, is_error }) => Ending::Answered { result, is_error },
+        Ok(Read::Asks { result }) => asks(result),
+        Ok(Read::Unreadable(why)) => Ending::Failed(Failed::unreadable(why)),
         Err(failed) => Ending::Failed(failed),
-    };
-    Inspected { unsettled, ending }
+    }
 }
 
 /// What a result is.

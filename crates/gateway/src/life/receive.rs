@@ -12,14 +12,16 @@ use tokio::time::Instant;
 use super::ask::Ask;
 use super::authenticate::Presented;
 use super::rounds::Input;
+use super::subscribing::Subscribing;
 use crate::conduit::Conduit;
+use crate::gateway::House;
 use crate::wire::{Capabilities, Revision};
 
 /// Arguments that were left out are an empty object.
 pub(crate) const NO_ARGUMENTS: &[u8] = b"{}";
 
 /// A call that was received.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Received {
     id: CallId,
     at: Timestamp,
@@ -38,6 +40,7 @@ pub(crate) struct Received {
     capabilities: Capabilities,
     /// The headers, where the era wants them compared with the arguments.
     mirrored: Option<HeaderMap>,
+    subscribing: Option<Subscribing>,
 }
 
 /// What the request told besides the call itself.
@@ -54,6 +57,8 @@ pub(crate) struct Told {
     /// What the client can do that a server may ask of it.
     pub(crate) capabilities: Capabilities,
     pub(crate) mirrored: Option<HeaderMap>,
+    /// Where what was subscribed to is laid down.
+    pub(crate) subscribing: Option<Subscribing>,
 }
 
 impl Received {
@@ -100,7 +105,25 @@ impl Received {
             capabilities: told.capabilities,
             client: told.client,
             mirrored: told.mirrored,
+            subscribing: told.subscribing,
         })
+    }
+
+    /// The same of the same client once more, received now, with what its server asked for.
+    pub(super) fn again(&self, house: &House, input: Input) -> Box<Self> {
+        let started = Instant::now();
+        let told = Told {
+            presented: self.presented.clone(),
+            client: self.client.clone(),
+            started,
+            deadline: started + house.settings.request_timeout,
+            revision: self.revision,
+            conduit: self.conduit.clone(),
+            capabilities: self.capabilities,
+            mirrored: self.mirrored.clone(),
+            subscribing: self.subscribing.clone(),
+        };
+        Self::new(&house.ambient, told, self.ask, &self.name, Some(self.arguments.clone()), input)
     }
 
     /// The call's id.
@@ -181,5 +204,10 @@ impl Received {
     /// The headers to compare with the arguments.
     pub(crate) fn mirrored(&self) -> Option<&HeaderMap> {
         self.mirrored.as_ref()
+    }
+
+    /// Where what was subscribed to is laid down.
+    pub(super) fn subscribing(&self) -> Option<&Subscribing> {
+        self.subscribing.as_ref()
     }
 }

@@ -73,7 +73,12 @@ impl Resolved {
             && round.bound != Bound::to(&self.principal.attribution, &self.tool)
         {
             let why = NotOpened::Foreign;
-            let error = RpcError::new(code::INVALID_PARAMS, why.sentence());
+            let sentence = match received.is_stateless() {
+                true => why.sentence(),
+                // It was asked on its own request, and knows of no state.
+                false => "the tool or the agent has changed since the call began: make the call again",
+            };
+            let error = RpcError::new(code::INVALID_PARAMS, sentence);
             return Some((why.code(), Answer::error(error.with(json!({"code": why.code()})))));
         }
         let headers = received.mirrored().filter(|_| received.ask().is_tool_call())?;

@@ -1,6 +1,6 @@
-//! A call whose server asks for input is answered with what it asks for, and goes on as another call of the same agent for
-//! the same thing (2026-07-28, Multi Round-Trip Requests). What belongs to the one it goes on from is not kept here: the client
-//! carries it, sealed, as `requestState`, so that any node can take the next round.
+//! A call whose server asks for input goes on as another call of the same agent for the same thing (2026-07-28, Multi Round-Trip
+//! Requests). What belongs to the one it goes on from is not kept here: the client carries it, sealed, as `requestState`, so that
+//! any node can take the next round; but for a call at a server of the older era, which waits at one node ([`super::parked`]).
 //!
 //! Form: base64url of 1 byte format (1), 24 bytes nonce, XChaCha20-Poly1305 of the JSON of [`Sealed`].
 
@@ -17,12 +17,13 @@ use model::{AgentId, Ambient, CallId, ModuleId, TenantId, Timestamp, UserId};
 use policy::{Permit, Tool};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::ask::Ask;
 use super::receive::Received;
 use crate::gateway::House;
 use crate::seams::StateKey;
-use crate::wire::{Kind, Questions};
+use crate::wire::{Capabilities, Kind, Questions};
 
 /// How often a call may be asked for input, the first round included.
 pub(super) const MOST_ROUNDS: u32 = 10;
@@ -50,6 +51,17 @@ struct Sealed {
     asked: BTreeMap<String, Kind>,
     /// The server's own state.
     theirs: Option<String>,
+    /// The call that waits for the answers.
+    parked: Option<Parked>,
+}
+
+/// A call at a server of the `initialize` era that waits for answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Parked {
+    /// The node that makes it.
+    pub(super) node: Uuid,
+    /// What it waits with there.
+    pub(super) ticket: Uuid,
 }
 
 /// What the next call must have in common with this one and is known once it is resolved.
@@ -85,6 +97,8 @@ pub(crate) struct Round {
     pub(crate) asked: BTreeMap<String, Kind>,
     /// The state that the server gave.
     pub(super) theirs: Option<String>,
+    /// The call that waits for the answers, where it is not made anew.
+    pub(super) parked: Option<Parked>,
 }
 
 /// What a call brings besides its arguments.
@@ -97,6 +111,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// The call that waits for what it brings.
+    pub(super) fn parked(&self) -> Option<Parked> {
+        self.round.as_ref()?.parked
+    }
+
     pub(super) fn is_there(&self) -> bool {
         self.responses.is_some() || self.round.is_some()
     }
@@ -177,45 +196,43 @@ pub(crate) fn open(
     if house.ambient.now().timestamp() >= sealed.expires {
         return Err(NotOpened::Expired);
     }
-    let Sealed { bound, round, first_call, asked, theirs, .. } = sealed;
-    Ok(Round { number: round, first_call, bound, asked, theirs })
+    let Sealed { bound, round, first_call, asked, theirs, parked, .. } = sealed;
+    Ok(Round { number: round, first_call, bound, asked, theirs, parked })
 }
 
-/// What the state of a next round would say.
+/// A next round, if there is one.
 #[derive(Debug)]
 pub(super) struct Next {
-    who: Arc<Attribution>,
-    tool: Arc<Tool>,
-    ask: Ask,
-    name: Arc<str>,
-    arguments: Digest,
+    pub(super) who: Arc<Attribution>,
+    pub(super) tool: Arc<Tool>,
+    /// The call that it would go on from.
+    pub(super) received: Box<Received>,
     round: u32,
     first_call: CallId,
+    parked: Option<Parked>,
 }
 
 impl Next {
     /// After a call that was permitted. None: its client could not take it.
     pub(super) fn after(received: &Received, permit: &Permit) -> Option<Self> {
-        if !received.is_stateless() || !received.ask().may_be_asked_back() {
+        let can_be_asked = received.is_stateless() || received.capabilities() != Capabilities::default();
+        if !can_be_asked || !received.ask().may_be_asked_back() {
             return None;
         }
-        let input = received.input();
-        let arguments = if input.is_there() {
-            Sha256::digest(received.arguments()).into()
-        } else {
-            // They alone are on record.
-            received.digest()
-        };
-        let round = input.round.as_ref();
+        let round = received.input().round.as_ref();
         Some(Self {
             who: permit.principal().attribution.clone(),
             tool: permit.tool().clone(),
-            ask: received.ask(),
-            name: received.name().clone(),
-            arguments,
+            received: Box::new(received.clone()),
             round: round.map_or(1, |round| round.number) + 1,
             first_call: round.map_or(received.id(), |round| round.first_call),
+            parked: None,
         })
+    }
+
+    /// The round brings answers to a call that waits for them.
+    pub(super) fn parked(self, parked: Parked) -> Self {
+        Self { parked: Some(parked), ..self }
     }
 
     /// Whether there may be such a round.
@@ -223,19 +240,38 @@ impl Next {
         self.round > MOST_ROUNDS
     }
 
+    /// What the next call goes on with, where its client is asked without having to carry it.
+    pub(super) fn round(&self, questions: Questions) -> Round {
+        Round {
+            number: self.round,
+            first_call: self.first_call,
+            bound: Bound::to(&self.who, &self.tool),
+            asked: questions.kinds,
+            theirs: questions.state,
+            parked: self.parked,
+        }
+    }
+
     /// Seals it with what the server asks for.
     pub(super) fn seal(self, house: &House, questions: Questions) -> Option<String> {
-        let Self { who, tool, ask, name, arguments, round, first_call } = self;
+        let Self { who, tool, received, round, first_call, parked } = self;
+        let arguments: Digest = if received.input().is_there() {
+            Sha256::digest(received.arguments()).into()
+        } else {
+            // They alone are on record.
+            received.digest()
+        };
         let sealed = Sealed {
             bound: Bound::to(&who, &tool),
-            method: ask.method().to_owned(),
-            name: name.to_string(),
+            method: received.ask().method().to_owned(),
+            name: received.name().to_string(),
             arguments: encoded(&arguments),
             expires: end(house.ambient.now(), house.settings.input_timeout),
             round,
             first_call,
             asked: questions.kinds,
             theirs: questions.state,
+            parked,
         };
         seal(&house.plugs.state_key, &house.ambient, &sealed)
     }
@@ -273,7 +309,6 @@ fn unseal(key: &StateKey, state: &str) -> Option<Sealed> {
 mod tests {
     use model::ambient::{Clock, Entropy};
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -314,6 +349,7 @@ mod tests {
             first_call: id.into(),
             asked: BTreeMap::from([("k".to_owned(), Kind::Roots)]),
             theirs,
+            parked: None,
         }
     }
 
@@ -333,7 +369,7 @@ mod tests {
         let arguments = Bytes::from_static(b"{ \"a\":1.0}");
         let round = || {
             let Sealed { bound, asked, theirs, first_call, round, .. } = sealed("n", None);
-            Round { number: round, first_call, bound, asked, theirs }
+            Round { number: round, first_call, bound, asked, theirs, parked: None }
         };
         let first = CallId::from(Uuid::from_u128(7));
         for (responses, round, expected) in [

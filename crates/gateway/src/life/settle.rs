@@ -12,6 +12,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::Lived;
+use super::aloud::Aloud;
 use super::ask::Ask;
 use super::decide::Decided;
 use super::ending::{Ending, Failed};
@@ -31,10 +33,7 @@ pub(super) struct Unsettled {
     tenant: TenantId,
     call: CallId,
     agent: AgentId,
-    ask: Ask,
-    is_stateless: bool,
-    /// Whether it brought more than its arguments, so that its result is true of this once (2026-07-28, Caching).
-    is_retry: bool,
+    called: Called,
     name: Arc<str>,
     verdict: Verdict,
     price: Money,
@@ -64,9 +63,12 @@ impl Unsettled {
             tenant: entry.who.tenant,
             call: entry.id,
             agent: entry.who.agent,
-            ask: decided.received.ask(),
-            is_stateless: decided.received.is_stateless(),
-            is_retry: decided.received.input().is_there(),
+            called: Called {
+                call: entry.id,
+                ask: decided.received.ask(),
+                is_stateless: decided.received.is_stateless(),
+                is_retry: decided.received.input().is_there(),
+            },
             name: entry.wanted.name.clone(),
             verdict: entry.verdict,
             price: entry.wanted.price,
@@ -84,6 +86,11 @@ impl Unsettled {
         self.armed = true;
     }
 
+    /// What is asked and answered is heard there from here on.
+    pub(super) fn hear(&mut self, conduit: Conduit) {
+        self.conduit = Some(conduit);
+    }
+
     /// Knows from here on whether the call was sent.
     pub(super) fn watch(&mut self, sending: Sending) {
         self.sending = Some(sending);
@@ -96,6 +103,10 @@ impl Unsettled {
 
     pub(super) fn call(&self) -> CallId {
         self.call
+    }
+
+    pub(super) fn called(&self) -> Called {
+        self.called
     }
 
     pub(super) fn is_permitted(&self) -> bool {
@@ -191,38 +202,64 @@ impl Drop for Unsettled {
     }
 }
 
-/// Settles a call and answers it.
-pub(super) async fn settle(house: &House, inspected: Inspected) -> Answer {
-    let Inspected { unsettled, ending } = inspected;
-    let (call, ask, is_stateless) = (unsettled.call(), unsettled.ask, unsettled.is_stateless);
-    let keep_for = if unsettled.is_retry { Duration::ZERO } else { house.settings.list_ttl };
-    let digest = match &ending {
+/// Writes down how a call ended.
+pub(super) async fn record(unsettled: Unsettled, ending: &Ending) {
+    let digest = match ending {
         Ending::Answered { result, .. } => hash(result.text.clone()).await,
         Ending::Asks { result, .. } => hash(result.clone()).await,
         Ending::Failed(Failed { content: Some(content), .. }) => hash(content.clone()).await,
         Ending::Failed(_) => None,
     };
-    tracing::debug!(target: "call", %call, kept_up_to = house.settings.kept_result_bytes, "settling");
-    unsettled.settle_hashed(&ending, digest);
-    match ending {
+    tracing::debug!(target: "call", call = %unsettled.call, "settling");
+    unsettled.settle_hashed(ending, digest);
+}
+
+/// What is known of a call whoever settles it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Called {
+    call: CallId,
+    ask: Ask,
+    is_stateless: bool,
+    /// Whether it brought more than its arguments, so that its result is true of this once (2026-07-28, Caching).
+    is_retry: bool,
+}
+
+/// Settles a call and answers it.
+pub(super) async fn settle(house: &House, inspected: Inspected) -> Lived {
+    let Inspected { unsettled, asked: Called { call, ask, is_stateless, is_retry }, ending } = inspected;
+    let keep_for = if is_retry { Duration::ZERO } else { house.settings.list_ttl };
+    if let Some(unsettled) = unsettled {
+        record(unsettled, &ending).await;
+    }
+    Lived::Answered(match ending {
         Ending::Answered { result, .. } if ask == Ask::Read && is_stateless => {
             Answer::result(wire::private(result, keep_for))
         }
         Ending::Answered { result, .. } => Answer::result(result),
+        Ending::Asks { result, questions, next } if !is_stateless => {
+            return Lived::Asks(Box::new(Aloud { next, questions, result }));
+        }
         Ending::Asks { result, questions, next } => {
             // The state is ours, and theirs is in it; the rest passes as it came.
             let asking = next.seal(house, questions).and_then(|state| wire::asking(&result, &state));
             asking.map_or_else(refusals::internal, Answer::result)
         }
+        Ending::Failed(failed) => tell_failed(call, ask, is_stateless, failed),
+    })
+}
+
+/// Tells the agent of a call that brought no result.
+pub(super) fn tell_failed(call: CallId, ask: Ask, is_stateless: bool, failed: Failed) -> Answer {
+    match failed {
         // A client that says what it can do is told what more it would have to (2026-07-28, Error Codes).
-        Ending::Failed(Failed { lacking: Some(data), told, .. }) if is_stateless => {
+        Failed { lacking: Some(data), told, .. } if is_stateless => {
             let error = RpcError::new(code::MISSING_CAPABILITY, told).with_raw(data);
             Answer::refused(StatusCode::BAD_REQUEST, error)
         }
-        Ending::Failed(failed) if ask.is_tool_call() => {
+        failed if ask.is_tool_call() => {
             Answer::result(wire::failed(call, failed.code, &failed.told, failed.retry_after))
         }
-        Ending::Failed(failed) => Answer::error(error(call, failed, is_stateless)),
+        failed => Answer::error(error(call, failed, is_stateless)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::CredentialId;
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Streams that a credential may have on a node.
@@ -28,6 +29,7 @@ struct Taken {
 struct Seat {
     number: u64,
     session: Option<Arc<str>>,
+    updates: mpsc::Sender<Arc<str>>,
 }
 
 /// The place of one stream; free again once it is dropped.
@@ -39,16 +41,36 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// A place, if this credential has not taken all that it may have.
-    pub(super) fn take(self: &Arc<Self>, credential: CredentialId) -> Option<Place> {
+    /// A place, if this credential has not taken all that it may have, for a stream that hears of resources there.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        credential: CredentialId,
+        updates: mpsc::Sender<Arc<str>>,
+    ) -> Option<Place> {
         let mut taken = self.taken.lock();
         if taken.by.get(&credential).is_some_and(|seats| seats.len() >= MOST) {
             return None;
         }
         taken.last += 1;
         let number = taken.last;
-        taken.by.entry(credential).or_default().push(Seat { number, session: None });
+        taken.by.entry(credential).or_default().push(Seat { number, session: None, updates });
         Some(Place { places: Arc::clone(self), credential, number })
+    }
+
+    /// Tells a session that a resource was updated, on the newest of its streams. One that takes nothing misses it.
+    pub(super) fn tell(&self, credential: CredentialId, session: &str, uri: &Arc<str>) {
+        let taken = self.taken.lock();
+        let mut newest_first = taken.by.get(&credential).into_iter().flatten().rev();
+        if let Some(seat) = newest_first.find(|seat| seat.session.as_deref() == Some(session)) {
+            let _ = seat.updates.try_send(uri.clone());
+        }
+    }
+
+    /// Whether a session has a stream.
+    pub(super) fn has(&self, credential: CredentialId, session: &str) -> bool {
+        let taken = self.taken.lock();
+        let mut seats = taken.by.get(&credential).into_iter().flatten();
+        seats.any(|seat| seat.session.as_deref() == Some(session))
     }
 
     /// Ends all streams; no others begin.
@@ -110,11 +132,12 @@ mod tests {
     fn a_place_that_is_left_is_free_again() {
         let places = Arc::new(Places::default());
         let (one, other) = (CredentialId::from(Uuid::from_u128(1)), CredentialId::from(Uuid::from_u128(2)));
-        let mut taken: Vec<Place> = (0..MOST).map(|_| places.take(one).unwrap()).collect();
-        assert!(places.take(one).is_none());
-        assert!(places.take(other).is_some());
+        let take = |credential| places.take(credential, mpsc::channel(1).0);
+        let mut taken: Vec<Place> = (0..MOST).map(|_| take(one).unwrap()).collect();
+        assert!(take(one).is_none());
+        assert!(take(other).is_some());
         taken.pop();
-        assert!(places.take(one).is_some());
+        assert!(take(one).is_some());
         drop(taken);
         assert!(places.taken.lock().by.is_empty());
     }
@@ -123,7 +146,7 @@ mod tests {
     fn of_several_streams_of_a_session_the_newest_is_told() {
         let places = Arc::new(Places::default());
         let take = |n: u128, session: Option<&str>| {
-            let place = places.take(CredentialId::from(Uuid::from_u128(n))).unwrap();
+            let place = places.take(CredentialId::from(Uuid::from_u128(n)), mpsc::channel(1).0).unwrap();
             session.into_iter().for_each(|session| place.is_of(session.into()));
             place
         };

@@ -1,11 +1,14 @@
 //! What is listened for, and what of it a client was last told of.
 
+use std::collections::HashSet;
+
 use model::call::Digest;
 use model::catalog::Feature;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::life::Caller;
+use crate::upstream::Key;
 
 /// The kinds of lists that change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,9 +57,23 @@ pub(super) struct Filter {
     tools_list_changed: bool,
     prompts_list_changed: bool,
     resources_list_changed: bool,
+    resource_subscriptions: Vec<String>,
 }
 
+/// Resources that are heard of on one stream, and characters of the URI of one.
+const RESOURCES: usize = 64;
+const LONGEST_URI: usize = 2048;
+
 impl Filter {
+    /// The resources that are to be heard of, each once. None: more than are taken.
+    pub(super) fn resources(&self) -> Option<Vec<String>> {
+        let mut uris = self.resource_subscriptions.clone();
+        uris.sort();
+        uris.dedup();
+        let fit = uris.len() <= RESOURCES && uris.iter().all(|uri| uri.chars().count() <= LONGEST_URI);
+        fit.then_some(uris)
+    }
+
     pub(super) fn kinds(&self) -> Vec<Kind> {
         let wanted = [self.tools_list_changed, self.prompts_list_changed, self.resources_list_changed];
         Kind::ALL.into_iter().zip(wanted).filter_map(|(kind, wanted)| wanted.then_some(kind)).collect()
@@ -73,6 +90,18 @@ impl Digests {
 
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.0.iter().map(|(kind, _)| *kind)
+    }
+
+    /// The servers that what is shown comes from.
+    pub(super) fn servers(&self, caller: &Caller, bundle: Option<&str>) -> HashSet<Key> {
+        let tenant = caller.directory.tenant().id;
+        let features = self.kinds().flat_map(Kind::features);
+        let tools = features.flat_map(|feature| caller.offered(bundle, *feature));
+        let servers = tools.filter_map(|tool| {
+            let url = tool.url.clone()?;
+            Some(Key { tenant, module: tool.module, url, connection: tool.connection })
+        });
+        servers.collect()
     }
 
     /// Takes what is shown now, and says of which kinds it is not what was shown before.

@@ -14,6 +14,7 @@ use super::exchange::{Listening, Peer};
 use super::request::{For, request};
 use super::session::Session;
 use super::{Ids, Trouble, Upstreams, presented, probe, read_url};
+use crate::seams::{Challenge, NotPresented};
 use crate::wire;
 use crate::wire::code::METHOD_NOT_FOUND;
 
@@ -100,6 +101,19 @@ pub enum DiscoveryError {
         /// What is wrong with it.
         why: String,
     },
+    /// There is nothing to present to it.
+    #[error(transparent)]
+    NotPresented(#[from] NotPresented),
+}
+
+impl DiscoveryError {
+    /// What the server says to who comes without a token that it takes, in words of OAuth.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        match self {
+            Self::Upstream(trouble) => trouble.challenge(),
+            _ => None,
+        }
+    }
 }
 
 /// A page of any of the lists, which have one of the first four members.

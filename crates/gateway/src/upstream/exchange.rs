@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use authorization::Challenge;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -27,7 +28,8 @@ pub(crate) const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-sessi
 const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const EVENT_STREAM: &str = "text/event-stream";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const WE: HeaderValue = HeaderValue::from_static(concat!("WorkingAgents/", env!("CARGO_PKG_VERSION")));
+pub(super) const WE: HeaderValue =
+    HeaderValue::from_static(concat!("WorkingAgents/", env!("CARGO_PKG_VERSION")));
 /// How much is read, in bytes, of an answer with an HTTP error, and of what comes after an answer.
 pub(super) const ERROR_BODY: usize = 64 << 10;
 /// How long is waited, once a server's time is over, before it is asked again whether its client is still waited for.
@@ -127,6 +129,31 @@ impl Peer {
             .map_err(|error| Trouble::of_client(&error, error.is_connect(), &self.place()))
     }
 
+    /// Sends a request whose answer is a stream that goes on, and waits for it to begin.
+    pub(super) async fn open(
+        &self,
+        session: &Session,
+        written: Written,
+        within: Duration,
+    ) -> Result<Incoming, Trouble> {
+        let Written { id, text, headers } = written;
+        let opening = async {
+            let response = self.post(Some(session), headers, Outgoing::any_time(text)).await?;
+            let (head, body) = response.into_parts();
+            if !head.status.is_success() {
+                return Err(self.refusal(head.status, &head.headers, body, Some(session), id).await);
+            }
+            if is_stream(&head.headers) {
+                return Ok(body);
+            }
+            let text = self.whole(body, ERROR_BODY).await?;
+            self.result_in(&text, id)?;
+            Err(self.not_mcp("the answer is no event stream"))
+        };
+        let late = || Trouble::TimedOut { url: self.url.to_string(), seconds: within.as_secs() };
+        tokio::time::timeout(within, opening).await.map_err(|_| late())?
+    }
+
     /// A request for a stream of the session: its own, or what comes `after` an event of one that has ended.
     pub(super) fn listening(&self, session: &Session, after: Option<HeaderValue>) -> Request<Outgoing> {
         let mut request = self.request(Method::GET, Some(session), Outgoing::any_time(Bytes::new()));
@@ -218,7 +245,12 @@ impl Peer {
         let has_session = session.is_some_and(|session| session.id.is_some());
         match status.as_u16() {
             404 if has_session => return Trouble::SessionLost { url: url() },
-            status @ (401 | 403) => return Trouble::Unauthorized { url: url(), status, phrase },
+            status @ (401 | 403) => {
+                // A 403 may be about anything.
+                let challenge = Challenge::read(headers).filter(|said| status == 401 || said.wants_more());
+                let challenge = challenge.map(Box::new);
+                return Trouble::Unauthorized { url: url(), status, phrase, challenge };
+            }
             300..=399 => {
                 let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
                 return Trouble::Redirect { url: url(), to: super::without_query(to) };

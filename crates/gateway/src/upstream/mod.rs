@@ -8,14 +8,17 @@ mod client;
 mod discover;
 mod events;
 mod exchange;
+mod fetch;
 mod probe;
 mod request;
 mod resume;
 mod sending;
 mod session;
 mod stream;
+mod telling;
 mod theirs;
 mod trouble;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,6 +47,8 @@ pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
 use self::session::Session;
 pub use self::trouble::Trouble;
+use self::watch::Watches;
+pub(crate) use self::watch::{Heard, Subscribed};
 use crate::conduit::Conduit;
 use crate::settings::Settings;
 use crate::wire::{Capabilities, Revision, code};
@@ -63,7 +68,12 @@ pub(crate) struct Upstreams {
     limit: usize,
     patience: Patience,
     known: Mutex<HashMap<Key, Arc<Upstream>>>,
+    watches: Arc<Watches>,
+    notice: Notice,
 }
+
+/// Is told of a server whose lists have changed, or may have.
+pub(crate) type Notice = Arc<dyn Fn(&Key) + Send + Sync>;
 
 /// A session is never shared across any of these.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -124,10 +134,12 @@ pub(crate) struct Outbound<'a> {
     pub(crate) deadline: Instant,
     /// How long its server may take until it begins to answer.
     pub(crate) first_byte: Option<Duration>,
+    /// It has less time than calls have elsewhere, so that it says nothing of its server when that is over.
+    pub(crate) is_hurried: bool,
 }
 
 /// What a server brought back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Brought {
     /// The result object, raw.
     pub(crate) result: Bytes,
@@ -146,7 +158,14 @@ impl Upstreams {
             limit: settings.max_upstream_bytes,
             patience: Patience { faults: settings.upstream_faults, rest: settings.upstream_rest },
             known: Mutex::new(HashMap::new()),
+            watches: Arc::default(),
+            notice: Arc::new(|_| ()),
         })
+    }
+
+    /// Tells of servers whose lists have changed.
+    pub(crate) fn noticing(self, notice: Notice) -> Self {
+        Self { notice, ..self }
     }
 
     /// Makes a call and returns its result. Whether anything left the house, `outbound.sending` knows.
@@ -177,6 +196,7 @@ impl Upstreams {
         }
         match &answered {
             Err(trouble) if trouble.is_ours() => drop(pass),
+            Err(Trouble::TimedOut { .. }) if outbound.is_hurried => drop(pass),
             Err(trouble) if trouble.is_fault() => pass.failed(Instant::now()),
             _ => pass.went_well(),
         }
@@ -219,6 +239,11 @@ impl Upstreams {
             outbound.sending.was_not_taken();
         }
         answered
+    }
+
+    /// The way out to authorization servers.
+    pub(crate) fn fetch(&self) -> Arc<dyn authorization::Fetch> {
+        Arc::new(fetch::Guarded { http: self.http.clone(), timeout: self.timeout.min(fetch::PATIENCE) })
     }
 
     fn upstream(&self, key: &Key) -> Result<Arc<Upstream>, Trouble> {

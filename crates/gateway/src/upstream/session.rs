@@ -43,6 +43,10 @@ pub(crate) struct Server {
     pub(crate) has_tools: bool,
     pub(crate) has_prompts: bool,
     pub(crate) has_resources: bool,
+    /// Whether one can subscribe to them.
+    pub(crate) tells_of_resources: bool,
+    /// Whether it tells when one of its lists has changed.
+    pub(crate) tells_of_lists: bool,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +67,18 @@ struct Capabilities<'b> {
     prompts: Option<&'b RawValue>,
     #[serde(borrow)]
     resources: Option<&'b RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TellsOf {
+    subscribe: bool,
+    #[serde(rename = "listChanged")]
+    list_changed: bool,
+}
+
+fn tells_of(offered: Option<&RawValue>) -> TellsOf {
+    offered.and_then(wire::object).unwrap_or_default()
 }
 
 impl Session {
@@ -144,6 +160,10 @@ impl Server {
             has_tools: capabilities.tools.is_some(),
             has_prompts: capabilities.prompts.is_some(),
             has_resources: capabilities.resources.is_some(),
+            tells_of_resources: tells_of(capabilities.resources).subscribe,
+            tells_of_lists: [capabilities.tools, capabilities.prompts, capabilities.resources]
+                .into_iter()
+                .any(|offered| tells_of(offered).list_changed),
         }
     }
 }

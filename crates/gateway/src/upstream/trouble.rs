@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
+use authorization::Challenge;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ pub enum Trouble {
     /// The address is not public.
     #[error(
         "the address of {host} is {address}, which is private, and private addresses are not allowed here (setting \
-         gateway.allowed_upstream_networks)"
+         network.allowed_upstream_networks)"
     )]
     PrivateAddress {
         /// The host of the URL.
@@ -100,6 +101,8 @@ pub enum Trouble {
         status: u16,
         /// The status in words.
         phrase: &'static str,
+        /// What it says of the token that it wants, where it speaks OAuth.
+        challenge: Option<Box<Challenge>>,
     },
     /// It answered with an HTTP error.
     #[error("the server answered {status} {phrase} at {url}{hint}")]
@@ -146,6 +149,12 @@ pub enum Trouble {
     /// An argument has to stand in a header, and cannot (2026-07-28).
     #[error("an argument that the server wants in a header is a number that cannot stand in one")]
     NoHeader,
+    /// It does not tell when a resource is updated, or not when this one is.
+    #[error("the server at {url} does not tell when this resource is updated")]
+    NoSubscriptions {
+        /// Where.
+        url: String,
+    },
     /// What it answered is not MCP.
     #[error("what the server at {url} answered is not MCP over streamable HTTP: {why}")]
     NotMcp {
@@ -210,6 +219,7 @@ impl Trouble {
             Self::WrongEra { .. } => "upstream_wrong_revision",
             Self::ClientLacks { .. } => "client_lacks_capability",
             Self::NoHeader => "argument_without_header",
+            Self::NoSubscriptions { .. } => "upstream_without_subscriptions",
             Self::NotMcp { .. } | Self::UnknownRevision { .. } => "upstream_garbage",
             Self::TooLarge { .. } => "upstream_too_large",
             Self::BrokeOff { .. } => "upstream_broke_off",
@@ -222,6 +232,14 @@ impl Trouble {
         match self {
             Self::Resting { seconds, .. } => Some(*seconds),
             Self::Busy { .. } | Self::StillOpening { .. } => Some(1),
+            _ => None,
+        }
+    }
+
+    /// What the server says of the token that it wants.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        match self {
+            Self::Unauthorized { challenge, .. } => challenge.as_deref(),
             _ => None,
         }
     }

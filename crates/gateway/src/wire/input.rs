@@ -13,6 +13,8 @@ use super::members::members;
 const MOST: usize = 32;
 /// Longest key of one such request, in bytes.
 const LONGEST_KEY: usize = 256;
+/// Largest request for input, in bytes: what it asks with may have 1 MiB.
+const LARGEST_REQUEST: usize = (1 << 20) + 1024;
 /// Longest state of a server that is carried, in bytes.
 const LONGEST_STATE: usize = 64 << 10;
 
@@ -26,6 +28,22 @@ pub(crate) enum Kind {
     Sampling,
     /// `roots/list`.
     Roots,
+}
+
+impl Kind {
+    /// The one that a method asks for.
+    pub(crate) fn of(method: &str) -> Option<Self> {
+        [Self::Elicitation, Self::Sampling, Self::Roots].into_iter().find(|kind| kind.method() == method)
+    }
+
+    /// As it stands in a request.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Elicitation => "elicitation/create",
+            Self::Sampling => "sampling/createMessage",
+            Self::Roots => "roots/list",
+        }
+    }
 }
 
 /// What an `input_required` result asks for.
@@ -93,6 +111,9 @@ pub(crate) fn questions(result: &[u8]) -> Result<Questions, &'static str> {
     for (key, request) in requests {
         if key.len() > LONGEST_KEY {
             return Err("a key of its inputRequests has more than 256 bytes");
+        }
+        if request.get().len() > LARGEST_REQUEST {
+            return Err("one of its inputRequests has more than 1 MiB");
         }
         let (kind, wants) = question(request)?;
         questions.wants = questions.wants.and(wants);
@@ -213,6 +234,7 @@ mod tests {
             ask("elicitation/create", json!([])),
             ask("tasks/get", json!({})),
             json!({"inputRequests": {"k".repeat(300): {"method": "roots/list"}}}),
+            ask("sampling/createMessage", json!({"text": "x".repeat((1 << 20) + 1024)})),
             json!({"inputRequests": (0..33).map(|n| (n.to_string(), json!({"method": "roots/list"}))).collect::<BTreeMap<_, _>>()}),
         ] {
             assert!(read(&bad).is_err(), "{bad}");

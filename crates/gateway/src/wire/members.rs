@@ -43,9 +43,20 @@ pub(crate) fn members(text: &[u8]) -> Option<Vec<(String, &RawValue)>> {
 
 /// Writes an object with what is `said` before everything else, and nothing else by those names.
 pub(crate) fn saying(text: &[u8], said: &[(&str, &str)]) -> Option<Bytes> {
+    rewritten(text, said, &[])
+}
+
+/// Writes an object without the members of these names.
+pub(crate) fn without(text: &[u8], names: &[&str]) -> Option<Bytes> {
+    rewritten(text, &[], names)
+}
+
+fn rewritten(text: &[u8], said: &[(&str, &str)], dropped: &[&str]) -> Option<Bytes> {
     let members = members(text)?;
     let mut out = Vec::with_capacity(text.len() + 32 * said.len());
-    let others = members.iter().filter(|(name, _)| said.iter().all(|(other, _)| other != name));
+    let others = members
+        .iter()
+        .filter(|(name, _)| said.iter().all(|(other, _)| other != name) && !dropped.contains(&name.as_str()));
     let all = said.iter().copied().chain(others.map(|(name, value)| (name.as_str(), value.get())));
     for (n, (name, value)) in all.enumerate() {
         out.push(if n == 0 { b'{' } else { b',' });
@@ -75,6 +86,18 @@ mod tests {
         ] {
             let written = saying(text.as_bytes(), said);
             assert_eq!(written.as_deref(), expected.map(str::as_bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_is_gone_and_the_rest_as_it_came() {
+        for (text, names, expected) in [
+            (r#"{"a":1,"b": 1.0 }"#, &["a"][..], Some(r#"{"b":1.0}"#)),
+            (r#"{"a":1,"\u0061":2}"#, &["a"], Some("{}")),
+            (r#"{"b":[ ]}"#, &["a"], Some(r#"{"b":[ ]}"#)),
+            ("7", &["a"], None),
+        ] {
+            assert_eq!(without(text.as_bytes(), names).as_deref(), expected.map(str::as_bytes), "{text}");
         }
     }
 }

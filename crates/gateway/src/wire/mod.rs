@@ -1,6 +1,7 @@
 //! The wire: JSON-RPC envelopes with raw JSON inside, the two eras of the protocol, errors and structured denials.
 //! Nothing here does I/O. `README.md` beside this file tells how a revision is found.
 
+mod across;
 mod capabilities;
 mod envelope;
 mod input;
@@ -14,6 +15,7 @@ mod revision;
 mod strict;
 mod tool_error;
 
+pub(crate) use across::{Asked, as_requests, input_required, input_responses};
 pub(crate) use capabilities::{Capabilities, in_words};
 pub(crate) use envelope::{
     Id, Implementation, Malformed, Message, Meta, Params, Reference, error_data, is_batch, object, present,
@@ -22,6 +24,7 @@ pub(crate) use envelope::{
 pub(crate) use input::{Kind, Questions, check_responses, questions};
 pub(crate) use listing::{after, page};
 pub(crate) use loudness::Loudness;
+pub(crate) use members::members;
 pub(crate) use mirror::{
     annotations, check as check_mirrored_arguments, encoded, headers as mirrored_arguments,
 };

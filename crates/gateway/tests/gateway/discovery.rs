@@ -38,7 +38,7 @@ async fn errors_say_what_to_do() {
         (wrong_path.as_str(), &["404 Not Found", "/wrong", "is the path right? Many servers use /mcp"][..]),
         ("http://127.0.0.1:1/mcp", &["nothing listens at 127.0.0.1:1"]),
         ("http://no-such-host.invalid/mcp", &["no address is known for no-such-host.invalid"]),
-        ("http://10.1.2.3/mcp", &["10.1.2.3", "private", "gateway.allowed_upstream_networks"]),
+        ("http://10.1.2.3/mcp", &["10.1.2.3", "private", "network.allowed_upstream_networks"]),
         ("example.com/mcp", &["`example.com/mcp`", "https://"]),
         ("http://127.0.0.1:1/mcp?key=secret", &["nothing listens"]),
         ("http://127.0.0.1:1 /?key=secret", &["it is no URL"]),

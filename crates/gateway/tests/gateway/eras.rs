@@ -12,7 +12,8 @@ async fn world() -> World {
 
 fn capabilities() -> serde_json::Value {
     let list = json!({"listChanged": true});
-    json!({"tools": list, "prompts": list, "resources": list, "completions": {}, "logging": {}})
+    let resources = json!({"listChanged": true, "subscribe": true});
+    json!({"tools": list, "prompts": list, "resources": resources, "completions": {}, "logging": {}})
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ async fn ping_is_answered_where_there_is_ping() {
         let answered = world.ask_stateless(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (404, -32601), "{method}");
     }
-    for method in ["resources/subscribe", "tasks/get", "server/discover", "subscriptions/listen"] {
+    for method in ["tasks/list", "tasks/get", "server/discover", "subscriptions/listen"] {
         let answered = world.ask(method, json!({})).await;
         assert_eq!((answered.status.as_u16(), answered.rpc_error()), (200, -32601), "{method}");
     }

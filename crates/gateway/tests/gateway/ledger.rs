@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateway::seams::{Directories, Ledger, Limits, MeterDraw, Metered, Unavailable};
+use gateway::seams::{Directories, Ledger, Limits, MeterDraw, Metered, NotDrawn, Unavailable};
 use model::call::{Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
 use model::{McpId, TenantId};
 use parking_lot::Mutex;
@@ -192,9 +192,9 @@ pub struct MemoryLimits {
 
 #[async_trait]
 impl Limits for MemoryLimits {
-    async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, Unavailable> {
+    async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn> {
         if self.broken.load(Ordering::SeqCst) {
-            return Err(Unavailable);
+            return Err(NotDrawn::NothingDone);
         }
         let mut meters = self.meters.lock();
         let draw = |draw: MeterDraw| {

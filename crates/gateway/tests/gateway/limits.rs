@@ -102,7 +102,7 @@ async fn what_has_no_result_to_say_it_in_says_it_as_an_error() {
 async fn two_nodes_hold_a_limit_together() {
     let upstream = Upstream::new().await;
     let one = World::new(&upstream.url).await;
-    let other = World::beside(&upstream.url, settings(), Arc::clone(&one.limits)).await;
+    let other = World::beside(&upstream.url, settings(), 1_000_000, Arc::clone(&one.limits)).await;
     for world in [&one, &other] {
         world.change(|facts| {
             facts.limits = vec![limit(1, OfWhat::Module(id(40)), Allowance::new(10, Per::Day))]
@@ -153,7 +153,7 @@ async fn when_it_cannot_be_found_out_what_is_left_nothing_is_done() {
     assert_eq!(refused.json()["error"]["data"]["code"], "limits_unavailable");
     assert!(upstream.calls().is_empty() && world.ledger.entries.lock().is_empty());
     // Where there is no limit, nothing is asked.
-    let unlimited = World::beside(&upstream.url, settings(), Arc::clone(&world.limits)).await;
+    let unlimited = World::beside(&upstream.url, settings(), 1_000_000, Arc::clone(&world.limits)).await;
     assert_eq!(unlimited.call("up.echo", json!({})).await.result()["isError"], json!(null));
 }
 

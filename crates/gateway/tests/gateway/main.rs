@@ -3,9 +3,11 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod across;
 mod arguments;
 mod aside;
 mod asking;
+mod authorization;
 mod bad_input;
 mod bundles;
 mod calls;
@@ -17,9 +19,11 @@ mod ledger;
 mod limits;
 mod listening;
 mod modern_upstream;
+mod parked;
 mod resuming;
 mod rounds;
 mod stateless;
+mod subscribing;
 mod timeouts;
 mod upstream;
 mod upstreams;

@@ -249,7 +249,7 @@ async fn headers_that_do_not_fit_any_more_cost_nothing_and_say_whom_to_ask() {
     world.change(|facts| {
         let tool = facts.tools.iter_mut().find(|tool| tool.name == "mirrored").unwrap();
         tool.definition = json!({"name": "mirrored", "inputSchema": {"$schema": "https://example.com/own",
-            "properties": {"region": {"type": "number", "x-mcp-header": "Region"}}}})
+            "properties": {"region": {"type": "integer", "x-mcp-header": "Region"}}}})
         .to_string();
         tool.definition_hash = [8; 32];
     });

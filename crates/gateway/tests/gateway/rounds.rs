@@ -15,7 +15,7 @@ fn able() -> Value {
         "extensions": {"io.modelcontextprotocol/tasks": {}}})
 }
 
-fn question() -> Value {
+pub fn question() -> Value {
     json!({"method": "elicitation/create", "params": {"mode": "form", "message": "Who?",
         "requestedSchema": {"type": "object", "properties": {"name": {"type": "string"}}}}})
 }

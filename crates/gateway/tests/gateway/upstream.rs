@@ -65,6 +65,8 @@ pub struct Behaviour {
     pub listing: Option<Value>,
     /// It offers prompts and resources as well.
     pub features: bool,
+    /// It takes but what presents this, and refuses all else with this status and challenge.
+    pub wants: Option<(&'static str, u16, &'static str)>,
 }
 
 pub fn prompt() -> Value {
@@ -140,6 +142,12 @@ async fn receive(State(upstream): State<Upstream>, headers: HeaderMap, body: Str
         seen.headers.push(headers.clone());
     }
     let method = message["method"].as_str().unwrap_or_default();
+    if let Some((token, status, challenge)) = upstream.behaviour.lock().wants
+        && headers.get("authorization").is_none_or(|presented| presented != token)
+    {
+        let status = StatusCode::from_u16(status).unwrap();
+        return (status, [("www-authenticate", challenge)], "no").into_response();
+    }
     if method == "initialize" {
         return open(&upstream, &message).await;
     }
@@ -244,25 +252,42 @@ fn event(message: &Value) -> String {
     format!("event: message\ndata: {message}\n\n")
 }
 
-/// Asks the client what its arguments say, tells a line of log, and answers with what it was told.
+/// Asks the client what its arguments say, tells a line of log, and answers with what it was told; or does not, where they say
+/// `"then": "hang"`. `also` is asked for at the same time. With `size` it does not wait for what it is told, but for 200 ms.
 fn asks(upstream: Upstream, message: Value) -> Response {
     let arguments = &message["params"]["arguments"];
     let question =
         json!({"jsonrpc": "2.0", "id": "q", "method": arguments["method"], "params": arguments["params"]});
     let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "asked"}});
-    let begun = event(&log) + &event(&question);
+    let mut begun = event(&log) + &event(&question);
+    if let Some(also) = arguments.get("also") {
+        begun +=
+            &event(&json!({"jsonrpc": "2.0", "id": "r", "method": also["method"], "params": also["params"]}));
+    }
+    let hangs = arguments["then"] == "hang";
     let answered = futures::stream::once(async move {
+        let arguments = &message["params"]["arguments"];
         let said = loop {
+            if let Some(size) = arguments["size"].as_u64() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                break json!({"text": "x".repeat(usize::try_from(size).unwrap())});
+            }
             let seen = upstream.seen.lock().messages.iter().rev().find(|said| said["id"] == "q").cloned();
             match seen {
                 Some(said) => break said,
                 None => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let result = json!({"content": [], "structuredContent": said});
-        Ok::<_, Infallible>(Bytes::from(event(
-            &json!({"jsonrpc": "2.0", "id": message["id"], "result": result}),
-        )))
+        let token = &message["params"]["_meta"]["progressToken"];
+        let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress",
+            "params": {"progressToken": token, "progress": 1}});
+        let progress = if token.is_null() { String::new() } else { event(&progress) };
+        let last = event(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
+        Ok::<_, Infallible>(Bytes::from(progress + &last))
     });
     let events = futures::stream::once(async { Ok(Bytes::from(begun)) }).chain(answered);
     ([("content-type", "text/event-stream")], Body::from_stream(events)).into_response()

@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Connections, NativeAnswer, NativeFailure, NativeModules, StateKey, Unavailable,
+    BootClock, Catalog, Challenge, Connections, NativeAnswer, NativeFailure, NativeModules, NotPresented,
+    StateKey, Unavailable,
 };
-use gateway::{Gateway, Plugs, Settings};
+use gateway::{Discovered, Gateway, Plugs, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -74,8 +75,14 @@ impl Clock for SetClock {
 }
 
 /// Counts.
-#[derive(Default)]
 pub struct CountedEntropy(AtomicU64);
+
+impl CountedEntropy {
+    /// Counts from here on.
+    pub fn from(begins: u64) -> Self {
+        Self(AtomicU64::new(begins))
+    }
+}
 
 impl Entropy for CountedEntropy {
     fn fill(&self, buffer: &mut [u8]) {
@@ -98,12 +105,28 @@ impl BootClock for SetBoot {
 #[derive(Default)]
 pub struct OneSecret {
     pub broken: Mutex<bool>,
+    /// What is presented instead once a server has refused it.
+    pub instead: Mutex<Option<Result<Option<&'static str>, NotPresented>>>,
+    /// With which challenges servers refused it.
+    pub refusals: Mutex<Vec<Challenge>>,
 }
 
 #[async_trait]
 impl Connections for OneSecret {
-    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, Unavailable> {
-        if *self.broken.lock() { Err(Unavailable) } else { Ok(SecretString::from(SECRET)) }
+    async fn authorization(&self, _: TenantId, _: ConnectionId) -> Result<SecretString, NotPresented> {
+        if *self.broken.lock() { Err(NotPresented::Unavailable) } else { Ok(SecretString::from(SECRET)) }
+    }
+
+    async fn refused(
+        &self,
+        _: TenantId,
+        _: ConnectionId,
+        _: &SecretString,
+        challenge: &Challenge,
+    ) -> Result<Option<SecretString>, NotPresented> {
+        self.refusals.lock().push(challenge.clone());
+        let instead = *self.instead.lock();
+        instead.map_or(Ok(None), |instead| instead.map(|text| text.map(SecretString::from)))
     }
 }
 
@@ -135,6 +158,25 @@ impl NativeModules for Native {
     }
 }
 
+/// Remembers what servers offered when they were asked again: the names, each with its module.
+#[derive(Default)]
+pub struct MemoryCatalog(pub Mutex<Vec<(model::ModuleId, Vec<String>)>>);
+
+#[async_trait]
+impl Catalog for MemoryCatalog {
+    async fn offered(
+        &self,
+        _: TenantId,
+        module: model::ModuleId,
+        _: &str,
+        discovered: Discovered,
+    ) -> Result<(), Unavailable> {
+        let names = discovered.tools.into_iter().map(|tool| tool.name).collect();
+        self.0.lock().push((module, names));
+        Ok(())
+    }
+}
+
 pub struct World {
     pub gateway: Gateway,
     pub url: String,
@@ -144,6 +186,7 @@ pub struct World {
     pub clock: Arc<SetClock>,
     pub boot: Arc<SetBoot>,
     pub connections: Arc<OneSecret>,
+    pub catalog: Arc<MemoryCatalog>,
     http: Client<HttpConnector, Full<Bytes>>,
     facts: Mutex<Facts>,
 }
@@ -307,29 +350,48 @@ impl World {
     }
 
     pub async fn with(url: &str, settings: Settings) -> Self {
-        Self::beside(url, settings, Arc::default()).await
+        Self::node(url, settings, 0).await
     }
 
-    /// A node with these limits, which others may share.
-    pub async fn beside(url: &str, settings: Settings, limits: Arc<MemoryLimits>) -> Self {
+    /// One of several nodes: its random numbers begin elsewhere.
+    pub async fn node(url: &str, settings: Settings, begins: u64) -> Self {
+        Self::beside(url, settings, begins, Arc::default()).await
+    }
+
+    /// One of several nodes that share these meters.
+    pub async fn beside(url: &str, settings: Settings, begins: u64, limits: Arc<MemoryLimits>) -> Self {
+        let connections = Arc::new(OneSecret::default());
+        let mut world = Self::plugged(url, settings, connections.clone(), begins, limits).await;
+        world.connections = connections;
+        world
+    }
+
+    async fn plugged(
+        url: &str,
+        settings: Settings,
+        presented: Arc<dyn Connections>,
+        begins: u64,
+        limits: Arc<MemoryLimits>,
+    ) -> Self {
         let facts = facts(url);
         let endpoint: McpId = id(ENDPOINT);
         let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
         let ledger = Arc::new(MemoryLedger::default());
         *ledger.epoch.lock() = Some(facts.epoch);
         let boot = Arc::new(SetBoot::default());
-        let connections = Arc::new(OneSecret::default());
+        let catalog = Arc::new(MemoryCatalog::default());
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
             limits: limits.clone(),
-            connections: connections.clone(),
+            connections: presented,
+            catalog: catalog.clone(),
             native: Arc::new(Native),
             boot: boot.clone(),
             state_key: StateKey::new([5; 32], []),
         };
         let clock = Arc::new(SetClock::default());
-        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy::default()));
+        let ambient = Ambient::new(clock.clone(), Arc::new(CountedEntropy::from(begins)));
         let gateway = Gateway::new(plugs, settings, ambient).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/{endpoint}/mcp", listener.local_addr().unwrap());
@@ -344,7 +406,8 @@ impl World {
             directories,
             clock,
             boot,
-            connections,
+            connections: Arc::default(),
+            catalog,
             http,
             facts: Mutex::new(facts),
         }
@@ -488,11 +551,15 @@ impl World {
 
     /// The same with key `n`, by a client with these capabilities.
     pub async fn ask_able(&self, n: u8, able: Value, method: &str, mut params: Value) -> Answered {
+        let token = params["_meta"]["progressToken"].take();
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": able,
             "io.modelcontextprotocol/clientInfo": {"name": "Stateless", "version": "9.1"},
         });
+        if !token.is_null() {
+            params["_meta"]["progressToken"] = token;
+        }
         let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
         let bearer = format!("Bearer {}", key(n));
         let mut headers = vec![

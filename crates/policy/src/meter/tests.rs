@@ -87,6 +87,17 @@ fn a_quota_counts_a_day_of_its_own_zone() {
     assert_eq!(left, Duration::from_secs(23 * 3600));
 }
 
+#[test]
+fn a_quota_whose_clock_was_ahead_ends_with_the_time_that_it_is_and_keeps_what_is_used() {
+    let (mut meter, quota) = (Meter::default(), Allowance::new(5, Per::Day));
+    let now = |text: &str| text.parse::<Timestamp>().unwrap();
+    meter.draw(quota, Zone::UTC, now("2027-06-09T12:00:00Z"), need(4));
+    let drawn = meter.draw(quota, Zone::UTC, now("2027-06-01T12:00:00Z"), need(4));
+    assert_eq!((drawn.given, drawn.since), (1, now("2027-06-01T00:00:00Z").timestamp()));
+    // It begins anew with the next day, and not with the one that the clock had shown.
+    assert_eq!(meter.draw(quota, Zone::UTC, now("2027-06-02T00:00:00Z"), need(9)).given, 5);
+}
+
 const HALF_HOUR: Duration = Duration::from_secs(1800);
 
 #[test]

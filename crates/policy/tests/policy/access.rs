@@ -77,7 +77,7 @@ fn what_is_not_to_be_had_is_told_as_a_denial_tells_it() {
     let otto_himself = denied(Subject::Person(otto), "gmail.send");
     assert_eq!(
         otto_himself.sentence,
-        "Denied: Otto Berg has no `gmail:send`. It is granted to Sales and role admin. Ask the owner of Gmail, Dana Roth, \
+        "Denied: Otto Berg has no `gmail:send`. It is granted to Sales and role Admin. Ask the owner of Gmail, Dana Roth, \
          for it."
     );
     assert_eq!(otto_himself.missing_key.unwrap().as_str(), "gmail:send");

@@ -40,7 +40,7 @@ fn an_agent_without_the_key_hears_who_has_it_and_whom_to_ask() {
     assert_eq!(reason.code, ReasonCode::MissingKey);
     assert_eq!(
         reason.sentence,
-        "Denied: agent Inbox helper (Marketing) has no `gmail:send`. It is granted to Sales and role admin. Ask the owner \
+        "Denied: agent Inbox helper (Marketing) has no `gmail:send`. It is granted to Sales and role Admin. Ask the owner \
          of Gmail, Dana Roth, for it."
     );
     assert_eq!(reason.missing_key, Some(key("gmail:send")));
@@ -55,7 +55,7 @@ fn a_person_without_the_key_is_told_apart_from_the_agent() {
     assert_eq!(
         reason.sentence,
         "Denied: Mara Vogel, for whom agent Deal mover (Sales) acts, has no `gmail:send`. It is granted to Sales and role \
-         admin. Ask the owner of Gmail, Dana Roth, for it."
+         Admin. Ask the owner of Gmail, Dana Roth, for it."
     );
     assert_eq!(reason.missing_key, Some(key("gmail:send")));
 
@@ -83,7 +83,7 @@ fn a_sentence_names_three_holders_units_first_and_counts_the_rest() {
     let directory = acme.world.directory();
     for _ in 0..2 {
         let sentence = denied(call(&directory, 1, "gmail.send")).sentence;
-        assert!(sentence.contains("granted to Sales, role admin, role auditor and 2 more."), "{sentence}");
+        assert!(sentence.contains("granted to Sales, role Admin, role Auditor and 2 more."), "{sentence}");
     }
 }
 

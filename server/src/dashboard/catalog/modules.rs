@@ -24,7 +24,7 @@ use crate::discovery::NotDiscovered;
 
 #[derive(Deserialize)]
 pub(super) struct OneModule {
-    module: String,
+    pub(super) module: String,
 }
 
 /// `/catalog/{module}`.

@@ -36,7 +36,7 @@ pub(super) struct OneDraft {
 }
 
 impl OneDraft {
-    fn id(&self) -> Result<DraftId, Refusal> {
+    pub(super) fn id(&self) -> Result<DraftId, Refusal> {
         self.draft.parse().map_err(|_| Refusal::NotFound)
     }
 }
@@ -119,8 +119,7 @@ async fn ask(
     match drafts::ask(&dashboard.control, &person.actor, draft, new).await {
         Ok(asking) => {
             let id = asking.draft;
-            let (dashboard, actor) = (dashboard.clone(), person.actor.clone());
-            dashboard.work.clone().spawn(async move { ask_server(&dashboard, &actor, asking).await });
+            begin_asking(dashboard, person, asking);
             Ok(Ok(id))
         }
         Err(Error::Refused { code: "name_taken", sentence }) => {
@@ -128,6 +127,12 @@ async fn ask(
         }
         Err(error) => Ok(Err(errors(error)?)),
     }
+}
+
+/// Has a draft's server asked in the background.
+pub(super) fn begin_asking(dashboard: &Dashboard, person: &Person, asking: Asking) {
+    let (dashboard, actor) = (dashboard.clone(), person.actor.clone());
+    dashboard.work.clone().spawn(async move { ask_server(&dashboard, &actor, asking).await });
 }
 
 /// Asks a server, writing down how far it has come.

@@ -18,7 +18,7 @@ use super::super::routes::Route;
 use super::{Browser, OURS};
 
 /// Addresses that are meant for whoever has no session.
-const PUBLIC: [&str; 11] = [
+const PUBLIC: [&str; 12] = [
     "/",
     "/sign-in",
     "/sign-in/organization",
@@ -30,6 +30,7 @@ const PUBLIC: [&str; 11] = [
     "/verify/{token}",
     "/reset/{token}",
     "/join/{token}",
+    "/t/{tenant}/oauth/client",
 ];
 
 /// What stands for each `{name}` of a path: things of the organization `acme`, made afresh for each address that changes

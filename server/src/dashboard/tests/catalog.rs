@@ -68,7 +68,8 @@ async fn with_calls(browser: &Browser) -> Ledger {
         }),
         ledger: Arc::new(plugs::Ledger { ledger: ledger.clone(), ambient: ambient.clone(), metrics }),
         limits: Arc::new(plugs::Limits { control: control.clone() }),
-        connections: Arc::new(plugs::Connections { control: control.clone() }),
+        connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&local()).unwrap())),
+        catalog: Arc::new(plugs::Catalog { control: control.clone() }),
         native: Arc::new(plugs::NativeModules { control }),
         boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
         state_key: StateKey::random(&ambient),
@@ -178,7 +179,7 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_do() {
     for (name, url, said) in [
         ("down", "http://127.0.0.1:1/mcp".to_owned(), "Nothing listens at 127.0.0.1:1"),
         ("inside", "http://10.0.0.1/mcp".to_owned(), "allowed_upstream_networks"),
-        ("closed", format!("{upstream}/closed"), "Give what it wants in the field"),
+        ("closed", format!("{upstream}/closed"), "connect it with OAuth"),
         ("page", format!("{upstream}/page"), "not JSON or an event stream"),
         ("nowhere", format!("{upstream}/nowhere"), "Its path is often"),
         ("hangs", format!("{upstream}/hangs"), "It took the connection and said nothing"),

@@ -10,6 +10,7 @@ mod home;
 mod joining;
 mod limits;
 mod money;
+mod oauth;
 mod people;
 mod seeing;
 mod settings;

@@ -372,7 +372,7 @@ async fn who_leaves_is_out_and_the_only_owner_stays() {
     let mut browser = owner().await;
     let page = browser.get("/t/acme/me/leave").await;
     assert!(
-        page.text.contains("The only active owner cannot be")
+        page.text.contains("You are the only active owner.")
             && !page.text.contains("<button type=\"submit\" class=\"button danger\"")
     );
     let page = browser.post("/t/acme/me/leave", &[("agents", "stop")]).await;

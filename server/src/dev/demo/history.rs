@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use control::Actor;
 use control::activity::{self, Filter, Page};
 use control::ledger::import;
 use control::tenants::TenantHead;
-use control::{Actor, Control};
 use model::{NodeId, TenantId, Timestamp};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
@@ -15,8 +15,8 @@ use sqlx::{Connection as _, PgConnection};
 use super::crm::{self, Filled};
 use super::handbook::{Handbook, Mood};
 use super::past::{Past, Patience};
-use super::set_up;
 use super::week::{AGENTS, ENGINEER, NIGHTLY, act, first_morning, week};
+use super::{Controls, STOPPED, set_up};
 use crate::dev::database::Database;
 use crate::{Failure, say};
 
@@ -27,13 +27,13 @@ const AWAY: TimeDelta = TimeDelta::hours(3);
 
 /// Makes the week that ends now, unless there are calls on record.
 pub(super) async fn load(
-    control: &Control,
-    hasty: &Control,
+    controls: &Controls,
     actor: &Actor,
     head: &TenantHead,
     database: &Database,
     keys: &BTreeMap<String, String>,
 ) -> Result<(), Failure> {
+    let Controls { now: control, hasty, founding, stopping } = controls;
     let newest = activity::list(control, actor, &Filter::default(), Page::Newest, 1).await?;
     if !newest.rows.is_empty() {
         return Ok(());
@@ -41,9 +41,9 @@ pub(super) async fn load(
     say::progress("loading the demo's CRM and a week of calls");
     let mut owner = database.owner().await?;
     clear(&mut owner, head.id).await?;
-    set_up::suspend(control, actor, false).await?;
+    set_up::suspend(founding, actor, false).await?;
     let handbook = Handbook::start().await?;
-    let has_handbook = handbook.add(control, actor).await?;
+    let has_handbook = handbook.add(founding, actor).await?;
 
     let now = control.ambient().now();
     let mut random = ChaCha12Rng::seed_from_u64(SEED);
@@ -53,6 +53,9 @@ pub(super) async fn load(
     let mut here = has_handbook;
     for (at, who) in week(done, now, &mut random) {
         let Some((agent, _, client)) = AGENTS.get(who) else { continue };
+        if [NIGHTLY, ENGINEER].contains(agent) && at > now - STOPPED {
+            continue;
+        }
         let (tool, arguments) = act(agent, at, &filled, &mut random);
         if *agent == ENGINEER {
             if here && at > now - AWAY {
@@ -79,9 +82,9 @@ pub(super) async fn load(
     calls.extend(hurried.gathered());
 
     // From here on some are refused: once more under the directory that says so.
-    set_up::suspend(control, actor, true).await?;
+    set_up::suspend(stopping, actor, true).await?;
     if has_handbook {
-        handbook.switch_off(control, actor).await?;
+        handbook.switch_off(stopping, actor).await?;
     }
     let after = Past::open(hasty, head.mcp_id, keys, SEED + 2, Patience::Usual)?;
     for (at, agent) in last_hour(now) {

@@ -1,5 +1,6 @@
 //! The demo organization: three departments with teams, people in every role, the CRM with data, agents, and a week of calls.
-//! Loading it again adds what is missing and changes nothing else.
+//! It was set up two weeks ago, so that all of it was there before the calls. Loading it again adds what is missing and
+//! changes nothing else.
 
 mod crm;
 mod handbook;
@@ -11,8 +12,9 @@ mod week;
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use control::tenants::TenantHead;
-use control::{Actor, Control, tenants};
+use control::{Actor, Control, sign_in, tenants, users};
 use model::people::Slug;
 use model::{McpId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -25,8 +27,26 @@ use crate::{Failure, ambient, say};
 const SLUG: &str = "demo";
 /// Its name.
 const NAME: &str = "Meridian Works";
-/// Who does all this, for the record.
+/// Who founds it, for the record. Its owner does the rest.
 const LOADER: &str = "workingagents dev";
+/// So long ago it was set up.
+pub(super) const FOUNDED: TimeDelta = TimeDelta::days(14);
+/// So long ago an agent and a module were stopped: before the refusals of the last hour.
+pub(super) const STOPPED: TimeDelta = TimeDelta::minutes(55);
+
+pub(super) use past::ago;
+
+/// The same installation at different times.
+pub(super) struct Controls {
+    /// Now.
+    pub(super) now: Control,
+    /// Now, over connections that do not wait for the disk at each commit: for what can be loaded again.
+    pub(super) hasty: Control,
+    /// [`FOUNDED`]. It sends no mail.
+    pub(super) founding: Control,
+    /// [`STOPPED`].
+    pub(super) stopping: Control,
+}
 
 /// What cannot be read from the database again, kept in the data folder.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -70,24 +90,16 @@ pub(super) struct Demo {
 }
 
 /// Loads the demo where it is missing, and tells about it.
-///
-/// `hasty` is `control` over connections that do not wait for the disk at each commit, for what can be loaded again.
-pub(super) async fn load(
-    control: &Control,
-    hasty: &Control,
-    database: &Database,
-    folder: &Folder,
-) -> Result<Demo, Failure> {
+pub(super) async fn load(controls: &Controls, database: &Database, folder: &Folder) -> Result<Demo, Failure> {
     let slug: Slug = SLUG.parse()?;
-    let head = tenants::by_slug(control, &slug).await?;
+    let head = tenants::by_slug(&controls.now, &slug).await?;
     let mut kept = folder.kept()?.unwrap_or_default();
     let head = match head {
         Some(head) if kept.loaded == Some(head.id) => head,
         head => {
             say::progress(format_args!("loading the demo organization “{NAME}”"));
-            let head = set_up(control, &slug, head, folder, &mut kept).await?;
-            let actor = Actor::operator(head.id, LOADER);
-            Box::pin(history::load(control, hasty, &actor, &head, database, &kept.keys)).await?;
+            let (head, owner) = set_up(&controls.founding, &slug, head, folder, &mut kept).await?;
+            Box::pin(history::load(controls, &owner, &head, database, &kept.keys)).await?;
             kept.loaded = Some(head.id);
             folder.keep(&kept)?;
             head
@@ -120,14 +132,14 @@ pub(super) async fn load(
     })
 }
 
-/// Units, people, catalog, agents, grants and keys, where they are missing.
+/// Units, people, catalog, agents, grants and keys, where they are missing. With its owner, who does all of it.
 async fn set_up(
     control: &Control,
     slug: &Slug,
     head: Option<TenantHead>,
     folder: &Folder,
     kept: &mut Kept,
-) -> Result<TenantHead, Failure> {
+) -> Result<(TenantHead, Actor), Failure> {
     let new = head.is_none();
     if new || kept.password.is_empty() {
         // What is kept belongs to a database that is gone; or what was kept is gone.
@@ -140,7 +152,10 @@ async fn set_up(
     let head = tenants::by_slug(control, slug)
         .await?
         .ok_or("the demo organization is not there after it was founded")?;
-    let actor = Actor::operator(head.id, LOADER);
+    let operator = Actor::operator(head.id, LOADER);
+    let owner = users::find(control, &operator, &people::email(people::OWNER.name)).await?.id;
+    let actor =
+        sign_in::actor(control, head.id, owner).await?.ok_or("the demo organization's owner is suspended")?;
     let place = set_up::people(control, &actor, &kept.password).await?;
     set_up::catalog(control, &actor, &place).await?;
     set_up::bundle(control, &actor).await?;
@@ -149,5 +164,5 @@ async fn set_up(
     if set_up::keys(control, &actor, &mut kept.keys).await? {
         folder.keep(kept)?;
     }
-    Ok(head)
+    Ok((head, actor))
 }

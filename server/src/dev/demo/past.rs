@@ -78,18 +78,6 @@ impl Past {
         let seeded = Seeded { generator: Mutex::new(ChaCha12Rng::seed_from_u64(seed)) };
         let ambient = Ambient::new(clock.clone(), Arc::new(seeded));
         let gathered = Arc::new(Gathered { ambient: ambient.clone(), calls: Mutex::default() });
-        let plugs = Plugs {
-            directories: Arc::new(plugs::Directories {
-                directories: Directories::new(control.clone()),
-                metrics: Metrics::new(),
-            }),
-            ledger: gathered.clone(),
-            limits: Arc::new(plugs::Limits { control: control.clone() }),
-            connections: Arc::new(plugs::Connections { control: control.clone() }),
-            native: Arc::new(plugs::NativeModules { control: control.clone() }),
-            boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
-            state_key: StateKey::random(&ambient),
-        };
         let mut settings = Settings {
             // The demo's own upstream server lives on this machine.
             allowed_upstream_networks: vec!["127.0.0.0/8".parse()?],
@@ -98,6 +86,19 @@ impl Past {
         if matches!(patience, Patience::Short) {
             settings.upstream_timeout = SHORT;
         }
+        let plugs = Plugs {
+            directories: Arc::new(plugs::Directories {
+                directories: Directories::new(control.clone()),
+                metrics: Metrics::new(),
+            }),
+            ledger: gathered.clone(),
+            limits: Arc::new(plugs::Limits { control: control.clone() }),
+            connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&settings)?)),
+            catalog: Arc::new(plugs::Catalog { control: control.clone() }),
+            native: Arc::new(plugs::NativeModules { control: control.clone() }),
+            boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
+            state_key: StateKey::random(&ambient),
+        };
         let router = Gateway::new(plugs, settings, ambient)?.router();
         Ok(Self { router, clock, gathered, endpoint, keys: keys.clone() })
     }
@@ -190,6 +191,38 @@ impl Clock for PastClock {
 
     fn since_boot(&self) -> Duration {
         self.real.since_boot()
+    }
+}
+
+/// Time and randomness as they are, the wall clock `by` behind.
+pub(in crate::dev) fn ago(real: &Ambient, by: TimeDelta) -> Ambient {
+    let behind = Arc::new(Behind { real: real.clone(), by });
+    Ambient::new(behind.clone(), behind)
+}
+
+/// See [`ago`].
+struct Behind {
+    real: Ambient,
+    by: TimeDelta,
+}
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        self.real.now() - self.by
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.real.since_boot()
+    }
+}
+
+impl Entropy for Behind {
+    fn fill(&self, buffer: &mut [u8]) {
+        for some in buffer.chunks_mut(32) {
+            for (byte, random) in some.iter_mut().zip(self.real.bytes::<32>()) {
+                *byte = random;
+            }
+        }
     }
 }
 
