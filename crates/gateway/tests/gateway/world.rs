@@ -355,7 +355,20 @@ impl World {
 
     /// One of several nodes: its random numbers begin elsewhere.
     pub async fn node(url: &str, settings: Settings, begins: u64) -> Self {
-        Self::beside(url, settings, begins, Arc::default()).await
+        let connections = Arc::new(OneSecret::default());
+        let mut world = Self::presenting(url, settings, connections.clone(), begins).await;
+        world.connections = connections;
+        world
+    }
+
+    /// One whose module is presented what somebody else says.
+    pub async fn presenting(
+        url: &str,
+        settings: Settings,
+        presented: Arc<dyn Connections>,
+        begins: u64,
+    ) -> Self {
+        Self::plugged(url, settings, presented, begins, Arc::default()).await
     }
 
     /// One of several nodes that share these meters.
