@@ -252,13 +252,13 @@ async fn a_quota_of_another_time_keeps_what_is_on_record_of_it_whatever_nodes_dr
 #[tokio::test]
 async fn a_draw_waits_for_no_other_for_long_and_says_that_nothing_was_done() {
     let world = world().await;
-    let rate = Allowance::new(10, Per::Minute);
-    let limit = limits::set(&world.control, &world.operator, EVERYBODY, rate).await.unwrap();
-    draw(&world, &world.control, &[need(limit, rate, 1)]).await;
+    let quota = Allowance::new(10, Per::Month);
+    let limit = limits::set(&world.control, &world.operator, EVERYBODY, quota).await.unwrap();
+    draw(&world, &world.control, &[need(limit, quota, 1)]).await;
     let mut other = world.database.owner().await;
     sqlx::query("BEGIN").execute(&mut other).await.unwrap();
     sqlx::query("SELECT FROM meters FOR UPDATE").execute(&mut other).await.unwrap();
-    let wanted = [need(limit, rate, 1)];
+    let wanted = [need(limit, quota, 1)];
     let waited = meters::draw(&world.control, world.tenant.tenant, &wanted);
     let waited = tokio::time::timeout(Duration::from_secs(30), waited).await.unwrap();
     assert!(matches!(waited, Err(meters::NotDrawn::NothingDone(_))), "{waited:?}");

@@ -18,7 +18,7 @@ async fn a_limit_is_set_shown_with_its_use_changed_and_taken_away() {
     assert!(page.text.contains("Nothing is limited yet"), "{}", page.text);
 
     // Agent and tool are named by the pages that lead here.
-    let agents = owner.get(&format!("/t/acme/agents/{agent}")).await;
+    let agents = owner.get(&format!("/t/acme/people/agents/{agent}")).await;
     let at = format!("{LIMITS}/new?whose={agent}");
     assert!(agents.text.contains(&at), "{}", agents.text);
     let form = owner.get(&at).await;
@@ -66,7 +66,7 @@ async fn a_limit_is_set_shown_with_its_use_changed_and_taken_away() {
 
     let row = limits::list(&control, &operator, About::Agent(agent)).await.unwrap().remove(0);
     let one = format!("{LIMITS}/{}", row.id);
-    assert!(owner.get(&format!("/t/acme/agents/{agent}")).await.text.contains(&one));
+    assert!(owner.get(&format!("/t/acme/people/agents/{agent}")).await.text.contains(&one));
     let change = [("calls", "2000"), ("per", "hour"), ("burst", "")];
     let form = owner.get(&one).await;
     assert!(form.text.contains("value=\"1000\"") && form.text.contains("value=\"50\""), "{}", form.text);
