@@ -146,18 +146,18 @@ pub async fn change(
         // What was counted is of another time.
         return Err(Error::refused("changed_since", "somebody has just changed it: look at it again"));
     }
-    let mut detail = json!({ "allowance": allowance, "was": was.allowance });
     let now_id = if is_anew {
         let anew: LimitId = tx.id();
         store::remove(&mut tx, id).await?;
         store::insert(&mut tx, anew, was.scope, allowance).await?;
         before.write(&mut tx, anew).await?;
-        detail["instead_of"] = json!(id);
         anew
     } else {
         store::change(&mut tx, id, allowance).await?;
         id
     };
+    let instead_of = is_anew.then_some(id);
+    let detail = json!({ "allowance": allowance, "was": was.allowance, "instead_of": instead_of });
     tx.audit("limit.change", "limit", now_id, &was.title(), detail).await?;
     tx.commit().await?;
     if is_anew {
