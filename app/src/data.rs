@@ -8,6 +8,7 @@ pub mod crm;
 pub mod find;
 pub mod grants;
 pub mod home;
+pub mod limits;
 pub mod money;
 pub mod people;
 pub mod settings;

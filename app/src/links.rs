@@ -7,6 +7,7 @@ mod crm;
 pub mod grants;
 mod home;
 mod joining;
+mod limits;
 mod money;
 mod people;
 mod settings;

@@ -9,5 +9,6 @@ pub mod form;
 pub mod head;
 pub mod identity;
 pub mod json;
+pub mod limits;
 pub mod sessions;
 pub mod sign;

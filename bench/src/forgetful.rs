@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gateway::seams::{
-    BootClock, Catalog, Challenge, Connections, Directories, NativeAnswer, NativeFailure, NativeModules,
-    NoTraces, NotPresented, StateKey, Unavailable,
+    BootClock, Catalog, Challenge, Connections, Directories, Limits, MeterDraw, NativeAnswer, NativeFailure,
+    NativeModules, NoTraces, NotDrawn, NotPresented, StateKey, Unavailable,
 };
 use gateway::{Discovered, Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
@@ -18,6 +18,7 @@ use model::call::{Attribution, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
 use model::people::{Role, Standing, UnitKind};
 use model::{Ambient, CallId, ConnectionId, Currency, McpId, ModuleId, Money, TenantId, key};
+use policy::meter::Drawn;
 use policy::{
     AgentFact, CredentialFact, Directory, Facts, GrantFact, ModuleFact, TenantFact, ToolFact, UnitFact,
     UserFact,
@@ -71,6 +72,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     }
     let plugs = Plugs {
         directories: Arc::new(All(all)),
+        limits: Arc::new(NoLimits),
         ledger: Arc::new(ForgetfulLedger(ambient.clone())),
         connections: Arc::new(NoSecrets),
         catalog: Arc::new(NoCatalog),
@@ -124,6 +126,7 @@ fn directory(ambient: &Ambient, options: &Options, key: &str) -> Result<Director
             mcp_id: McpId::from(ambient.random_uuid()),
             standing: Standing::Active,
             agents_stopped: false,
+            zone: model::Zone::UTC,
         },
         units: vec![UnitFact { id: unit, parent: None, kind: UnitKind::Department, name: "Bench".into() }],
         users: vec![UserFact {
@@ -163,6 +166,7 @@ fn directory(ambient: &Ambient, options: &Options, key: &str) -> Result<Director
             .map(|n| tool(ambient, module, n, if n % 10 == 9 { &other } else { &permission }))
             .collect(),
         bundles: Vec::new(),
+        limits: Vec::new(),
         grants: vec![GrantFact {
             id: ambient.id(),
             key: permission,
@@ -187,6 +191,7 @@ fn tool(ambient: &Ambient, module: ModuleId, n: u32, key: &PermissionKey) -> Too
         standing: ToolStanding::Approved,
         price: Money::zero(Currency::USD),
         rate: None,
+        timeouts: Default::default(),
     }
 }
 
@@ -258,5 +263,15 @@ struct Boot(Ambient);
 impl BootClock for Boot {
     fn since_boot(&self) -> Duration {
         self.0.since_boot()
+    }
+}
+
+/// Nothing is limited.
+struct NoLimits;
+
+#[async_trait]
+impl Limits for NoLimits {
+    async fn draw(&self, _: TenantId, _: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn> {
+        Err(NotDrawn::NothingDone)
     }
 }

@@ -20,6 +20,8 @@ mod plugs;
 mod say;
 mod serve;
 mod traces;
+#[cfg(test)]
+mod two_nodes;
 mod worker;
 
 use std::process::ExitCode;

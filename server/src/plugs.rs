@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use control::limits::meters;
 use control::modules::connections;
 use control::modules::tokens::{self, Way};
 use control::{Control, directory, ledger};
@@ -12,6 +13,7 @@ use gateway::{Discovered, Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
 use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
 use policy::Directory;
+use policy::meter::Drawn;
 use secrecy::SecretString;
 
 use crate::metrics::Metrics;
@@ -85,6 +87,36 @@ impl seams::Ledger for Ledger {
     fn reject(&self, rejection: Rejection) {
         self.metrics.rejection(rejection.code);
         self.ledger.reject(rejection);
+    }
+}
+
+/// The meters of limits, from `control`.
+pub(crate) struct Limits {
+    pub(crate) control: Control,
+}
+
+#[async_trait]
+impl seams::Limits for Limits {
+    async fn draw(
+        &self,
+        tenant: TenantId,
+        draws: Vec<seams::MeterDraw>,
+    ) -> Result<Vec<Drawn>, seams::NotDrawn> {
+        let wanted = draws.into_iter().map(|it| meters::Wanted {
+            limit: it.metered.limit,
+            agent: it.metered.agent,
+            allowance: it.allowance,
+            zone: it.zone,
+            draw: it.draw,
+        });
+        let wanted: Vec<_> = wanted.collect();
+        meters::draw(&self.control, tenant, &wanted).await.map_err(|error| {
+            tracing::error!(%tenant, error = &error as &dyn std::error::Error, "what limits leave cannot be found out");
+            match error {
+                meters::NotDrawn::NothingDone(_) => seams::NotDrawn::NothingDone,
+                meters::NotDrawn::InDoubt(_) => seams::NotDrawn::InDoubt,
+            }
+        })
     }
 }
 
@@ -201,6 +233,7 @@ pub(crate) fn discovering(
             metrics: Metrics::new(),
         }),
         ledger: Arc::new(NoLedger),
+        limits: Arc::new(Limits { control: control.clone() }),
         connections: Arc::new(Connections::new(control.clone(), way.clone())),
         catalog: Arc::new(Catalog { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),

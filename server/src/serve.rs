@@ -93,6 +93,9 @@ pub(crate) fn carrier(config: &Config) -> Result<Option<Arc<dyn Carrier>>, Failu
     }
 }
 
+/// Connections for drawing from limits. They are not the ledger's: draws that wait for each other hold up no admission.
+const LIMIT_CONNECTIONS: u32 = 2;
+
 /// Signals within this time of the first are the same order.
 const ONE_ORDER: Duration = Duration::from_millis(500);
 
@@ -162,6 +165,7 @@ pub(crate) async fn run(
         database::connect(config.database.url()?, u32::try_from(ledger_connections).unwrap_or(u32::MAX))
             .await?;
     let node = lease::take(&control, &health).await?;
+    let limits = control.over(database::connect(config.database.url()?, LIMIT_CONNECTIONS).await?);
     let ledger = Ledger::open(control.clone(), pool, node, config.ledger.clone());
     metrics.watch(ledger.clone());
     let directories = Directories::new(control.clone());
@@ -178,6 +182,7 @@ pub(crate) async fn run(
                 ambient: ambient.clone(),
                 metrics: metrics.clone(),
             }),
+            limits: Arc::new(plugs::Limits { control: limits }),
             connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&config.gateway)?)),
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
@@ -205,6 +210,8 @@ pub(crate) async fn run(
     let rest = CancellationToken::new();
     let background = TaskTracker::new();
     background.spawn(lease::keep(control.clone(), ledger.clone(), health.clone(), rest.clone()));
+    let (limited, until) = (gateway.clone(), rest.clone());
+    background.spawn(async move { limited.keep_limits(until).await });
     let hearing = tokio::spawn(directories.listen(config.database.url()?.clone()));
     if config.worker {
         let under = ledger.clone();

@@ -5,6 +5,7 @@ use control::activity::{self, Filter, Page};
 use control::actor::Actor;
 use control::agents::{self, AgentStory};
 use control::authority::{self, Deed};
+use control::limits::About;
 use control::money::{self, Period, Question, Whose};
 use control::revocations::{self, Target};
 use control::{Control, Error, credentials, units, users};
@@ -92,11 +93,12 @@ pub async fn agent(
         }
     };
     let spend = spend(control, actor, visit, agent).await?;
+    let limits = super::limits::about(control, actor, About::Agent(agent)).await?;
     let form = match tab {
         Tab::Settings if form.errors().is_empty() => Form::default().with("name", story.view.name.clone()),
         _ => form.clone(),
     };
-    Ok(page(visit, Shown { story, spend, view }, &form))
+    Ok(page(visit, Shown { story, spend, limits, view }, &form))
 }
 
 /// What an agent's calls of this month cost, as far as the actor may know it.

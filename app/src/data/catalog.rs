@@ -1,6 +1,7 @@
 //! Modules and tools.
 
 use control::actor::Actor;
+use control::limits::About;
 use control::modules::{self, drafts, trial};
 use control::{Control, Error, activity, native};
 use model::call::Content;
@@ -37,10 +38,11 @@ pub async fn module(
     form: &Form,
 ) -> Result<String, Error> {
     let found = modules::module_page(control, actor, name, &query.asked).await?;
-    Ok(module::page(visit, query, found, form))
+    let limits = super::limits::about(control, actor, About::Module(found.view.id)).await?;
+    Ok(module::page(visit, query, found, limits, form))
 }
 
-/// One tool; `form` holds what was typed as its price.
+/// One tool; `form` holds what was typed as its price, or as its timeouts.
 pub async fn tool(
     control: &Control,
     actor: &Actor,
@@ -48,7 +50,9 @@ pub async fn tool(
     names: (&str, &str),
     form: &Form,
 ) -> Result<String, Error> {
-    Ok(tool::page(visit, modules::tool_page(control, actor, names.0, names.1).await?, form))
+    let found = modules::tool_page(control, actor, names.0, names.1).await?;
+    let limits = super::limits::about(control, actor, About::Tool(found.detail.view.id)).await?;
+    Ok(tool::page(visit, found, limits, form))
 }
 
 /// Forms of a module, and questions before something is done with it.

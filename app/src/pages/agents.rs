@@ -8,8 +8,10 @@ pub mod stop;
 use control::access::{Faces, Shown as AccessShown, Subject, Wanted};
 use control::agents::AgentStory;
 use control::authority::Deed;
+use control::limits::LimitRow;
 use leptos::prelude::*;
 use model::call::CallRow;
+use model::limit::{OfWhat, Whose};
 use model::people::Standing;
 use model::{AgentId, Money, UserId, words};
 
@@ -22,6 +24,7 @@ use crate::pieces::call_row::{Moment, Sum};
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::Form;
 use crate::pieces::head::PageHead;
+use crate::pieces::limits;
 use crate::pieces::sign::State;
 use crate::text;
 use crate::wording::{Sign, Tone};
@@ -61,6 +64,8 @@ pub struct Shown {
     pub story: AgentStory,
     /// What its calls of this month cost; none: not the reader's to see.
     pub spend: Option<Money>,
+    /// The limits that count its calls; none: not the reader's to see.
+    pub limits: Option<Vec<LimitRow>>,
     /// The chosen view.
     pub view: View,
 }
@@ -114,7 +119,7 @@ pub fn page(visit: &Visit, shown: Shown, form: &Form) -> String {
         view! {
             <ErrorSummary errors=form.errors().to_vec() />
             {head(visit, story)}
-            {facts(visit, story, shown.spend)}
+            {facts(visit, story, shown.spend, shown.limits.as_deref())}
             {tabs(visit, story, tab)}
             {content(visit, &shown, form)}
         }
@@ -234,7 +239,12 @@ fn head(visit: &Visit, story: &AgentStory) -> AnyView {
     .into_any()
 }
 
-fn facts(visit: &Visit, story: &AgentStory, spend: Option<Money>) -> impl IntoView + use<> {
+fn facts(
+    visit: &Visit,
+    story: &AgentStory,
+    spend: Option<Money>,
+    rows: Option<&[LimitRow]>,
+) -> impl IntoView + use<> {
     let links = visit.links();
     let units = story
         .unit_path
@@ -254,6 +264,15 @@ fn facts(visit: &Visit, story: &AgentStory, spend: Option<Money>) -> impl IntoVi
             <div>
                 <dt>"Spend this month"</dt>
                 <dd><Sum money=money /></dd>
+            </div>
+        }
+    });
+    let set = (Whose::Agent(story.view.id), OfWhat::Everything);
+    let limits = limits::facts(visit, rows.filter(|_| story.retired_at.is_none()), set).map(|limits| {
+        view! {
+            <div>
+                <dt>"Limits"</dt>
+                <dd>{limits}</dd>
             </div>
         }
     });
@@ -283,6 +302,7 @@ fn facts(visit: &Visit, story: &AgentStory, spend: Option<Money>) -> impl IntoVi
                 <dd><Moment at=story.created_at clock=visit.clock() /></dd>
             </div>
             {spend}
+            {limits}
         </dl>
     }
 }

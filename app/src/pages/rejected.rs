@@ -114,6 +114,9 @@ fn sentence(code: &str) -> &'static str {
         "malformed_message" => "The body is not a JSON-RPC message.",
         "malformed_params" => "The parameters are not what the method takes.",
         "malformed_arguments" => "The arguments are not an object that can be passed on.",
+        "limit_reached" => {
+            "A limit had no room for the call. The first in a while is on record as a denied call."
+        }
         "too_many_streams" => "The key has too many open streams.",
         "no_event_stream" => "The caller does not accept a stream of events.",
         "unknown_bundle" => "There is no bundle of this name.",

@@ -1,6 +1,7 @@
 //! Settings: the organization, how people sign in, who is signed in, as whom it writes, what was changed, and danger.
 
 mod danger;
+pub mod limits;
 mod organization;
 mod record;
 mod sessions;
@@ -28,13 +29,21 @@ enum Part {
     SignIn,
     Sessions,
     Mail,
+    Limits,
     Record,
     Danger,
 }
 
 impl Part {
-    const ALL: [Self; 6] =
-        [Self::Organization, Self::SignIn, Self::Sessions, Self::Mail, Self::Record, Self::Danger];
+    const ALL: [Self; 7] = [
+        Self::Organization,
+        Self::SignIn,
+        Self::Sessions,
+        Self::Mail,
+        Self::Limits,
+        Self::Record,
+        Self::Danger,
+    ];
 
     const fn label(self) -> &'static str {
         match self {
@@ -42,6 +51,7 @@ impl Part {
             Self::SignIn => "Sign-in",
             Self::Sessions => "Sessions",
             Self::Mail => "Mail sender",
+            Self::Limits => "Limits",
             Self::Record => "Record of changes",
             Self::Danger => "Danger zone",
         }
@@ -55,6 +65,7 @@ impl Part {
                 "Who is signed in, from where. Ending a session takes effect with its next click."
             }
             Self::Mail => "As whom mails to your people are sent.",
+            Self::Limits => "How many calls are let through in which time: of whom, and of what.",
             Self::Record => {
                 "Who signed in and who changed what in the set-up, and when. Nobody can change or delete it."
             }
@@ -69,6 +80,7 @@ impl Part {
             Self::SignIn => links.sign_in_rules(),
             Self::Sessions => links.sessions(),
             Self::Mail => links.mail_sender(),
+            Self::Limits => links.limits(),
             Self::Record => links.changes(),
             Self::Danger => links.danger(),
         }

@@ -137,7 +137,7 @@ fn done(name: &str) -> Revocation {
 }
 
 fn agent(name: &str, view: View) -> String {
-    let shown = Shown { story: story(name), spend: Some(Money::zero(Currency::EUR)), view };
+    let shown = Shown { story: story(name), spend: Some(Money::zero(Currency::EUR)), limits: None, view };
     page(&visit(), shown, &Form::default())
 }
 
@@ -241,7 +241,7 @@ fn what_one_may_not_change_has_no_buttons() {
     let mut visit = visit();
     visit.deeds.clear();
     for (_, view) in views("Inbox helper") {
-        let shown = Shown { story: story("Inbox helper"), spend: None, view };
+        let shown = Shown { story: story("Inbox helper"), spend: None, limits: None, view };
         if matches!(shown.view, View::Settings(_)) {
             continue;
         }
@@ -258,7 +258,8 @@ fn what_one_may_not_change_has_no_buttons() {
     }
     let retired = AgentStory { retired_at: Some(sample::now()), ..story("Inbox helper") };
     let view = View::Activity(vec![]);
-    let page = page(&sample::visit(), Shown { story: retired, spend: None, view }, &Form::default());
+    let page =
+        page(&sample::visit(), Shown { story: retired, spend: None, limits: None, view }, &Form::default());
     assert!(page.contains("Retired") && !page.contains("Revoke now") && !page.contains("How to connect</a>"));
 }
 

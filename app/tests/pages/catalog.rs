@@ -118,6 +118,7 @@ fn tool_page(definition: &str, standing: ToolStanding) -> ToolPage {
             key_chosen_by: Some(HOSTILE.into()),
             discovered_at: sample::now(),
             drifted_at: Some(sample::now()),
+            timeouts: Default::default(),
         },
         hash: [8; 32],
         prices: vec![
@@ -175,13 +176,17 @@ fn module_page(definition: &str) -> ModulePage {
 fn a_tool_with_any_definition() {
     for text in hostile_definitions() {
         for standing in ToolStanding::ALL {
-            let html = tool::page(&sample::visit(), tool_page(&text, *standing), &Form::default());
+            let html = tool::page(&sample::visit(), tool_page(&text, *standing), None, &Form::default());
             is_harmless("tool", &html, 0);
             assert!(html.len() < 1_500_000, "a page stays a page: {}", html.len());
         }
     }
-    let html =
-        tool::page(&sample::visit(), tool_page(&definition(""), ToolStanding::Drifted), &Form::default());
+    let html = tool::page(
+        &sample::visit(),
+        tool_page(&definition(""), ToolStanding::Drifted),
+        None,
+        &Form::default(),
+    );
     for said in [
         "/catalog/drive/..%2F..%2F%3Cb%3E%3F%23%252e",
         "⟦U+202E⟧gpj.exe␀",
@@ -224,7 +229,7 @@ fn lists_modules_and_questions() {
     let page = module_page(&definition(""));
     let tools = table::Shown::Tools(page.tools.clone());
     is_harmless("tools", &table::page(&sample::visit(), &Query { tools: true, ..query.clone() }, tools), 0);
-    let html = module::page(&sample::visit(), &query, page.clone(), &Form::default());
+    let html = module::page(&sample::visit(), &query, page.clone(), None, &Form::default());
     is_harmless("module", &html, 0);
     assert!(
         html.contains(&format!("tool_{}.{}", "0".repeat(31) + "3", "09".repeat(32))),
@@ -233,7 +238,7 @@ fn lists_modules_and_questions() {
     // Who may not change it is offered nothing that changes it.
     let mut visit = sample::visit();
     visit.deeds = vec![control::authority::Deed::ReadCatalog];
-    let html = module::page(&visit, &Query::default(), page.clone(), &Form::default());
+    let html = module::page(&visit, &Query::default(), page.clone(), None, &Form::default());
     for unseen in [
         "Switch off",
         "Approve what is ticked",

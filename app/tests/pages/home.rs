@@ -232,6 +232,7 @@ fn a_decision_says_what_would_change_it_and_leads_there_whoever_may() {
         Change::SwitchOn,
         Change::Name,
         Change::Arguments,
+        Change::Limit,
         Change::Operator,
         Change::Policies,
     ] {

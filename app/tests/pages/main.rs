@@ -14,6 +14,7 @@ mod grants;
 mod home;
 mod hostile;
 mod joining;
+mod limits;
 mod look;
 mod mails;
 mod money;

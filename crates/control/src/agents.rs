@@ -1,12 +1,13 @@
 //! Agents: non-human principals, each with a person who answers for it and a home unit.
 
+use model::limit::Whose;
 use model::people::{AgentView, Standing, UserView};
 use model::{AgentId, Timestamp, UnitId, UserId};
 use serde_json::json;
 
 use crate::authority::{self, Deed};
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error, directory, given, rows, units, users};
+use crate::{Actor, Control, Error, directory, given, limits, rows, units, users};
 
 /// An agent to be made.
 #[derive(Clone, Debug)]
@@ -282,7 +283,7 @@ pub async fn if_moved(
     Ok(Moving { lost: names(moved.lost), gained: names(moved.gained) })
 }
 
-/// Ends an agent for good: its keys are revoked, what was given to it is taken, its name is free. Its calls stay on
+/// Ends an agent for good: its keys are revoked, what was given to it is taken, its limits are gone, its name is free. Its calls stay on
 /// record under it.
 ///
 /// # Errors
@@ -324,9 +325,11 @@ pub async fn retire(control: &Control, actor: &Actor, agent: AgentId) -> Result<
             .execute(tx.conn())
             .await?
             .rows_affected();
-    let detail = json!({ "keys_revoked": keys, "grants_revoked": grants });
+    let limits = limits::remove_all_of(&mut tx, Whose::Agent(agent)).await?;
+    let detail = json!({ "keys_revoked": keys, "grants_revoked": grants, "limits_removed": limits });
     tx.audit("agent.retire", "agent", agent, &name, detail).await?;
     tx.commit().await?;
+    limits::sweep(control, actor.tenant()).await;
     Ok(Retired { keys, grants })
 }
 

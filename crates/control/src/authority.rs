@@ -30,6 +30,10 @@ words! {
         ReadGrants = "grants.read",
         /// Give and revoke permission keys.
         ChangeGrants = "grants.change",
+        /// See limits on calls, and how much of them is used.
+        ReadLimits = "limits.read",
+        /// Set limits on calls.
+        ChangeLimits = "limits.change",
         /// See what calls cost, by whom.
         ReadMoney = "money.read",
         /// See the CRM's records without a permission key of it.
@@ -57,6 +61,7 @@ pub fn includes(role: Role, deed: Deed) -> bool {
                     | ReadPeople
                     | ReadCatalog
                     | ReadGrants
+                    | ReadLimits
                     | ReadMoney
                     | ReadCrm
                     | ReadSettings

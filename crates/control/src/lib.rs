@@ -21,6 +21,7 @@ pub mod grants;
 pub mod home;
 pub mod invitations;
 pub mod ledger;
+pub mod limits;
 pub mod mail;
 pub mod modules;
 pub mod money;
@@ -89,6 +90,12 @@ impl Control {
     #[must_use]
     pub fn sending_mail(self) -> Self {
         Self { sends_mail: true, ..self }
+    }
+
+    /// The same, over other connections: for what must not wait until a page has been read.
+    #[must_use]
+    pub fn over(&self, pool: PgPool) -> Self {
+        Self { pool, ..self.clone() }
     }
 
     /// Whether the installation sends mail. Where it does not, what goes by mail alone cannot be done.

@@ -16,6 +16,14 @@ where
     text.parse().map_err(|error: T::Err| Error::inconsistent(what, error))
 }
 
+/// How long a tool's server may take, from seconds.
+pub(crate) fn timeouts(first_byte: Option<i32>, total: Option<i32>) -> model::catalog::Timeouts {
+    let time = |seconds: Option<i32>| {
+        seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(std::time::Duration::from_secs)
+    };
+    model::catalog::Timeouts { first_byte: time(first_byte), total: time(total) }
+}
+
 /// A SHA-256.
 pub(crate) fn digest(what: &str, bytes: Vec<u8>) -> Result<Digest, Error> {
     Digest::try_from(bytes.as_slice()).map_err(|_| Error::inconsistent(what, "a SHA-256 has 32 bytes"))

@@ -6,15 +6,19 @@ use std::sync::{Arc, Weak};
 use axum::Router;
 use model::{Ambient, ConnectionId, TenantId};
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::correspondence::Correspondence;
 use crate::edge;
 use crate::life::Parking;
+use crate::limits::{Floods, Limiter};
 use crate::listening::{Places, Subscriptions};
 use crate::rechecks::{self, Rechecks};
 use crate::schemas::Schemas;
-use crate::seams::{BootClock, Catalog, Connections, Directories, Ledger, NativeModules, StateKey, Traces};
+use crate::seams::{
+    BootClock, Catalog, Connections, Directories, Ledger, Limits, NativeModules, StateKey, Traces,
+};
 use crate::settings::Settings;
 use crate::upstream::{Discovered, DiscoveryError, Key, Progress, Upstreams};
 use crate::volumes::Volumes;
@@ -26,6 +30,8 @@ pub struct Plugs {
     pub directories: Arc<dyn Directories>,
     /// Where calls are admitted and settled.
     pub ledger: Arc<dyn Ledger>,
+    /// What limits leave.
+    pub limits: Arc<dyn Limits>,
     /// What we present upstream.
     pub connections: Arc<dyn Connections>,
     /// Where what servers offer is compared with what was approved.
@@ -81,6 +87,8 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) ambient: Ambient,
     pub(crate) schemas: Schemas,
+    pub(crate) limiter: Limiter,
+    pub(crate) floods: Floods,
     pub(crate) upstreams: Upstreams,
     pub(crate) rechecks: Arc<Rechecks>,
     pub(crate) correspondence: Arc<Correspondence>,
@@ -128,6 +136,7 @@ impl Gateway {
             *origin = origin.trim_end_matches('/').to_lowercase();
         }
         let upstreams = Upstreams::new(&settings)?;
+        let limiter = Limiter::new(plugs.limits.clone(), plugs.boot.clone());
         let node = ambient.random_uuid();
         Ok(Self {
             house: Arc::new_cyclic(|house: &Weak<House>| House {
@@ -135,6 +144,8 @@ impl Gateway {
                 settings,
                 ambient,
                 schemas: Schemas::default(),
+                limiter,
+                floods: Floods::default(),
                 upstreams: upstreams.noticing({
                     let house = house.clone();
                     Arc::new(move |key: &Key| rechecks::heard(&house, key))
@@ -166,6 +177,12 @@ impl Gateway {
     /// Comes when the calls that [`Gateway::stop_listening`] ends have ended and are settled, two seconds or so after it.
     pub async fn stopped_listening(&self) {
         self.house.parking.closed().await;
+    }
+
+    /// Draws ahead from limits for the calls that will come, and brings back what is not needed, until `stop`. Without it limits
+    /// hold as well, and each call that one counts waits until it is drawn.
+    pub async fn keep_limits(&self, stop: CancellationToken) {
+        self.house.limiter.keep(&stop).await;
     }
 
     /// Asks the MCP server at `url` who it is and which tools it offers, presenting `authorization` (the value of

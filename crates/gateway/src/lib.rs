@@ -11,6 +11,7 @@ mod entrusted;
 mod gateway;
 mod inquiry;
 mod life;
+mod limits;
 mod listening;
 mod methods;
 mod rechecks;

@@ -86,6 +86,16 @@ pub(crate) fn ledger_unavailable() -> Answer {
     )
 }
 
+/// Whether limits leave room for a call cannot be found out at the moment, so it is not made.
+pub(crate) fn limits_unavailable() -> Answer {
+    refused(
+        StatusCode::SERVICE_UNAVAILABLE,
+        code::INTERNAL,
+        "limits_unavailable",
+        "how much of your limits is left cannot be found out at the moment; nothing was done. Try again in a moment.",
+    )
+}
+
 /// The call was decided again and again and never held.
 pub(crate) fn rights_keep_changing() -> Answer {
     refused(

@@ -9,8 +9,10 @@ pub use authorization::Challenge;
 use bytes::Bytes;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
+use model::limit::Allowance;
+use model::{AgentId, Ambient, CallId, ConnectionId, LimitId, McpId, ModuleId, TenantId, Zone};
 use policy::Directory;
+use policy::meter::{Draw, Drawn};
 use secrecy::SecretString;
 
 pub use crate::trace::{NoTraces, Part, SpanId, TraceId, Traced};
@@ -61,6 +63,47 @@ pub trait Traces: Send + Sync + 'static {
 
     /// A call of such a trace has ended. Does not wait; may lose what is too much.
     fn ended(&self, call: Traced);
+}
+
+/// What is metered: a limit's calls, of all together or of one agent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Metered {
+    /// The limit.
+    pub limit: LimitId,
+    /// Whose, where each agent has a limit to itself.
+    pub agent: Option<AgentId>,
+}
+
+/// A draw from one meter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MeterDraw {
+    /// From which.
+    pub metered: Metered,
+    /// What the limit allows.
+    pub allowance: Allowance,
+    /// Where its days begin.
+    pub zone: Zone,
+    /// What is wanted and what is brought back.
+    pub draw: Draw,
+}
+
+/// Why nothing was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDrawn {
+    /// No meter was changed.
+    #[error("what limits leave cannot be found out at the moment")]
+    NothingDone,
+    /// It is not known whether meters were changed.
+    #[error("it is not known what limits leave")]
+    InDoubt,
+}
+
+/// The meters of limits, which all nodes share.
+#[async_trait]
+pub trait Limits: Send + Sync + 'static {
+    /// Draws from meters of one tenant, all at one instant, and answers in their order. No meter is named twice. What is given
+    /// must be written down before the answer: [`policy::meter::Meter`] says how much it is.
+    async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn>;
 }
 
 /// Why there is nothing to present upstream.

@@ -72,6 +72,8 @@ words! {
         PolicyError = "policy_error",
         /// The arguments are not what the tool takes.
         InvalidArguments = "invalid_arguments",
+        /// A limit's calls are used up for now.
+        LimitReached = "limit_reached",
     }
 }
 

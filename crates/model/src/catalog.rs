@@ -1,9 +1,20 @@
 //! Modules and tools as the catalog has them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::PermissionKey;
 use crate::{BundleId, ModuleId, Money, ToolId, UserId, words};
+
+/// How long a tool's server may take for a call, where that is set for the tool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// To the first byte of its answer.
+    pub first_byte: Option<Duration>,
+    /// To the last.
+    pub total: Option<Duration>,
+}
 
 words! {
     /// How a module is reached.

@@ -118,6 +118,8 @@ ids! {
     BundleId = "bundle";
     /// One permission key given to one grantee.
     GrantId = "grant";
+    /// A limit on calls.
+    LimitId = "lim";
     /// Somebody who may join.
     InvitationId = "inv";
     /// A role held by a person, tenant-wide or on a unit.

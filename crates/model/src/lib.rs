@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod crm;
 pub mod id;
 pub mod key;
+pub mod limit;
 pub mod money;
 pub mod people;
 

@@ -169,6 +169,11 @@ impl Catalog {
         &self.samples
     }
 
+    /// What people call a module.
+    pub(crate) fn title_of(&self, module: ModuleId) -> Option<&str> {
+        self.modules.get(&module).map(|module| module.fact.title.as_str())
+    }
+
     /// A tool's module.
     pub(crate) fn module_of(&self, tool: &Tool) -> Option<&Module> {
         self.modules.get(&tool.module)
@@ -215,6 +220,7 @@ fn tool(
         definition_hash: fact.definition_hash,
         price: fact.price,
         rate: fact.rate,
+        timeouts: fact.timeouts,
         origin,
         standing,
         module_key,

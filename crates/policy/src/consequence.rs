@@ -245,6 +245,7 @@ fn reached(
         tools,
         // Bundles give no right.
         bundles: Vec::new(),
+        limits: Vec::new(),
         grants: grants
             .iter()
             .filter(|grant| match grant.grantee {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use cedar_policy::{Entities, EntityUid};
 use model::access::{Grantee, PermissionKey};
 use model::call::{Attribution, Digest, Epoch, ReasonCode};
-use model::catalog::{Feature, ModuleKind, ToolStanding};
+use model::catalog::{Feature, ModuleKind, Timeouts, ToolStanding};
 use model::people::Standing;
 use model::{AgentId, ConnectionId, ModuleId, Money, RateId, TenantId, Timestamp, ToolId, UserId};
 
@@ -17,6 +17,7 @@ use crate::entities::Gathering;
 use crate::facts::{AgentFact, Facts, GrantFact, TenantFact, UserFact};
 use crate::holders::Holders;
 use crate::keys::{KeyRing, over};
+use crate::limit::{Limit, Limits};
 use crate::people::{Agent, Credentials, Person};
 use crate::standing::Rules;
 use crate::tree::{MAX_UNIT_DEPTH, Tree};
@@ -103,6 +104,8 @@ pub struct Principal {
     pub(crate) origin: Origin,
     pub(crate) agent: Arc<Agent>,
     pub(crate) person: Option<Arc<Person>>,
+    /// Those that count its calls, of whatever.
+    pub(crate) limits: Arc<[Arc<Limit>]>,
 }
 
 /// A tool that can be resolved by name.
@@ -143,6 +146,8 @@ pub struct Tool {
     pub price: Money,
     /// By which rate.
     pub rate: Option<RateId>,
+    /// How long its server may take, where that is not as everywhere.
+    pub timeouts: Timeouts,
     pub(crate) origin: Origin,
     pub(crate) standing: ToolStanding,
     pub(crate) module_key: PermissionKey,
@@ -165,6 +170,7 @@ pub struct Directory {
     pub(crate) credentials: Credentials,
     pub(crate) catalog: Catalog,
     pub(crate) bundles: Bundles,
+    pub(crate) limits: Limits,
     pub(crate) holders: Holders,
     /// Who is shown which tools, found out at first use.
     pub(crate) lists: Lists,
@@ -182,8 +188,19 @@ impl Directory {
     }
 
     pub(crate) fn build_under(rules: Arc<Rules>, facts: Facts, now: Timestamp) -> Result<Self, BuildError> {
-        let Facts { epoch, tenant, units, users, agents, credentials, modules, tools, grants, bundles } =
-            facts;
+        let Facts {
+            epoch,
+            tenant,
+            units,
+            users,
+            agents,
+            credentials,
+            modules,
+            tools,
+            grants,
+            bundles,
+            limits,
+        } = facts;
         let origin = Origin { tenant: tenant.id, epoch };
         let tenant_active = tenant.standing == Standing::Active;
         let agents_stopped = tenant.agents_stopped;
@@ -244,6 +261,7 @@ impl Directory {
         let catalog = Catalog::fill(modules_by_id, tools, origin, &mut gathering)?;
 
         let bundles = Bundles::bind(bundles, &catalog)?;
+        let limits = Limits::bind(limits, tenant.zone, &tree, &agents, &catalog)?;
 
         check_grantees(&grants, &tree, &people, &agents)?;
         let stale_at = grants.iter().filter_map(|grant| grant.expires_at).filter(|end| *end > now).min();
@@ -262,6 +280,7 @@ impl Directory {
             credentials: credentials_by_hash,
             catalog,
             bundles,
+            limits,
             holders,
             lists,
             stale_at,

@@ -313,7 +313,7 @@ impl Directory {
 }
 
 /// `agent Inbox helper (Marketing)`.
-fn agent(principal: &Principal) -> String {
+pub(crate) fn agent(principal: &Principal) -> String {
     format!("agent {} ({})", shown(&principal.agent_name), shown(&principal.unit_name))
 }
 

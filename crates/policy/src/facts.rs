@@ -3,11 +3,12 @@
 use ipnet::IpNet;
 use model::access::{Grantee, PermissionKey};
 use model::call::{Digest, Epoch};
-use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+use model::catalog::{ModuleKind, ModuleStanding, Timeouts, ToolStanding};
+use model::limit::{Allowance, Scope};
 use model::people::{Role, Slug, Standing, UnitKind};
 use model::{
-    AgentId, BundleId, ConnectionId, CredentialId, GrantId, McpId, ModuleId, Money, RateId, TenantId,
-    Timestamp, ToolId, UnitId, UserId,
+    AgentId, BundleId, ConnectionId, CredentialId, GrantId, LimitId, McpId, ModuleId, Money, RateId,
+    TenantId, Timestamp, ToolId, UnitId, UserId, Zone,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ pub struct Facts {
     pub grants: Vec<GrantFact>,
     /// Endpoints with a choice of the tools.
     pub bundles: Vec<BundleFact>,
+    /// Limits on calls.
+    pub limits: Vec<LimitFact>,
 }
 
 /// The tenant itself.
@@ -51,6 +54,8 @@ pub struct TenantFact {
     pub standing: Standing,
     /// Whether an owner has stopped all agents.
     pub agents_stopped: bool,
+    /// Where its days begin.
+    pub zone: Zone,
 }
 
 /// A department or team.
@@ -157,6 +162,8 @@ pub struct ToolFact {
     pub price: Money,
     /// By which rate; none when it costs nothing.
     pub rate: Option<RateId>,
+    /// How long its server may take.
+    pub timeouts: Timeouts,
 }
 
 /// A grant.
@@ -193,4 +200,17 @@ pub struct BundledFact {
     /// What it is called there; of what is not a tool in MCP's narrower sense with what it is before it, as in
     /// [`ToolFact::name`].
     pub name: String,
+}
+
+/// A limit on calls. It takes no right: a call that it refuses is permitted a while later.
+#[derive(Clone, Debug)]
+pub struct LimitFact {
+    /// Its id.
+    pub id: LimitId,
+    /// Which calls it counts.
+    pub scope: Scope,
+    /// How many, in which time.
+    pub allowance: Allowance,
+    /// Who set it, by name.
+    pub set_by: String,
 }

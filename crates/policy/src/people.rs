@@ -153,6 +153,7 @@ impl Directory {
             origin: self.origin,
             agent: Arc::clone(agent),
             person: person.cloned(),
+            limits: self.limits.of(agent),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A clock that moves only when told, and randomness that repeats.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use chrono::Timelike as _;
 use model::ambient::{Clock, Entropy};
-use model::{Ambient, Timestamp};
+use model::{Ambient, Timestamp, Zone};
 use parking_lot::Mutex;
 use rand::{RngCore as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
@@ -83,4 +84,15 @@ impl Entropy for SeededEntropy {
 pub fn test_ambient(seed: u64) -> (Ambient, Arc<TestClock>) {
     let clock = TestClock::new();
     (Ambient::new(clock.clone(), SeededEntropy::new(seed)), clock)
+}
+
+/// A time zone in which it is about noon, so that no day, and no month, ends while a test runs. The same for the whole process.
+#[allow(clippy::disallowed_methods, reason = "stands beside the database's clock")]
+pub fn noon() -> Zone {
+    static NOON: LazyLock<Zone> = LazyLock::new(|| {
+        // Of these names, `Etc/GMT-5` is the one in which it is five hours later.
+        let later = 12 - i64::from(chrono::Utc::now().hour());
+        format!("Etc/GMT{:+}", -later).parse().expect("there are zones for every hour of the day")
+    });
+    *NOON
 }

@@ -10,7 +10,7 @@ mod entry;
 pub mod forgetful;
 mod world;
 
-pub use ambient::{SeededEntropy, TestClock, test_ambient};
+pub use ambient::{SeededEntropy, TestClock, noon, test_ambient};
 pub use database::TestDatabase;
 pub use entry::entry;
 #[cfg(feature = "gateway")]

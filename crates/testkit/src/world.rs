@@ -108,7 +108,22 @@ impl TestWorld {
 
     /// Another server's view of the same database.
     pub async fn another_control(&self) -> Control {
-        Self::control(&self.database, Ambient::new(RealClock::new(), SeededEntropy::new(2))).await
+        self.node(2).await
+    }
+
+    /// One of several other servers: each has a seed of its own, and mints other ids.
+    pub async fn node(&self, seed: u64) -> Control {
+        Self::control(&self.database, Ambient::new(RealClock::new(), SeededEntropy::new(seed))).await
+    }
+
+    /// Puts the organization where it is [noon](crate::noon). Before anything is read of it.
+    pub async fn at_noon(&self) {
+        sqlx::query("UPDATE tenants SET time_zone = $2 WHERE tenant_id = $1")
+            .bind(self.tenant.tenant.uuid())
+            .bind(crate::noon().name())
+            .execute(&mut self.database.owner().await)
+            .await
+            .expect("the organization is there");
     }
 
     /// The same database in an installation that sends no mail.

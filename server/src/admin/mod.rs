@@ -7,6 +7,7 @@ mod bundles;
 mod calls;
 mod grants;
 mod keys;
+mod limits;
 mod modules;
 mod named;
 mod secret;
@@ -68,6 +69,9 @@ enum Noun {
     /// MCP addresses with a choice of the tools.
     #[command(subcommand)]
     Bundle(bundles::Verb),
+    /// Limits on calls.
+    #[command(subcommand)]
+    Limit(limits::Verb),
     /// Permission keys given to units, roles, people and agents.
     #[command(subcommand)]
     Grant(grants::Verb),
@@ -87,6 +91,7 @@ pub(crate) async fn command(file: Option<&Path>, arguments: Arguments) -> Result
         Noun::Key(verb) => keys::run(&desk, verb).await,
         Noun::Module(verb) => Box::pin(modules::run(&desk, verb)).await,
         Noun::Bundle(verb) => bundles::run(&desk, verb).await,
+        Noun::Limit(verb) => limits::run(&desk, verb).await,
         Noun::Grant(verb) => grants::run(&desk, verb).await,
         Noun::Calls(verb) => calls::run(&desk, verb).await,
     };

@@ -1,9 +1,11 @@
 //! Services in the catalog, with their tools and prices.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Subcommand;
 use control::modules::{self, Discovery, ModuleLine, NewModule, connections};
+use model::catalog::Timeouts;
 use model::{Currency, Money};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -67,6 +69,18 @@ pub(super) enum Verb {
         /// Name of a module: all of its tools.
         #[arg(long, group = "what")]
         module: Option<String>,
+    },
+    /// Set how long a tool's server may take for a call.
+    Timeouts {
+        /// Its full name, such as drive.search.
+        #[arg(long)]
+        tool: String,
+        /// Seconds to the end of the answer; not given: as everywhere.
+        #[arg(long, value_name = "SECONDS")]
+        total: Option<u64>,
+        /// Seconds until the answer begins; not given: no time of its own.
+        #[arg(long, value_name = "SECONDS")]
+        first_byte: Option<u64>,
     },
     /// Take a tool out: it can no longer be called.
     Withdraw {
@@ -215,6 +229,16 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
             Ok(Answer::said(
                 format!("A call of `{tool}` costs {price} from now on."),
                 json!({ "id": found.id, "tool": tool, "rate": rate, "price": price }),
+            ))
+        }
+        Verb::Timeouts { tool, total, first_byte } => {
+            let found = modules::find_tool(control, &actor, &tool).await?;
+            let time = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+            let timeouts = Timeouts { first_byte: time(first_byte), total: time(total) };
+            modules::set_timeouts(control, &actor, found.id, timeouts).await?;
+            Ok(Answer::said(
+                format!("The timeouts of `{tool}` are set: they hold from the next call on."),
+                json!({ "id": found.id, "tool": tool, "total": total, "first_byte": first_byte }),
             ))
         }
         Verb::Off { module } => {

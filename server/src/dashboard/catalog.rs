@@ -62,6 +62,7 @@ pub(super) fn routes() -> Routes {
         .get("/t/{tenant}/catalog/{module}/{tool}/key", tools::ask_key)
         .post("/t/{tenant}/catalog/{module}/{tool}/key", tools::key)
         .post("/t/{tenant}/catalog/{module}/{tool}/price", tools::price)
+        .post("/t/{tenant}/catalog/{module}/{tool}/timeouts", tools::timeouts)
         .get("/t/{tenant}/catalog/{module}/{tool}/try", trial::form)
         .post("/t/{tenant}/catalog/{module}/{tool}/try", trial::call)
 }

@@ -16,6 +16,7 @@ mod grants;
 mod headers;
 mod home;
 mod joining;
+mod limits;
 mod live;
 mod money;
 mod people;
@@ -137,6 +138,7 @@ fn routes() -> Routes {
         .and(activity::routes())
         .and(catalog::routes())
         .and(bundles::routes())
+        .and(limits::routes())
         .and(crm::routes())
         .and(grants::routes())
         .and(people::routes())

@@ -206,6 +206,14 @@ fn said(links: &Links, reader: Reader, why: &Why) -> (AnyView, Option<Act>) {
         Change::Arguments => {
             (view! { "Arguments as " {tool()} " takes them; its page has the schema." }.into_any(), None)
         }
+        Change::Limit => (
+            view! {
+                "A later time, when there is room again; or a wider limit: of " {agent()} ", its unit, " {tool()}
+                " or everybody, as the reason says."
+            }
+            .into_any(),
+            Some(Act { label: "Open the limits", href: links.limits() }),
+        ),
         Change::Operator => (
             view! { "The organization, let go on by whoever runs this installation." }.into_any(),
             None,

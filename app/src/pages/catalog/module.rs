@@ -2,11 +2,13 @@
 //! keys.
 
 use control::authority::Deed;
+use control::limits::LimitRow;
 use control::modules::tokens::TokenView;
 use control::modules::{Health, Holder, ModulePage, TOOLS_A_PAGE, ToolRow};
 use leptos::prelude::*;
 use model::access::Grantee;
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+use model::limit::{OfWhat, Whose};
 
 use super::definition::suspect_mark;
 use super::table::summary;
@@ -18,12 +20,19 @@ use crate::pieces::call_row::{Amount, Moment};
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::Form;
 use crate::pieces::head::PageHead;
+use crate::pieces::limits;
 use crate::pieces::sign::{Badge, State};
 use crate::text;
 use crate::wording::{self, Sign, Tone, grouped};
 
 /// The page. `form` says what was wrong with what was done on it.
-pub fn page(visit: &Visit, query: &Query, module: ModulePage, form: &Form) -> String {
+pub fn page(
+    visit: &Visit,
+    query: &Query,
+    module: ModulePage,
+    limits: Option<Vec<LimitRow>>,
+    form: &Form,
+) -> String {
     let links = visit.links();
     let title = text::one_line(&module.view.title, 120);
     let crumbs = vec![Crumb::to("Catalog", links.catalog()), Crumb::here(module.view.title.clone())];
@@ -42,7 +51,7 @@ pub fn page(visit: &Visit, query: &Query, module: ModulePage, form: &Form) -> St
                 </div>
                 <aside class="facts" aria-labelledby="facts">
                     <h2 id="facts">"Facts"</h2>
-                    {facts(visit, &links, &module)}
+                    {facts(visit, &links, &module, limits.as_deref())}
                 </aside>
             </div>
         }
@@ -282,7 +291,14 @@ pub(super) fn hex(hash: &[u8; 32]) -> String {
     })
 }
 
-fn facts(visit: &Visit, links: &Links, module: &ModulePage) -> AnyView {
+fn facts(visit: &Visit, links: &Links, module: &ModulePage, rows: Option<&[LimitRow]>) -> AnyView {
+    let set = (Whose::Everybody, OfWhat::Module(module.view.id));
+    let limits = limits::facts(visit, rows, set).map(|limits| {
+        view! {
+            <dt>"Limits"</dt>
+            <dd>{limits}</dd>
+        }
+    });
     let owner = match (module.view.owner, &module.owner) {
         (Some(id), Some((name, _))) => view! { <a href=links.user(id)>{text::name(name)}</a> }.into_any(),
         _ => view! { <span class="absent">"nobody: denials name nobody to ask"</span> }.into_any(),
@@ -321,6 +337,7 @@ fn facts(visit: &Visit, links: &Links, module: &ModulePage) -> AnyView {
             <dd class="figure">{grouped(module.agents)}</dd>
             <dt>"Permission keys"</dt>
             <dd>{keys(links, module)}</dd>
+            {limits}
             <dt>"You"</dt>
             <dd>{yours(&module.yours, links)}</dd>
         </dl>

@@ -1,9 +1,13 @@
 //! A tool's page: what it does, takes and answers; how it stands and what has changed; who may use it and what it costs.
 
+use std::time::Duration;
+
 use control::authority::Deed;
+use control::limits::LimitRow;
 use control::modules::ToolPage;
 use leptos::prelude::*;
 use model::catalog::{Feature, ModuleKind, ModuleStanding, ToolStanding};
+use model::limit::{OfWhat, Whose};
 
 use super::module::{hex, holders};
 use super::{count, definition, key, standing, yours};
@@ -14,13 +18,14 @@ use crate::pieces::call_row::{Amount, Moment};
 use crate::pieces::field::ErrorSummary;
 use crate::pieces::form::{Form, TextField, hidden};
 use crate::pieces::head::PageHead;
+use crate::pieces::limits;
 use crate::pieces::sign::Badge;
 use crate::schema::Definition;
 use crate::text;
 use crate::wording::grouped;
 
-/// The page. `form` holds what was typed into its price, if that was wrong.
-pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
+/// The page. `form` holds what was typed as its price or its timeouts, if that was wrong.
+pub fn page(visit: &Visit, tool: ToolPage, limits: Option<Vec<LimitRow>>, form: &Form) -> String {
     let links = visit.links();
     let name = full_name(&tool);
     let crumbs = crumbs(&links, &tool, None);
@@ -80,7 +85,7 @@ pub fn page(visit: &Visit, tool: ToolPage, form: &Form) -> String {
                 </div>
                 <aside class="facts" aria-labelledby="facts">
                     <h2 id="facts">"Facts"</h2>
-                    {facts(visit, &links, &tool, form)}
+                    {facts(visit, &links, &tool, limits.as_deref(), form)}
                 </aside>
             </div>
         }
@@ -207,7 +212,14 @@ fn band(visit: &Visit, links: &Links, tool: &ToolPage) -> AnyView {
     view! { <div class="cat-band">{off} {suspects} {stands}</div> }.into_any()
 }
 
-fn facts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView {
+fn facts(visit: &Visit, links: &Links, tool: &ToolPage, rows: Option<&[LimitRow]>, form: &Form) -> AnyView {
+    let set = (Whose::Everybody, OfWhat::Tool(tool.detail.view.id));
+    let limits = limits::facts(visit, rows, set).map(|limits| {
+        view! {
+            <dt>"Limits"</dt>
+            <dd>{limits}</dd>
+        }
+    });
     let clock = visit.clock();
     let detail = &tool.detail;
     let approved = match (detail.approved_at, &detail.approved_by) {
@@ -278,6 +290,9 @@ fn facts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView 
                 {(recent.refused > 0).then(|| view! { ", " {grouped(recent.refused)} " refused" })}
                 {(recent.failed > 0).then(|| view! { ", " {grouped(recent.failed)} " failed at its server" })}
             </dd>
+            {limits}
+            <dt>"Timeouts"</dt>
+            <dd>{timeouts(visit, links, tool, form)}</dd>
             <dt>"Price per call"</dt>
             <dd>{price(visit, links, tool, form)}</dd>
         </dl>
@@ -319,4 +334,43 @@ fn price(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView 
         }
     });
     view! { <Amount money=tool.detail.view.price /> {history} {change} }.into_any()
+}
+
+/// How long its server may take. Two forms are on the page: what was typed is put back into the one that was sent.
+fn timeouts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyView {
+    let set = tool.detail.timeouts;
+    let is = |time: Option<Duration>, none: &'static str| match time {
+        Some(time) => format!("{} s", grouped(time.as_secs())),
+        None => none.to_owned(),
+    };
+    // What is built in has no answer that begins before it ends.
+    let is_native = tool.module.kind == ModuleKind::Native;
+    let mut said = format!("To the end of its answer: {}.", is(set.total, "as everywhere"));
+    if !is_native {
+        said.push_str(&format!(" Until it begins: {}.", is(set.first_byte, "no time of its own")));
+    }
+    let change = visit.may(Deed::ChangeCatalog).then(|| {
+        let to = links.tool_to(&tool.module.name, &tool.detail.view.name, "timeouts");
+        let was_sent = form.has("timeouts", "yes");
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs().to_string()).unwrap_or_default();
+        let form = if was_sent {
+            form.clone()
+        } else {
+            Form::default().with("total", seconds(set.total)).with("first_byte", seconds(set.first_byte))
+        };
+        let first_byte = |form| {
+            (!is_native).then(|| {
+                view! { <TextField form=form name="first_byte" label="Seconds until it begins" longest=6 required=false /> }
+            })
+        };
+        view! {
+            <form method="post" action=to class="timeout-form" novalidate>
+                {hidden("timeouts", "yes")}
+                <TextField form=form.clone() name="total" label="Seconds to the end of its answer" longest=6 required=false />
+                {first_byte(form)}
+                <button type="submit" class="button">"Set"</button>
+            </form>
+        }
+    });
+    view! { {said} {change} }.into_any()
 }

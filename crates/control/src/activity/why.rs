@@ -80,6 +80,8 @@ pub enum Change {
     Name,
     /// Other arguments.
     Arguments,
+    /// A wider limit, or a later time.
+    Limit,
     /// The organization, let go on by whoever runs the installation.
     Operator,
     /// The policies, which are nobody's to change here.
@@ -122,6 +124,7 @@ pub async fn why(control: &Control, actor: &Actor, call: CallId) -> Result<Optio
         Change::ResumeAgent | Change::NewKey => (Some(Deed::ChangeAgents), None, None),
         Change::ResumePerson(..) => (Some(Deed::ChangePeople), None, None),
         Change::ReviewTool | Change::SwitchOn => (Some(Deed::ChangeCatalog), None, None),
+        Change::Limit => (Some(Deed::ChangeLimits), None, None),
         Change::Name | Change::Arguments | Change::Operator | Change::Policies => (None, None, None),
     };
     let sources = match (&key, person) {
@@ -182,6 +185,7 @@ fn change(told: &Told) -> Change {
         },
         (ReasonCode::UnknownTool, _) => Change::Name,
         (ReasonCode::InvalidArguments, _) => Change::Arguments,
+        (ReasonCode::LimitReached, _) => Change::Limit,
         (ReasonCode::TenantSuspended, _) => Change::Operator,
         _ => Change::Policies,
     }

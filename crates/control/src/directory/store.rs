@@ -5,12 +5,13 @@ use model::access::Grantee;
 use model::call::Epoch;
 use model::{McpId, Money, TenantId};
 use policy::{
-    AgentFact, BundleFact, BundledFact, CredentialFact, Facts, GrantFact, ModuleFact, TenantFact, ToolFact,
-    UnitFact, UserFact,
+    AgentFact, BundleFact, BundledFact, CredentialFact, Facts, GrantFact, LimitFact, ModuleFact, TenantFact,
+    ToolFact, UnitFact, UserFact,
 };
 
 use crate::actor::Actor;
-use crate::rows::{digest, word};
+use crate::limits::{allowance, scope};
+use crate::rows::{self, digest, word};
 use crate::tx::TenantTx;
 use crate::{Control, Error};
 
@@ -53,6 +54,7 @@ pub(super) async fn facts(
         grants: grants(&mut tx).await?,
         // They give no right, and what is asked of some tools is asked about rights.
         bundles: if of.is_none() { bundles(&mut tx).await? } else { Vec::new() },
+        limits: if of.is_none() { limits(&mut tx).await? } else { Vec::new() },
     };
     tx.commit().await?;
     Ok(facts)
@@ -60,7 +62,7 @@ pub(super) async fn facts(
 
 async fn read_tenant(tx: &mut TenantTx) -> Result<TenantFact, Error> {
     let row = sqlx::query!(
-        r#"SELECT tenant_id, slug, name, mcp_id, standing,
+        r#"SELECT tenant_id, slug, name, mcp_id, standing, time_zone,
                   EXISTS (SELECT FROM settings s WHERE s.tenant_id = t.tenant_id AND s.agents_stopped_at IS NOT NULL)
                       AS "agents_stopped!"
            FROM tenants t"#
@@ -74,6 +76,7 @@ async fn read_tenant(tx: &mut TenantTx) -> Result<TenantFact, Error> {
         mcp_id: row.mcp_id.into(),
         standing: word("tenant", &row.standing)?,
         agents_stopped: row.agents_stopped,
+        zone: rows::zone(&row.time_zone),
     })
 }
 
@@ -187,6 +190,7 @@ async fn tools(tx: &mut TenantTx, of: Option<&[String]>) -> Result<Vec<ToolFact>
     let currency = word("tenant", &currency)?;
     sqlx::query!(
         r#"SELECT t.id, t.module_id, t.name, t.definition, t.definition_hash, t.permission_key, t.standing,
+                  t.first_byte_timeout, t.total_timeout,
                   r.id AS "rate?", r.amount AS "amount?", r.currency AS "rate_currency?"
            FROM tools t
            LEFT JOIN LATERAL (
@@ -214,6 +218,7 @@ async fn tools(tx: &mut TenantTx, of: Option<&[String]>) -> Result<Vec<ToolFact>
                 _ => Money::zero(currency),
             },
             rate: row.rate.map(Into::into),
+            timeouts: rows::timeouts(row.first_byte_timeout, row.total_timeout),
         })
     })
     .collect()
@@ -270,4 +275,26 @@ async fn grants(tx: &mut TenantTx) -> Result<Vec<GrantFact>, Error> {
             })
         })
         .collect()
+}
+
+async fn limits(tx: &mut TenantTx) -> Result<Vec<LimitFact>, Error> {
+    // As with grants: a limit of an agent that is no more limits nobody.
+    sqlx::query!(
+        "SELECT id, unit_id, agent_id, module_id, tool_id, each_agent, calls, per, burst, set_by FROM limits l
+         WHERE agent_id IS NULL OR EXISTS (
+             SELECT FROM agents a WHERE a.tenant_id = l.tenant_id AND a.id = l.agent_id AND a.retired_at IS NULL)
+         ORDER BY id"
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| {
+        Ok(LimitFact {
+            id: row.id.into(),
+            scope: scope(row.unit_id, row.agent_id, row.module_id, row.tool_id, row.each_agent)?,
+            allowance: allowance(row.calls, &row.per, row.burst)?,
+            set_by: row.set_by,
+        })
+    })
+    .collect()
 }

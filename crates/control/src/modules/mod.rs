@@ -36,7 +36,8 @@ pub use overview::{
 pub use pages::{Holder, ModulePage, Price, ToolPage, Yours, module_page, people, tool_page};
 pub use suspicion::{Suspect, Suspicion, suspicions};
 pub use tools::{
-    ToolDetail, approve_all, approve_some, approve_tool, find_tool, set_key, set_price, tool, withdraw_tool,
+    LONGEST_TIMEOUT, ToolDetail, approve_all, approve_some, approve_tool, find_tool, set_key, set_price,
+    set_timeouts, tool, withdraw_tool,
 };
 
 /// An upstream MCP server to be added.

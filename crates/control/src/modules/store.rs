@@ -1,8 +1,9 @@
 //! The rows of modules, permission keys, tools and prices.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use model::catalog::{ModuleStanding, ModuleView, ToolStanding, ToolView};
+use model::catalog::{ModuleStanding, ModuleView, Timeouts, ToolStanding, ToolView};
 use model::{ModuleId, Money, RateId, ToolId, UserId};
 use rust_decimal::Decimal;
 
@@ -210,7 +211,7 @@ pub(super) async fn tool(tx: &mut TenantTx, tool: ToolId) -> Result<Option<ToolD
     let row = sqlx::query!(
         r#"SELECT t.id, t.module_id, t.name, t.definition, t.definition_hash, t.seen_definition, t.permission_key, t.standing,
                   t.approved_at, t.approved_by, t.withdrawn_by, t.key_chosen_by, t.discovered_at, t.drifted_at,
-                  r.amount AS "amount?",
+                  t.first_byte_timeout, t.total_timeout, r.amount AS "amount?",
                   coalesce(r.currency, n.currency) AS "currency!"
            FROM tools t
            JOIN tenants n ON n.tenant_id = t.tenant_id
@@ -248,6 +249,7 @@ pub(super) async fn tool(tx: &mut TenantTx, tool: ToolId) -> Result<Option<ToolD
             key_chosen_by: row.key_chosen_by,
             discovered_at: row.discovered_at,
             drifted_at: row.drifted_at,
+            timeouts: rows::timeouts(row.first_byte_timeout, row.total_timeout),
         })
     })
     .transpose()
@@ -425,6 +427,21 @@ pub(super) async fn withdraw(tx: &mut TenantTx, tool: ToolId, by: Option<&str>) 
         tenant,
         tool.uuid(),
         by
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn set_timeouts(tx: &mut TenantTx, tool: ToolId, timeouts: Timeouts) -> Result<(), Error> {
+    let tenant = tx.tenant_uuid();
+    let seconds = |time: Option<Duration>| time.and_then(|time| i32::try_from(time.as_secs()).ok());
+    sqlx::query!(
+        "UPDATE tools SET first_byte_timeout = $3, total_timeout = $4 WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        tool.uuid(),
+        seconds(timeouts.first_byte),
+        seconds(timeouts.total),
     )
     .execute(tx.conn())
     .await?;

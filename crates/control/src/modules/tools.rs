@@ -1,7 +1,9 @@
-//! Tools of modules: approved as they are, taken out, priced.
+//! Tools of modules: approved as they are, taken out, priced, given their time.
+
+use std::time::Duration;
 
 use model::call::Digest;
-use model::catalog::{ModuleKind, ModuleView, ToolStanding, ToolView};
+use model::catalog::{ModuleKind, ModuleView, Timeouts, ToolStanding, ToolView};
 use model::{ModuleId, Money, RateId, Timestamp, ToolId};
 use serde_json::json;
 
@@ -33,7 +35,12 @@ pub struct ToolDetail {
     pub discovered_at: Timestamp,
     /// Since when its server offers something else than what was approved, while that is so.
     pub drifted_at: Option<Timestamp>,
+    /// How long its server may take, where that is set for it.
+    pub timeouts: Timeouts,
 }
+
+/// The longest that a tool's server can be given, in seconds. The gateway's own limit for a request as a whole may be less.
+pub const LONGEST_TIMEOUT: u64 = 3600;
 
 /// Everything about one tool.
 pub async fn tool(control: &Control, actor: &Actor, tool: ToolId) -> Result<ToolDetail, Error> {
@@ -209,6 +216,51 @@ pub async fn set_price(
     let rate = self::price(&mut tx, &module, &detail, price).await?;
     tx.commit().await?;
     Ok(rate)
+}
+
+/// Sets how long a tool's server may take from the next call on, in whole seconds; without a time, as long as everywhere.
+///
+/// # Errors
+/// `nothing_to_do`; a time that is not from 1 to [`LONGEST_TIMEOUT`] seconds, or an answer that would have to end before it began;
+/// a time for the beginning of a built-in tool's answer, which has none.
+pub async fn set_timeouts(
+    control: &Control,
+    actor: &Actor,
+    tool: ToolId,
+    timeouts: Timeouts,
+) -> Result<(), Error> {
+    for (field, time) in [("first_byte", timeouts.first_byte), ("total", timeouts.total)] {
+        let fits =
+            |time: Duration| (1..=LONGEST_TIMEOUT).contains(&time.as_secs()) && time.subsec_nanos() == 0;
+        if !time.is_none_or(fits) {
+            let sentence = format!("give whole seconds from 1 to {LONGEST_TIMEOUT}");
+            return Err(Error::invalid(field, sentence));
+        }
+    }
+    if let Timeouts { first_byte: Some(first_byte), total: Some(total) } = timeouts
+        && first_byte > total
+    {
+        return Err(Error::invalid("first_byte", "give no more than for the whole answer"));
+    }
+    let mut tx = actor.change(control, Deed::ChangeCatalog, "tool").await?;
+    let detail = detail(&mut tx, tool).await?;
+    let module = one(&mut tx, detail.view.module).await?;
+    if module.kind == ModuleKind::Native && timeouts.first_byte.is_some() {
+        let sentence = "what is built in has no answer that begins before it ends: give a time for the whole";
+        return Err(Error::invalid("first_byte", sentence));
+    }
+    let name = format!("{}.{}", module.name, detail.view.name);
+    if detail.timeouts == timeouts {
+        return Err(Error::refused("nothing_to_do", format!("`{name}` has these times already")));
+    }
+    store::set_timeouts(&mut tx, tool, timeouts).await?;
+    let said = |timeouts: Timeouts| {
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
+        json!({ "first_byte_s": seconds(timeouts.first_byte), "total_s": seconds(timeouts.total) })
+    };
+    let detail = json!({ "is": said(timeouts), "was": said(detail.timeouts) });
+    tx.audit("tool.set_timeouts", "tool", tool, &name, detail).await?;
+    tx.commit().await
 }
 
 pub(super) async fn price(

@@ -1,13 +1,14 @@
 //! Taking a unit out of the tree: what is inside, what is revoked with it.
 
 use model::UnitId;
+use model::limit::Whose;
 use model::people::UnitView;
 use serde_json::json;
 
 use super::{line, live, named, one};
 use crate::authority::Deed;
 use crate::tx::TenantTx;
-use crate::{Actor, Control, Error};
+use crate::{Actor, Control, Error, limits};
 
 /// What archiving a unit meets and undoes, before it is done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,7 +46,7 @@ pub async fn archiving(control: &Control, actor: &Actor, unit: UnitId) -> Result
     counted(&mut tx, unit, path).await
 }
 
-/// Takes an empty unit out of the tree, with what was given to it. It stays on the record of past calls.
+/// Takes an empty unit out of the tree, with what was given to it and its limits. It stays on the record of past calls.
 ///
 /// # Errors
 /// `unit_not_empty` while units, people or agents are in it.
@@ -95,11 +96,15 @@ pub async fn archive(control: &Control, actor: &Actor, unit: UnitId) -> Result<(
     .execute(tx.conn())
     .await?
     .rows_affected();
+    let limits = limits::remove_all_of(&mut tx, Whose::Unit(unit)).await?;
     let detail = json!({
         "grants_revoked": grants, "roles_taken": roles, "invitations_withdrawn": invitations,
+        "limits_removed": limits,
     });
     tx.audit("unit.archive", "unit", unit, &name, detail).await?;
-    tx.commit().await
+    tx.commit().await?;
+    limits::sweep(control, actor.tenant()).await;
+    Ok(())
 }
 
 async fn counted(tx: &mut TenantTx, unit: UnitId, path: Vec<UnitView>) -> Result<Archiving, Error> {

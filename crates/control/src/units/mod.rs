@@ -119,6 +119,14 @@ pub fn path(units: &[UnitView], unit: UnitId) -> Vec<&str> {
     line(units, unit).into_iter().map(|unit| unit.name.as_str()).collect()
 }
 
+/// Units and their paths from the top, by path.
+pub(crate) async fn paths(tx: &mut TenantTx) -> Result<Vec<(UnitId, String)>, Error> {
+    let units = live(tx).await?;
+    let mut paths: Vec<_> = units.iter().map(|unit| (unit.id, path(&units, unit.id).join(" / "))).collect();
+    paths.sort_by_cached_key(|(_, path)| path.to_lowercase());
+    Ok(paths)
+}
+
 /// The units from the top down to a unit, itself included. Empty when it is not among those given.
 pub fn line(units: &[UnitView], unit: UnitId) -> Vec<&UnitView> {
     let by_id: HashMap<UnitId, &UnitView> = units.iter().map(|unit| (unit.id, unit)).collect();

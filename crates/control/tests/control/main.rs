@@ -25,6 +25,7 @@ mod issuer;
 mod joining;
 mod kept;
 mod ledger;
+mod limits;
 mod money;
 mod office;
 mod outside;

@@ -14,10 +14,11 @@ use control::modules::{self, NewModule, connections};
 use control::revocations::{self, Target};
 use control::units::{self, NewUnit};
 use control::users::{self, NewUser};
-use control::{Actor, Error, account, crm, grants, invitations, people, settings, tenants};
+use control::{Actor, Error, account, crm, grants, invitations, limits, people, settings, tenants};
 use model::access::Grantee;
 use model::catalog::Naming;
 use model::crm::{Company, Records};
+use model::limit::{Allowance, OfWhat, Per, Scope, Whose};
 use model::people::{Role, UnitKind};
 use model::{AgentId, Currency, Money};
 use testkit::TestWorld;
@@ -171,6 +172,15 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     attempt!("bundle.rename_tool", bundles::rename(control, actor, "other", tool, "renamed"));
     attempt!("bundle.remove", bundles::remove(control, actor, "other", &[tool]));
     attempt!("bundle.delete", bundles::delete(control, actor, "other"));
+    attempt!("tool.set_timeouts", modules::set_timeouts(control, actor, tool, Default::default()));
+    attempt!("limit.list", limits::list(control, actor, limits::About::Everything));
+    attempt!("limit.choices", limits::choices(control, actor, Some(agent), Some(tool)));
+    let scope = Scope { whose: Whose::Agent(agent), what: OfWhat::Everything, each_agent: false };
+    attempt!("limit.set", limits::set(control, actor, scope, Allowance::new(9, Per::Day)));
+    let limit = limits::set(control, operator, scope, Allowance::new(9, Per::Hour)).await.unwrap();
+    attempt!("limit.read", limits::one(control, actor, limit));
+    attempt!("limit.change", limits::change(control, actor, limit, Allowance::new(8, Per::Hour)));
+    attempt!("limit.remove", limits::remove(control, actor, limit));
     attempt!("module.list", modules::list(control, actor));
     let new = NewModule {
         name: "new".to_owned(),

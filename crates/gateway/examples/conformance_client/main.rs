@@ -138,6 +138,7 @@ fn approve(world: &World, found: &Discovered, is_connected: bool) {
                 standing: ToolStanding::Approved,
                 price: price(),
                 rate: None,
+                timeouts: Default::default(),
             });
         }
         for module in &mut facts.modules {

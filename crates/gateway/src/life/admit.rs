@@ -14,9 +14,9 @@ use policy::{Directory, Permit, Principal};
 use tokio::time::Instant;
 
 use super::ask::Ask;
-use super::check::Checked;
 use super::decide::{Decided, Ruling};
 use super::ending::Ending;
+use super::limit::Limited;
 use super::receive::Received;
 use super::rounds::{Input, Next};
 use super::settle::Unsettled;
@@ -160,8 +160,9 @@ pub(super) enum Why {
 }
 
 /// Has a decided call written down.
-pub(super) async fn admit(house: &Arc<House>, checked: Checked) -> Admission {
-    let decided = checked.into_decided();
+pub(super) async fn admit(house: &Arc<House>, limited: Limited) -> Admission {
+    // Unless it is admitted, it gives back what it has taken of limits.
+    let Limited { decided, taken, noted } = limited;
     let entry = entry(house, &decided);
     let unsettled = Unsettled::new(house, &entry, &decided);
     let deadline = decided.received.deadline();
@@ -172,12 +173,18 @@ pub(super) async fn admit(house: &Arc<House>, checked: Checked) -> Admission {
     match written {
         Ok((Ok(receipt), unsettled)) => match ruling {
             Ruling::Permitted(permit) => match Admitted::new(house, permit, receipt, &received, unsettled) {
-                Some(admitted) => Admission::Admitted(Box::new(admitted)),
+                Some(admitted) => {
+                    taken.spend();
+                    Admission::Admitted(Box::new(admitted))
+                }
                 None => Admission::Failed(refusals::internal()),
             },
-            Ruling::Refused { refusal, voice, .. } => {
+            Ruling::Refused { refusal, voice, retry_after, .. } => {
                 unsettled.log_refusal(&refusal.reason);
-                Admission::Recorded(voice.tell(&received, &refusal.reason))
+                if let Some(noted) = noted {
+                    noted.recorded();
+                }
+                Admission::Recorded(voice.tell(&received, received.id(), &refusal.reason, retry_after))
             }
         },
         Ok((Err(NotAdmitted::Stale { .. }), _)) => again(received, Why::Stale),

@@ -2,10 +2,9 @@
 //! before anybody is asked to approve it.
 
 use arguments::Misfit;
-use model::call::{Reason, ReasonCode, Verdict};
-use policy::Refusal;
+use model::call::{Reason, ReasonCode};
 
-use super::decide::{Decided, Ruling};
+use super::decide::Decided;
 use crate::gateway::House;
 use crate::schemas::Unfit;
 
@@ -37,21 +36,7 @@ pub(super) async fn check(house: &House, mut decided: Decided) -> Checked {
         && let Err(unfit) = house.schemas.check(tool, decided.received.arguments()).await
     {
         let reason = reason(&tool.full_name, &unfit);
-        let ask = decided.received.ask();
-        decided.ruling = match decided.ruling {
-            Ruling::Permitted(permit) => {
-                let refusal = Refusal {
-                    epoch: permit.epoch(),
-                    reason,
-                    policies: permit.policies().clone(),
-                    policy_version: *permit.policy_version(),
-                };
-                Ruling::refused(Verdict::Deny, refusal, ask)
-            }
-            Ruling::Refused { refusal, .. } => {
-                Ruling::refused(Verdict::Deny, Refusal { reason, ..refusal }, ask)
-            }
-        };
+        decided.deny(reason, None);
     }
     Checked(decided)
 }

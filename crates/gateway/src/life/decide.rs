@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::call::{Reason, ReasonCode, Verdict, Wanted};
 use model::catalog::Feature;
-use model::{Currency, Money, Timestamp};
+use model::{CallId, Currency, Money, Timestamp};
 use policy::{Decision, Directory, Permit, Principal, Refusal, Tool};
 use serde_json::json;
 
@@ -34,7 +34,13 @@ pub(super) enum Ruling {
     /// It may run.
     Permitted(Permit),
     /// It may not, or not yet.
-    Refused { verdict: Verdict, refusal: Refusal, voice: Voice },
+    Refused {
+        verdict: Verdict,
+        refusal: Refusal,
+        voice: Voice,
+        /// After how many seconds another try may be worth it.
+        retry_after: Option<u64>,
+    },
 }
 
 /// How a refusal is told.
@@ -73,7 +79,7 @@ impl Ruling {
             _ if ask.is_tool_call() => Voice::ToolResult,
             _ => Voice::Error,
         };
-        Self::Refused { verdict, refusal, voice }
+        Self::Refused { verdict, refusal, voice, retry_after: None }
     }
 }
 
@@ -90,8 +96,32 @@ impl Decided {
         let Authenticated { received, directory, principal } = authenticated;
         let policy_version = directory.policy_version();
         let refusal = Refusal { epoch: directory.epoch(), reason, policies: Arc::from([]), policy_version };
-        let ruling = Ruling::Refused { verdict: Verdict::Deny, refusal, voice: Voice::Unauthorized };
+        let voice = Voice::Unauthorized;
+        let ruling = Ruling::Refused { verdict: Verdict::Deny, refusal, voice, retry_after: None };
         Box::new(Self { received, directory, principal, tool: None, ruling })
+    }
+
+    /// Whatever policy said of it, it is refused for this reason.
+    pub(super) fn deny(&mut self, reason: Reason, after: Option<u64>) {
+        let refusal = match &self.ruling {
+            Ruling::Permitted(permit) => Refusal {
+                epoch: permit.epoch(),
+                reason,
+                policies: permit.policies().clone(),
+                policy_version: *permit.policy_version(),
+            },
+            Ruling::Refused { refusal, .. } => Refusal {
+                epoch: refusal.epoch,
+                reason,
+                policies: refusal.policies.clone(),
+                policy_version: refusal.policy_version,
+            },
+        };
+        let mut ruling = Ruling::refused(Verdict::Deny, refusal, self.received.ask());
+        if let Ruling::Refused { retry_after, .. } = &mut ruling {
+            *retry_after = after;
+        }
+        self.ruling = ruling;
     }
 
     /// What was asked for, as it is recorded.
@@ -127,16 +157,26 @@ impl Decided {
 }
 
 impl Voice {
-    /// Tells the agent that its call was refused, and why.
-    pub(super) fn tell(self, received: &Received, reason: &Reason) -> Answer {
-        let call = received.id();
+    /// Tells the agent that its call was refused, and why. `call`: the one on record that says so too. `retry_after`: in how many
+    /// seconds another try may be worth it.
+    pub(super) fn tell(
+        self,
+        received: &Received,
+        call: CallId,
+        reason: &Reason,
+        retry_after: Option<u64>,
+    ) -> Answer {
         match self {
-            Self::ToolResult => Answer::result(wire::refused(call, reason)),
+            Self::ToolResult => Answer::result(wire::refused(call, reason, retry_after)),
             Self::Error => {
                 let error = RpcError::new(code::REFUSED, reason.sentence.clone());
-                Answer::error(error.with(json!({
+                let mut data = json!({
                     "code": reason.code.word(), "missing_key": reason.missing_key, "ask": reason.ask, "call_id": call,
-                })))
+                });
+                if let (Some(seconds), Some(data)) = (retry_after, data.as_object_mut()) {
+                    data.insert("retry_after".to_owned(), seconds.into());
+                }
+                Answer::error(error.with(data))
             }
             Self::Unknown => {
                 let name: String = received.name().chars().take(NAME).collect();

@@ -1,6 +1,7 @@
 //! The call is made: principal, tool and arguments come from [`Admitted`] and from nowhere else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use model::CallId;
@@ -40,7 +41,7 @@ pub(super) struct Executed {
 /// Executes an admitted call.
 pub(super) async fn execute(house: &Arc<House>, admitted: Admitted) -> Executed {
     let mut parts = admitted.into_parts();
-    parts.deadline = parts.deadline.min(Instant::now() + house.settings.upstream_timeout);
+    parts.deadline = until(house, parts.permit.tool(), parts.deadline);
     parts.unsettled.sent_from(Instant::now());
     if parts.ask == Ask::Subscribe {
         return subscribing::subscribe(house, parts).await;
@@ -62,6 +63,14 @@ pub(super) async fn execute(house: &Arc<House>, admitted: Admitted) -> Executed 
     }
     let result = parts.sent().remote(house).await;
     parts.executed(result)
+}
+
+/// Until when its server may take for a call whose request may take until `deadline`. A tool that is given more time than others is given
+/// it for the request too, with what is left around a server's time elsewhere.
+fn until(house: &House, tool: &Tool, deadline: Instant) -> Instant {
+    let elsewhere = house.settings.upstream_timeout;
+    let time = tool.timeouts.total.unwrap_or(elsewhere);
+    (deadline + time.saturating_sub(elsewhere)).min(Instant::now() + time)
 }
 
 impl Parts {
@@ -102,7 +111,7 @@ async fn native(
     sending: &Sending,
     deadline: Instant,
 ) -> Result<Brought, Failed> {
-    let tool = permit.tool();
+    let (tool, begun) = (permit.tool(), Instant::now());
     if !sending.begin() {
         return Err(Failed::of(&Trouble::TooLate, tool, sending));
     }
@@ -111,7 +120,7 @@ async fn native(
     match tokio::time::timeout_at(deadline, called).await {
         Ok(Ok(answer)) => Ok(Brought { result: answer.result, is_stateless: false }),
         Ok(Err(NativeFailure { sentence })) => Err(Failed::native(sentence)),
-        Err(_) => Err(Failed::of(&timed_out(house, tool), tool, sending)),
+        Err(_) => Err(Failed::of(&timed_out(tool, deadline.saturating_duration_since(begun)), tool, sending)),
     }
 }
 
@@ -180,6 +189,9 @@ async fn remote(
         authorization,
         sending,
         deadline,
+        first_byte: tool.timeouts.first_byte,
+        is_hurried: tool.timeouts.first_byte.is_some()
+            || tool.timeouts.total.is_some_and(|total| total < house.settings.upstream_timeout),
     };
     let no_header = || Failed::no_connection(tool);
     let authorization = match &secret {
@@ -235,9 +247,6 @@ fn wanted<'a>(ask: Ask, tool: &'a Tool, name: &'a str, arguments: &'a [u8]) -> O
     })
 }
 
-fn timed_out(house: &House, tool: &Tool) -> Trouble {
-    Trouble::TimedOut {
-        url: tool.module_name.to_string(),
-        seconds: house.settings.upstream_timeout.as_secs(),
-    }
+fn timed_out(tool: &Tool, given: Duration) -> Trouble {
+    Trouble::TimedOut { url: tool.module_name.to_string(), seconds: given.as_secs().max(1) }
 }

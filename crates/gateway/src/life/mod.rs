@@ -2,8 +2,8 @@
 //! skipped a step does not compile:
 //!
 //! ```text
-//! receive -> authenticate -> resolve -> decide -> check -> admit -> execute -> inspect -> settle, reply
-//!                  \------------\----------\--------\-> a refusal: admitted to the record, not executed
+//! receive -> authenticate -> resolve -> decide -> check -> limit -> admit -> execute -> inspect -> settle, reply
+//!                  \------------\----------\--------\--------\-> a refusal: admitted to the record, not executed
 //! ```
 
 mod admit;
@@ -16,6 +16,7 @@ mod decide;
 mod ending;
 mod execute;
 mod inspect;
+mod limit;
 mod parked;
 mod parking;
 mod receive;
@@ -39,6 +40,7 @@ use self::check::check;
 use self::decide::decide;
 use self::execute::execute;
 use self::inspect::inspect;
+use self::limit::limit;
 pub(crate) use self::parking::Parking;
 pub(crate) use self::receive::{NO_ARGUMENTS, Received, Told};
 use self::resolve::{Unresolved, resolve};
@@ -104,7 +106,11 @@ async fn once(house: &Arc<House>, received: Box<Received>, caller: Caller) -> Li
         };
         let checked = check(house, decided).await;
         let may_run = checked.may_run();
-        let again = match admit(house, checked).await {
+        let admission = match limit(house, checked).await {
+            Ok(limited) => admit(house, limited).await,
+            Err(admission) => admission,
+        };
+        let again = match admission {
             Admission::Admitted(admitted) => {
                 let executed = execute(house, *admitted).await;
                 return settle(house, inspect(executed)).await;

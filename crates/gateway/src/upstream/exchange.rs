@@ -59,6 +59,8 @@ pub(crate) struct Listening<'a> {
     pub(crate) sending: Option<&'a Sending>,
     /// Is told of its progress.
     pub(crate) conduit: Option<&'a Conduit>,
+    /// How long its answer may take to begin.
+    pub(crate) first_byte: Option<Duration>,
 }
 
 /// An answer.
@@ -85,27 +87,17 @@ impl Peer {
             Some(sending) => Outgoing::in_time(text, sending.clone()),
             None => Outgoing::any_time(text),
         };
+        let late = |deadline: Instant| Trouble::TimedOut {
+            url: self.url.to_string(),
+            seconds: deadline.saturating_duration_since(begun).as_secs().max(1),
+        };
         let answered = async {
-            let response = self.post(session, headers, body).await?;
+            let begins_by = listening.first_byte.map_or(deadline, |time| (begun + time).min(deadline));
+            let response = in_time(self.post(session, headers, body), begins_by, listening.conduit);
+            let response = response.await.ok_or_else(|| late(begins_by))??;
             self.answer(response, session, id, listening.conduit).await
         };
-        tokio::pin!(answered);
-        let mut until = deadline;
-        loop {
-            if let Ok(answer) = tokio::time::timeout_at(until, &mut answered).await {
-                return answer;
-            }
-            // The time in which its client was waited for was not the server's.
-            let now = Instant::now();
-            let put_off = listening.conduit.map_or(Some(deadline), |conduit| conduit.put_off(deadline));
-            until = put_off.unwrap_or(now + AWHILE);
-            if until <= now {
-                return Err(Trouble::TimedOut {
-                    url: self.url.to_string(),
-                    seconds: deadline.saturating_duration_since(begun).as_secs().max(1),
-                });
-            }
-        }
+        in_time(answered, deadline, listening.conduit).await.unwrap_or_else(|| Err(late(deadline)))
     }
 
     /// Sends a message that wants no answer: a notification, or an answer to a request of theirs.
@@ -327,6 +319,27 @@ impl Peer {
 
     pub(super) fn broke_off(&self) -> Trouble {
         Trouble::BrokeOff { url: self.url.to_string() }
+    }
+}
+
+/// Waits for what a server does, until its time is over. The time in which its client was waited for was not the server's.
+async fn in_time<T>(
+    done: impl Future<Output = T>,
+    deadline: Instant,
+    conduit: Option<&Conduit>,
+) -> Option<T> {
+    tokio::pin!(done);
+    let mut until = deadline;
+    loop {
+        if let Ok(done) = tokio::time::timeout_at(until, &mut done).await {
+            return Some(done);
+        }
+        let now = Instant::now();
+        let put_off = conduit.map_or(Some(deadline), |conduit| conduit.put_off(deadline));
+        until = put_off.unwrap_or(now + AWHILE);
+        if until <= now {
+            return None;
+        }
     }
 }
 

@@ -150,6 +150,10 @@ pub(crate) struct Outbound<'a> {
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) sending: &'a Sending,
     pub(crate) deadline: Instant,
+    /// How long its server may take until it begins to answer.
+    pub(crate) first_byte: Option<Duration>,
+    /// It has less time than calls have elsewhere, so that it says nothing of its server when that is over.
+    pub(crate) is_hurried: bool,
 }
 
 /// What a server brought back.
@@ -214,6 +218,7 @@ impl Upstreams {
         }
         match &answered {
             Err(trouble) if trouble.is_ours() => drop(pass),
+            Err(Trouble::TimedOut { .. }) if outbound.is_hurried => drop(pass),
             Err(trouble) if trouble.is_fault() => pass.failed(Instant::now()),
             _ => pass.went_well(),
         }
@@ -446,7 +451,11 @@ async fn send(
     };
     let written = outbound.wanted.request(id, outbound.input, with).ok_or(Trouble::NoHeader)?;
     let mut withdrawal = Withdrawal { peer, session, id, sending: Some(outbound.sending) };
-    let listening = Listening { sending: Some(outbound.sending), conduit: outbound.conduit };
+    let listening = Listening {
+        sending: Some(outbound.sending),
+        conduit: outbound.conduit,
+        first_byte: outbound.first_byte,
+    };
     let asked = peer.ask(Some(session), written, listening, outbound.deadline);
     let answered = aside::listening(peer, session, outbound.conduit, asked).await;
     if !matches!(answered, Err(Trouble::TimedOut { .. })) {

@@ -41,15 +41,15 @@ struct Trouble<'a> {
     retry_after: Option<u64>,
 }
 
-/// A call that was denied or is held.
-pub(crate) fn refused(call: CallId, reason: &Reason) -> ResultText {
+/// A call that was denied or is held. `retry_after`: in how many seconds another try may be worth it.
+pub(crate) fn refused(call: CallId, reason: &Reason, retry_after: Option<u64>) -> ResultText {
     write(Trouble {
         code: reason.code.word(),
         message: &reason.sentence,
         missing_key: reason.missing_key.as_ref(),
         ask: reason.ask.as_deref(),
         call_id: call,
-        retry_after: None,
+        retry_after,
     })
 }
 

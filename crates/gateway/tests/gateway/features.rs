@@ -30,6 +30,7 @@ pub async fn world() -> (World, Upstream) {
                 standing: ToolStanding::Approved,
                 price: price(),
                 rate: None,
+                timeouts: Default::default(),
             });
         }
     });

@@ -1,16 +1,18 @@
 //! A ledger and directories in memory that hold to the rules of the real ones: what was decided under another epoch is
 //! stale, whatever its verdict.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateway::seams::{Directories, Ledger, Unavailable};
-use model::McpId;
+use gateway::seams::{Directories, Ledger, Limits, MeterDraw, Metered, NotDrawn, Unavailable};
 use model::call::{Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
+use model::{McpId, TenantId};
 use parking_lot::Mutex;
 use policy::Directory;
+use policy::meter::{Drawn, Meter};
 use tokio::sync::{Notify, watch};
 
 use crate::world::at;
@@ -178,5 +180,27 @@ impl Directories for MemoryDirectories {
             told.changed().await.map_err(|_| Unavailable)?;
         }
         self.newer(endpoint, seen).await
+    }
+}
+
+/// Meters of limits in memory, as the nodes of an installation share them. The instant is the present one.
+#[derive(Default)]
+pub struct MemoryLimits {
+    pub meters: Mutex<HashMap<(TenantId, Metered), Meter>>,
+    pub broken: AtomicBool,
+}
+
+#[async_trait]
+impl Limits for MemoryLimits {
+    async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(NotDrawn::NothingDone);
+        }
+        let mut meters = self.meters.lock();
+        let draw = |draw: MeterDraw| {
+            let meter = meters.entry((tenant, draw.metered)).or_default();
+            meter.draw(draw.allowance, draw.zone, at(0), draw.draw)
+        };
+        Ok(draws.into_iter().map(draw).collect())
     }
 }

@@ -251,6 +251,7 @@ async fn a_key_has_so_many_streams_and_no_more() {
     }
     let refused = world.ask_stateless("subscriptions/listen", json!({"notifications": {}})).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers["retry-after"], "10");
     assert_eq!(refused.json()["id"], "a");
     assert!(refused.json()["error"]["message"].as_str().unwrap().contains("32 streams"), "{refused:?}");
     assert_eq!(world.get(1, None).await.status, StatusCode::TOO_MANY_REQUESTS);

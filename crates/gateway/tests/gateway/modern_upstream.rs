@@ -331,6 +331,7 @@ pub async fn add_features(world: &World, upstream: &Stateless) {
                 standing: ToolStanding::Approved,
                 price: price(),
                 rate: None,
+                timeouts: Default::default(),
             });
         }
     });

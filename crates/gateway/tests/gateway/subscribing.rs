@@ -86,6 +86,7 @@ async fn server_that(era: Era, capabilities: Value) -> (Server, World) {
                 standing: ToolStanding::Approved,
                 price: price(),
                 rate: None,
+                timeouts: Default::default(),
             });
         }
     });

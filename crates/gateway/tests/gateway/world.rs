@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::ledger::{MemoryDirectories, MemoryLedger};
+use crate::ledger::{MemoryDirectories, MemoryLedger, MemoryLimits};
 
 /// The instant `second` after the one at which the world begins.
 pub fn at(second: i64) -> Timestamp {
@@ -202,6 +202,7 @@ pub struct World {
     pub gateway: Gateway,
     pub url: String,
     pub ledger: Arc<MemoryLedger>,
+    pub limits: Arc<MemoryLimits>,
     pub directories: Arc<MemoryDirectories>,
     pub clock: Arc<SetClock>,
     pub boot: Arc<SetBoot>,
@@ -285,6 +286,7 @@ pub fn facts(url: &str) -> Facts {
                 standing: if *name == "drifted" { ToolStanding::Drifted } else { ToolStanding::Approved },
                 price: price(),
                 rate: Some(id::<RateId>(RATE)),
+                timeouts: Default::default(),
             });
         }
     }
@@ -313,6 +315,7 @@ pub fn facts(url: &str) -> Facts {
             mcp_id: id(ENDPOINT),
             standing: Standing::Active,
             agents_stopped: false,
+            zone: model::Zone::UTC,
         },
         units: vec![UnitFact { id: id(5), parent: None, kind: UnitKind::Team, name: "Sales".to_owned() }],
         users: vec![UserFact {
@@ -337,6 +340,7 @@ pub fn facts(url: &str) -> Facts {
         tools,
         grants: vec![grant(70, "up"), grant(71, "crm")],
         bundles: vec![],
+        limits: vec![],
     }
 }
 
@@ -386,6 +390,24 @@ impl World {
         presented: Arc<dyn Connections>,
         begins: u64,
     ) -> Self {
+        Self::plugged(url, settings, presented, begins, Arc::default()).await
+    }
+
+    /// One of several nodes that share these meters.
+    pub async fn beside(url: &str, settings: Settings, begins: u64, limits: Arc<MemoryLimits>) -> Self {
+        let connections = Arc::new(OneSecret::default());
+        let mut world = Self::plugged(url, settings, connections.clone(), begins, limits).await;
+        world.connections = connections;
+        world
+    }
+
+    async fn plugged(
+        url: &str,
+        settings: Settings,
+        presented: Arc<dyn Connections>,
+        begins: u64,
+        limits: Arc<MemoryLimits>,
+    ) -> Self {
         let facts = facts(url);
         let endpoint: McpId = id(ENDPOINT);
         let directories = Arc::new(MemoryDirectories::new(endpoint, build(&facts)));
@@ -397,6 +419,7 @@ impl World {
         let plugs = Plugs {
             directories: directories.clone(),
             ledger: ledger.clone(),
+            limits: limits.clone(),
             connections: presented,
             catalog: catalog.clone(),
             traces: traces.clone(),
@@ -416,6 +439,7 @@ impl World {
             gateway,
             url,
             ledger,
+            limits,
             directories,
             clock,
             boot,

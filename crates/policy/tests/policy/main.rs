@@ -4,6 +4,7 @@
 
 mod access;
 mod consequence;
+mod limits;
 mod properties;
 mod reasons;
 mod sketch;

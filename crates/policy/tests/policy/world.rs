@@ -51,6 +51,7 @@ impl World {
                 mcp_id: McpId::from(Uuid::from_u128(2)),
                 standing: Standing::Active,
                 agents_stopped: false,
+                zone: model::Zone::UTC,
             },
             units: vec![],
             users: vec![],
@@ -60,6 +61,7 @@ impl World {
             tools: vec![],
             grants: vec![],
             bundles: vec![],
+            limits: vec![],
         };
         Self { facts, last: 2 }
     }
@@ -159,6 +161,7 @@ impl World {
             standing: ToolStanding::Approved,
             price: Money::zero(Currency::EUR),
             rate: None,
+            timeouts: Default::default(),
         });
         id
     }

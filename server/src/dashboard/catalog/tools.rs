@@ -1,4 +1,6 @@
-//! One tool: its page, its approval, its key and its price.
+//! One tool: its page, its approval, its key, its price and its timeouts.
+
+use std::time::Duration;
 
 use app::data;
 use app::document::Notice;
@@ -8,6 +10,7 @@ use app::pieces::form::Form;
 use axum::extract::{Path, State};
 use axum::response::{Html, Response};
 use control::modules::{self, ToolPage};
+use model::catalog::Timeouts;
 use serde::Deserialize;
 
 use super::super::Dashboard;
@@ -187,4 +190,37 @@ pub(super) async fn price(
         }
         Err(errors) => wrong(&dashboard, &person, &one, typed.wrong(errors)).await,
     }
+}
+
+/// Sets how long its server may take from now on.
+pub(super) async fn timeouts(
+    State(dashboard): State<Dashboard>,
+    person: Person,
+    Path(one): Path<OneTool>,
+    typed: Typed,
+) -> Result<Response, Refusal> {
+    may_change(&person)?;
+    let there = one.found(&dashboard, &person).await?;
+    let mut wrong = Vec::new();
+    let mut seconds = |field: &'static str| {
+        let text = typed.maybe(field)?;
+        let time = text.parse().map(Duration::from_secs);
+        time.map_err(|_| wrong.push(FieldError::new(field, "Give a whole number of seconds, or nothing.")))
+            .ok()
+    };
+    let timeouts = Timeouts { first_byte: seconds("first_byte"), total: seconds("total") };
+    if wrong.is_empty() {
+        let tool = there.detail.view.id;
+        match modules::set_timeouts(&dashboard.control, &person.actor, tool, timeouts).await {
+            Ok(()) => {
+                let sentence = format!(
+                    "The timeouts of `{}.{}` are set: they hold from the next call on.",
+                    there.module.name, there.detail.view.name
+                );
+                return done(&person, Notice::new(sentence), &one.href(&person)).await;
+            }
+            Err(error) => wrong = errors(error)?,
+        }
+    }
+    self::wrong(&dashboard, &person, &one, typed.wrong(wrong)).await
 }

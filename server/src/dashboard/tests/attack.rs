@@ -10,6 +10,7 @@ use control::{agents, units, users};
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use model::limit::{Allowance, OfWhat, Per, Scope, Whose};
 use model::people::{Role, UnitKind};
 use testkit::{PASSWORD, TestWorld};
 
@@ -87,7 +88,18 @@ impl Things {
             }
             Err(_) => "b0".to_owned(),
         };
+        // As with bundles.
+        let scope = Scope { whose: Whose::Agent(agent), what: OfWhat::Everything, each_agent: false };
+        let allowance = Allowance::new(600, Per::Minute);
+        let limit = match control::limits::set(control, operator, scope, allowance).await {
+            Ok(limit) => limit,
+            Err(_) => {
+                let about = control::limits::About::Everything;
+                control::limits::list(control, operator, about).await.unwrap()[0].id
+            }
+        };
         let values = BTreeMap::from([
+            ("limit", limit.to_string()),
             ("bundle", bundle),
             ("bundled", tool.to_string()),
             ("filter", kept),

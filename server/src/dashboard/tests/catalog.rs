@@ -67,6 +67,7 @@ async fn with_calls(browser: &Browser) -> Ledger {
             metrics: metrics.clone(),
         }),
         ledger: Arc::new(plugs::Ledger { ledger: ledger.clone(), ambient: ambient.clone(), metrics }),
+        limits: Arc::new(plugs::Limits { control: control.clone() }),
         connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&local()).unwrap())),
         catalog: Arc::new(plugs::Catalog { control: control.clone() }),
         native: Arc::new(plugs::NativeModules { control }),

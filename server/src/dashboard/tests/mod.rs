@@ -8,6 +8,7 @@ mod crm;
 mod grants;
 mod home;
 mod joining;
+mod limits;
 mod money;
 mod oauth;
 mod people;
