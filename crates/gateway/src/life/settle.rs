@@ -152,8 +152,10 @@ impl Unsettled {
                 (failed.outcome, Some(failure), failed.content.as_ref())
             }
         };
-        let duration = self.started.elapsed();
-        let upstream_duration = self.sent_from.filter(|_| self.was_sent()).map(|from| from.elapsed());
+        let now = Instant::now();
+        let duration = now.saturating_duration_since(self.started);
+        let sent_from = self.sent_from.filter(|_| self.was_sent());
+        let upstream_duration = sent_from.map(|from| now.saturating_duration_since(from));
         let charge = if outcome.may_have_run() { self.price } else { Money::zero(self.price.currency) };
         tracing::info!(
             target: "call",
