@@ -139,7 +139,7 @@ fn share(room: u32, draw: Draw) -> u32 {
 const NANOS: u128 = 1_000_000_000;
 
 /// The time that one call is worth, in nanoseconds, rounded to the strict side. None: it is a quota.
-fn worth(allowance: Allowance) -> Option<i64> {
+pub fn worth(allowance: Allowance) -> Option<i64> {
     let seconds = allowance.per.seconds()?;
     let worth = (u128::from(seconds) * NANOS).div_ceil(u128::from(allowance.calls.max(1)));
     Some(i64::try_from(worth).unwrap_or(i64::MAX).max(1))

@@ -90,7 +90,7 @@ pub fn ask(visit: &Visit, subject: &Subject, form: &Form) -> String {
                 </details>
                 <div class="form-actions">
                     <button type="submit" class="button primary">"Ask who gives access"</button>
-                    <a class="button plain" href=subject.page.clone()>"Leave it"</a>
+                    <a class="button plain" href=subject.page.clone()>"Cancel"</a>
                 </div>
             </form>
         }
@@ -140,7 +140,7 @@ pub fn leave(visit: &Visit, subject: &Subject, sent: &Sent) -> String {
                     <a class="button primary" href=sent.url.to_string() rel="noreferrer">
                         {format!("Go on to {host}")} <Icon name="arrow" />
                     </a>
-                    <a class="button plain" href=subject.page.clone()>"Leave it"</a>
+                    <a class="button plain" href=subject.page.clone()>"Cancel"</a>
                 </div>
             </div>
         }

@@ -162,7 +162,7 @@ pub fn new(visit: &Visit, choices: &Choices, form: &Form) -> String {
                     {numbers(form)}
                     <div class="form-actions">
                         <button type="submit" class="button primary">"Set it"</button>
-                        <a class="button plain" href=links.limits()>"Leave it"</a>
+                        <a class="button plain" href=links.limits()>"Cancel"</a>
                     </div>
                 </form>
             }
@@ -260,7 +260,7 @@ pub fn change(visit: &Visit, row: &LimitRow, form: &Form) -> String {
                     <p class="note">"It holds from the next call on. What is used of it stays used."</p>
                     <div class="form-actions">
                         <button type="submit" class="button primary">"Save"</button>
-                        <a class="button plain" href=back>"Leave it"</a>
+                        <a class="button plain" href=back>"Cancel"</a>
                     </div>
                 </form>
             }
@@ -286,7 +286,7 @@ pub fn remove(visit: &Visit, row: &LimitRow) -> String {
                 <p class="consequence" data-tone="deny">{said}</p>
                 <form method="post" action=take_away class="form-actions">
                     <button type="submit" class="button danger">"Take it away"</button>
-                    <a class="button plain" href=back>"Leave it"</a>
+                    <a class="button plain" href=back>"Cancel"</a>
                 </form>
             </div>
         }

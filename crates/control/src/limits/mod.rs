@@ -6,6 +6,7 @@ mod store;
 
 use model::limit::{Allowance, OfWhat, Scope, Whose};
 use model::{AgentId, LimitId, ModuleId, TenantId, Timestamp, ToolId, UnitId};
+use policy::meter;
 use serde_json::json;
 
 use crate::authority::Deed;
@@ -162,6 +163,8 @@ pub async fn change(
     tx.commit().await?;
     if is_anew {
         sweep(control, actor.tenant()).await;
+    } else if let (Some(was), Some(worth)) = (meter::worth(was.allowance), meter::worth(allowance)) {
+        rescale(control, actor.tenant(), id, was, worth).await;
     }
     Ok(now_id)
 }
@@ -181,6 +184,19 @@ pub async fn remove(control: &Control, actor: &Actor, id: LimitId) -> Result<Lim
 /// Takes away the limits of an agent or a unit that is no more, and answers how many there were.
 pub(crate) async fn remove_all_of(tx: &mut TenantTx, whose: Whose) -> Result<u64, Error> {
     store::remove_all_of(tx, whose).await
+}
+
+/// Not under the gate either. If it fails, as much of the time is used as before, and it passes by itself.
+async fn rescale(control: &Control, tenant: TenantId, id: LimitId, was: i64, worth: i64) {
+    let rescaled = async {
+        let mut tx = Actor::worker(tenant).write(control).await?;
+        store::rescale_meters(&mut tx, id, was, worth).await?;
+        tx.commit().await
+    };
+    if let Err(error) = rescaled.await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(%tenant, limit = %id, error, "what is used of a limit is measured as before its change");
+    }
 }
 
 /// Deletes meters whose limits are gone, also those that a node has drawn from once more after that. Not under the gate, where calls

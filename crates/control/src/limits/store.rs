@@ -206,6 +206,34 @@ pub(super) async fn sweep_meters(tx: &mut TenantTx) -> Result<(), Error> {
     Ok(())
 }
 
+/// What is used of a rate stays that many calls, each of which is worth another time now.
+pub(super) async fn rescale_meters(
+    tx: &mut TenantTx,
+    id: LimitId,
+    was: i64,
+    worth: i64,
+) -> Result<(), Error> {
+    let tenant = tx.tenant_uuid();
+    sqlx::query!(
+        "WITH used AS (
+             SELECT m.limit_id, m.agent_id, (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint AS now
+             FROM meters m
+             WHERE m.tenant_id = $1 AND m.limit_id = $2
+             ORDER BY m.limit_id, m.agent_id
+             FOR UPDATE OF m
+         )
+         UPDATE meters m SET arrival = u.now + ((m.arrival - u.now)::numeric * $4::bigint / $3::bigint)::bigint FROM used u
+         WHERE m.tenant_id = $1 AND m.limit_id = u.limit_id AND m.agent_id = u.agent_id AND m.arrival > u.now",
+        tenant,
+        id.uuid(),
+        was,
+        worth,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Begins with what was used before there was a limit.
 pub(super) async fn begin_meters(
     tx: &mut TenantTx,

@@ -219,6 +219,19 @@ async fn changing_the_numbers_keeps_what_is_used_and_another_time_begins_anew() 
     assert_eq!(meters_of(&world).await, 0);
 }
 
+#[tokio::test]
+async fn a_rate_that_is_used_up_and_is_raised_lets_calls_through_at_once() {
+    let world = world().await;
+    let (control, operator) = (&world.control, &world.operator);
+    let minute = |calls| Allowance::new(calls, Per::Minute);
+    let limit = limits::set(control, operator, EVERYBODY, minute(2)).await.unwrap();
+    assert_eq!(draw(&world, control, &[need(limit, minute(2), 3)]).await[0].given, 2);
+    assert_eq!(limits::change(control, operator, limit, minute(50)).await.unwrap(), limit);
+    assert_eq!(draw(&world, control, &[need(limit, minute(50), 40)]).await[0].given, 40);
+    limits::change(control, operator, limit, minute(10)).await.unwrap();
+    assert_eq!(draw(&world, control, &[need(limit, minute(10), 1)]).await[0].given, 0);
+}
+
 async fn meters_of(world: &TestWorld) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM meters WHERE tenant_id = $1")
         .bind(world.tenant.tenant.uuid())
