@@ -97,8 +97,14 @@ fn line(visit: &Visit, links: &Links, row: &LimitRow, may: bool) -> AnyView {
             <th scope="row" class="catalog-name">{whose}</th>
             <td data-label="Of">{of}</td>
             <td data-label="Limit">{said}</td>
-            <td data-label="Used">{limits::used(row)} {most}</td>
-            <td data-label="Set"><Moment at=row.set_at clock=visit.clock() /> " by " {text::name(&row.set_by)}</td>
+            <td data-label="Used"><span>{limits::used(row)} {most}</span></td>
+            <td data-label="Set">
+                <span>
+                    <Moment at=row.set_at clock=visit.clock() />
+                    " by "
+                    {text::name(&row.set_by)}
+                </span>
+            </td>
         </tr>
     }
     .into_any()
