@@ -193,6 +193,10 @@ test('what a server answered is fit for everybody, good or bad', async () => {
     await asked(page);
     wrong.push(...(await faults(page, `catalog-${what}`)));
   }
+  // A module with tools, prompts, and resources whose names are addresses, beside what else is known of it.
+  await press(page, 'Add it, approve what is ticked');
+  await page.getByRole('heading', { level: 1, name: 'Everything to see, review' }).waitFor();
+  wrong.push(...(await faults(page, 'catalog-module')));
   assert.deepEqual(wrong, []);
   await done(page);
 });

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { PHONE, PICTURES, WIDE, launch, stranger, visit } from './chromium.mjs';
 import { everyPage } from './every-page.mjs';
-import { serious, tooWide } from './fit.mjs';
+import { overlaps, serious, tooWide } from './fit.mjs';
 import { ready } from './world.mjs';
 
 /** Below this nobody sees that something moved. */
@@ -84,7 +84,7 @@ describe('every page', { concurrency: 2 }, () => {
           waits.push([await firstByte(page), name]);
           // Pieces beside each other are no page of the product: each has a first heading, for one.
           if (!isShown) wrong.push(...(await faults(page)).map((fault) => `${name}${suffix}: ${fault}`));
-          wrong.push(...(await tooWide(page, `${name}${suffix}`)));
+          wrong.push(...(await tooWide(page, `${name}${suffix}`)), ...(await overlaps(page, `${name}${suffix}`)));
           wrong.push(...(await serious(page, `${name}${suffix}`, size === PHONE ? inPart : undefined)));
           if (takesPictures) await page.screenshot({ path: `${PICTURES}${name}-${colorScheme}${suffix}.png`, fullPage: true });
         }

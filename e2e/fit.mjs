@@ -21,6 +21,19 @@ export async function tooWide(page, name) {
   return wide > window ? [`${name}: ${wide} px wide in a window of ${window}: ${culprit}`] : [];
 }
 
+/** What sticks out of the column that it stands in, over whatever stands beside it: a sentence for each. */
+export async function overlaps(page, name) {
+  const found = await page.evaluate(() => {
+    const scrolls = (node) => node && (getComputedStyle(node).overflowX !== 'visible' || scrolls(node.parentElement));
+    return [...document.querySelectorAll('main :is(table, form, pre, ul, dl)')]
+      .filter((node) => node.checkVisibility() && !scrolls(node.parentElement))
+      .map((node) => [node, node.getBoundingClientRect().right - node.parentElement.getBoundingClientRect().right])
+      .filter(([, over]) => over > 1)
+      .map(([node, over]) => `${Math.round(over)} px out of its column: ${node.outerHTML.slice(0, 200)}`);
+  });
+  return found.map((what) => `${name}: ${what}`);
+}
+
 /**
  * Everything that is wrong with the page as it stands, wide and on a phone, light and dark; with a picture of each. For what no
  * link leads to, such as what a form answers: `browser-every-page` looks at all the rest.
@@ -29,7 +42,7 @@ export async function faults(page, name) {
   const found = [];
   for (const [size, suffix] of [[PHONE, '-phone'], [WIDE, '']]) {
     await page.setViewportSize(size);
-    found.push(...(await tooWide(page, `${name}${suffix}`)));
+    found.push(...(await tooWide(page, `${name}${suffix}`)), ...(await overlaps(page, `${name}${suffix}`)));
     for (const colorScheme of ['dark', 'light']) {
       await page.emulateMedia({ colorScheme });
       const what = `${name}-${colorScheme}${suffix}`;

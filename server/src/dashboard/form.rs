@@ -125,8 +125,10 @@ pub(super) fn errors(error: control::Error) -> Result<Vec<FieldError>, Refusal> 
         control::Error::Invalid { field, sentence } => {
             Ok(vec![FieldError::new(field, wording::sentence(&sentence))])
         }
-        control::Error::Refused { sentence, .. } => {
-            Ok(vec![FieldError::new(FORM, wording::sentence(&sentence))])
+        // Wherever a name may be taken already, the field that asks for it is called so.
+        control::Error::Refused { code, sentence } => {
+            let field = if code == "name_taken" { "name" } else { FORM };
+            Ok(vec![FieldError::new(field, wording::sentence(&sentence))])
         }
         other => Err(other.into()),
     }

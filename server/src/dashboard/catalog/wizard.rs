@@ -122,9 +122,6 @@ async fn ask(
             begin_asking(dashboard, person, asking);
             Ok(Ok(id))
         }
-        Err(Error::Refused { code: "name_taken", sentence }) => {
-            Ok(Err(vec![FieldError::new("name", wording::sentence(&sentence))]))
-        }
         Err(error) => Ok(Err(errors(error)?)),
     }
 }
