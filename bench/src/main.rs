@@ -13,6 +13,7 @@ mod record;
 mod report;
 mod round;
 mod schedule;
+mod setting;
 mod subjects;
 mod tally;
 mod tenant;

@@ -8,21 +8,15 @@ use serde::Serialize;
 use crate::disk::median;
 use crate::load::Report;
 use crate::record::Record;
+use crate::setting::Setting;
 use crate::tally::Percentiles;
 
 /// The whole result.
 #[derive(Serialize)]
 pub(crate) struct Comparison {
-    /// The day, in UTC, as `2026-07-28`.
-    pub(crate) date: String,
-    /// The commit that was checked out, when it is known. `cargo xtask bench` builds before it measures; see `built` otherwise.
-    pub(crate) commit: Option<String>,
-    /// Whether the sources were as that commit has them.
-    pub(crate) clean: bool,
-    /// When the product's binary was built, in UTC.
-    pub(crate) built: Option<String>,
-    /// Where.
-    pub(crate) machine: Machine,
+    /// When, of what and where.
+    #[serde(flatten)]
+    pub(crate) setting: Setting,
     /// Seconds that each measurement took.
     pub(crate) seconds: f64,
     /// Times that each measurement was repeated.
@@ -41,19 +35,6 @@ pub(crate) struct Comparison {
     pub(crate) record: Record,
     /// What is wanted, and whether it was reached.
     pub(crate) goals: Vec<Goal>,
-}
-
-/// Where it was measured. No names and no addresses.
-#[derive(Serialize)]
-pub(crate) struct Machine {
-    /// Processors that may be used.
-    pub(crate) processors: usize,
-    /// What the processor calls itself.
-    pub(crate) model: String,
-    /// Version of the Linux kernel.
-    pub(crate) kernel: String,
-    /// Load average of the minute before (proc(5)): what else was going on. A quiet machine is near 0.
-    pub(crate) load_before: f64,
 }
 
 /// Times of `fdatasync` in microseconds, over all rounds.
@@ -253,7 +234,7 @@ fn rounded(value: f64, digits: i32) -> f64 {
 pub(crate) fn tables(comparison: &Comparison) -> String {
     let mut out = String::new();
     let disk = &comparison.fdatasync_us;
-    let machine = &comparison.machine;
+    let machine = &comparison.setting.machine;
     let _ = writeln!(out, "{} processors, {}, Linux {}", machine.processors, machine.model, machine.kernel);
     if machine.load_before > QUIET {
         let load = machine.load_before;

@@ -15,9 +15,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use tokio::net::TcpStream;
 
-use crate::compare::{Folder, beside, built, git, machine, today};
 use crate::processes::Started;
-use crate::report::Machine;
+use crate::setting::{Place, Setting};
 use crate::{Failure, print, say};
 
 /// `dev` makes a database, migrates it and loads the demo before it is ready.
@@ -38,18 +37,11 @@ pub(crate) struct Options {
     /// How often each page is asked for.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
-    /// The product's binary; by default the one that lies beside this one.
-    #[arg(long, env = "WORKINGAGENTS_BIN")]
-    bin: Option<PathBuf>,
     /// The folder of the pages' static files.
     #[arg(long, default_value = "target/site")]
     site: PathBuf,
-    /// Where the product's database is made, in a folder of this run's own that goes when it ends.
-    #[arg(long, default_value = "target/bench")]
-    data: PathBuf,
-    /// Where the JSON goes; by default `bench/results/tenant-DATE-COMMIT.json`.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Deserialize)]
@@ -86,10 +78,8 @@ struct Page {
 /// What is written to the file.
 #[derive(Serialize)]
 struct Report {
-    date: String,
-    commit: Option<String>,
-    built: Option<String>,
-    machine: Machine,
+    #[serde(flatten)]
+    setting: Setting,
     calls: u32,
     samples: u32,
     /// Seconds that filling the database took.
@@ -101,12 +91,7 @@ struct Report {
 }
 
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
-    let folder = Folder::make(&options.data)?;
-    let binary = match &options.bin {
-        Some(binary) => binary.clone(),
-        None => beside()?,
-    };
-    let (machine, built) = (machine(), built(&binary));
+    let (binary, folder, setting) = options.place.prepare()?;
     say("bench: starting the product with its database");
     let mut command = Command::new(&binary);
     command.args(["dev", "--json", "--port", "0", "--data"]).arg(folder.0.join("database"));
@@ -120,10 +105,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         .map_err(|wrong| Failure::of("starting the runtime", wrong))?;
     let (filled_in, summed_in, pages) = runtime.block_on(measure(&options, &ready, &founded.owner))?;
     let report = Report {
-        date: today(),
-        commit: git(&["rev-parse", "--short=10", "HEAD"]).filter(|commit| !commit.is_empty()),
-        built,
-        machine,
+        setting,
         calls: options.calls,
         samples: options.samples,
         filled_in,
@@ -131,9 +113,8 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         goal_ms: GOAL_MS,
         pages,
     };
-    write(&options, &report)?;
     tell(&report);
-    Ok(())
+    options.place.write(Some("tenant"), &report.setting, &report)
 }
 
 fn found(binary: &Path, ready: &Ready) -> Result<Founded, Failure> {
@@ -411,19 +392,6 @@ async fn connect(authority: &str) -> Result<SendRequest<Full<bytes::Bytes>>, Fai
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|it| wrong(&it))?;
     tokio::spawn(connection);
     Ok(sender)
-}
-
-fn write(options: &Options, report: &Report) -> Result<(), Failure> {
-    let commit = report.commit.as_deref().unwrap_or("unknown");
-    let path = match &options.json {
-        Some(path) => path.clone(),
-        None => PathBuf::from(format!("bench/results/tenant-{}-{commit}.json", report.date)),
-    };
-    let text =
-        serde_json::to_string_pretty(report).map_err(|wrong| Failure::of("writing the result", wrong))?;
-    std::fs::write(&path, text + "\n").map_err(|wrong| Failure::of(&path.display().to_string(), wrong))?;
-    say(&format!("bench: wrote {}", path.display()));
-    Ok(())
 }
 
 fn tell(report: &Report) {

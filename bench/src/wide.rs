@@ -4,17 +4,15 @@
 mod memory;
 mod result;
 
-use std::path::PathBuf;
-
 use self::memory::{over_many_calls, with_connections};
 use self::result::{Row, Wide, goals, tables};
 use crate::caller::Door;
-use crate::compare::{Folder, beside, built, git, machine, today, write_json};
 use crate::load::Options as LoadOptions;
 use crate::processes::{Started, open_many};
 use crate::report::{DIRECT, WITHOUT};
+use crate::setting::Place;
 use crate::subjects::{Bare, Stage, Subject, Watch, Watched, start};
-use crate::{Failure, print, round, say};
+use crate::{Failure, print, round};
 
 /// Callers at a time, where they become more.
 const CALLERS: [u32; 4] = [1, 16, 64, 256];
@@ -37,28 +35,15 @@ pub(crate) struct Options {
     /// Connections, and then open streams, whose memory is measured.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1000))]
     connections: u32,
-    /// The product's binary; by default the one that lies beside this one.
-    #[arg(long, env = "WORKINGAGENTS_BIN")]
-    bin: Option<PathBuf>,
-    /// Where the product's database is made, in a folder of this run's own that goes when it ends.
-    #[arg(long, default_value = "target/bench")]
-    data: PathBuf,
-    /// Where the JSON goes; by default `bench/results/wide-DATE-COMMIT.json`.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Measures, writes the JSON file and prints the tables.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
     open_many();
-    // Dropped last: the product must have ended before its files go.
-    let folder = Folder::make(&options.data)?;
+    let (binary, folder, setting) = options.place.prepare()?;
     let data = &folder.0;
-    let binary = match &options.bin {
-        Some(binary) => binary.clone(),
-        None => beside()?,
-    };
-    let (machine, built) = (machine(), built(&binary));
     let stage = start(&binary, &data.join("database"), data, 0)?;
     let callers = more_and_more_callers(&options, &stage)?;
     let half = half_the_load(&options, &stage, &callers)?;
@@ -83,17 +68,8 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     drop((started, bare));
     let (started, bare) = Bare::start(upstream, &["--tenants", &TENANTS.to_string()], data)?;
     let memory = with_connections(&bare.doors, options.connections, started.pid())?;
-    let commit = git(&["rev-parse", "--short=10", "HEAD"]).filter(|commit| !commit.is_empty());
-    let path = options.json.clone().unwrap_or_else(|| {
-        let commit = commit.as_deref().unwrap_or("unknown");
-        PathBuf::from(format!("bench/results/wide-{}-{commit}.json", today()))
-    });
     let wide = Wide {
-        date: today(),
-        commit,
-        clean: git(&["status", "--porcelain"]).is_some_and(|changes| changes.is_empty()),
-        built,
-        machine,
+        setting,
         seconds: options.seconds,
         goals: goals(&callers, &half, &list, &memory_over_calls),
         callers,
@@ -104,10 +80,8 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         memory,
         memory_over_calls,
     };
-    write_json(&path, &wide)?;
     print(&tables(&wide));
-    say(&format!("bench: written to {}", path.display()));
-    Ok(())
+    options.place.write(Some("wide"), &wide.setting, &wide)
 }
 
 impl Options {

@@ -7,18 +7,16 @@ use serde::Serialize;
 
 use super::memory::{After, Memory};
 use crate::load::Options as LoadOptions;
-use crate::report::{DIRECT, Goal, Machine, Round, WITH, WITHOUT};
+use crate::report::{DIRECT, Goal, Round, WITH, WITHOUT};
+use crate::setting::Setting;
 use crate::tally::Percentiles;
 
 /// The whole result.
 #[derive(Serialize)]
 pub(crate) struct Wide {
-    /// As in a comparison.
-    pub(crate) date: String,
-    pub(crate) commit: Option<String>,
-    pub(crate) clean: bool,
-    pub(crate) built: Option<String>,
-    pub(crate) machine: Machine,
+    /// When, of what and where.
+    #[serde(flatten)]
+    pub(crate) setting: Setting,
     /// Seconds that each measurement took.
     pub(crate) seconds: f64,
     /// Closed loops of more and more callers.
