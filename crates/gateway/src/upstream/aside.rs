@@ -33,7 +33,8 @@ pub(super) async fn listening<T>(
     if !can_be_asked || session.id.is_none() || session.has_no_stream.load(Ordering::Relaxed) {
         return call.await;
     }
-    let mut opening = peer.http.request(peer.listening(session, None));
+    let opening = peer.send(Some(session), peer.listening(session, None));
+    tokio::pin!(opening);
     let early = tokio::time::timeout(HEAD_START, &mut opening).await.ok();
     let aside = async {
         let mut opened = match early {
@@ -45,7 +46,7 @@ pub(super) async fn listening<T>(
                 break;
             }
             tokio::time::sleep(PAUSE).await;
-            opened = peer.http.request(peer.listening(session, None)).await;
+            opened = peer.send(Some(session), peer.listening(session, None)).await;
         }
         let Ok(response) = opened else { return };
         match response.status() {
