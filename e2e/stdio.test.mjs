@@ -2,7 +2,7 @@
 // this suite's own; `dev` has none.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -15,7 +15,6 @@ import { admin, give } from './admin.mjs';
 import { typescriptV1, typescriptV2 } from './agents.mjs';
 import { anotherServer, beside, eventually, fresh, outsider, reader, ready } from './world.mjs';
 
-const python = dirname(process.env.WORKINGAGENTS_PYTHON ?? '');
 const script = (name) => beside(`node_modules/@modelcontextprotocol/${name}`);
 const isRoot = process.getuid() === 0;
 const run = promisify(execFile);
@@ -27,8 +26,21 @@ function reachable(file) {
   }
   return true;
 }
-const needed = [process.execPath, script('server-memory/dist/index.js'), join(python, 'python')];
-const closed = isRoot ? needed.find((file) => !existsSync(file) || !reachable(file)) : undefined;
+const open = (file) => existsSync(file) && (!isRoot || (reachable(file) && reachable(realpathSync(file))));
+
+/** A Python that programs can use, with where it finds what the suites' own Python has. */
+function python() {
+  const own = process.env.WORKINGAGENTS_PYTHON ?? '';
+  const ask = (file, what) => execFileSync(file, ['-c', `import sys, sysconfig; print(${what})`], { encoding: 'utf8' }).trim();
+  if (!existsSync(own)) return undefined;
+  const packages = ask(own, 'sysconfig.get_paths()["purelib"]');
+  const same = (file) => existsSync(file) && ask(file, 'sys.version_info[:2]') === ask(own, 'sys.version_info[:2]');
+  const file = [own, '/usr/bin/python3'].find((one) => open(one) && same(one));
+  return file && { file, packages };
+}
+const needed = [process.execPath, script('server-memory/dist/index.js')];
+const snake = python();
+const closed = needed.find((file) => !open(file)) ?? (snake ? undefined : 'a Python');
 const skip = closed ? `programs that are not root cannot reach ${closed}` : false;
 
 let folder;
@@ -62,13 +74,16 @@ before(async () => {
   programs = {
     filesystem: [process.execPath, script('server-filesystem/dist/index.js'), files],
     memory: [process.execPath, script('server-memory/dist/index.js')],
-    git: [join(python, 'mcp-server-git'), '--repository', repository],
-    time: [join(python, 'mcp-server-time'), '--local-timezone', 'Europe/Berlin'],
+    git: [snake.file, '-m', 'mcp_server_git', '--repository', repository],
+    time: [snake.file, '-m', 'mcp_server_time', '--local-timezone', 'Europe/Berlin'],
   };
   settings = {
     PROGRAMS__KNOWN: Object.entries(programs).map(([name, command]) => `${name} = ${command.join(' ')}`).join(','),
     // The repository is ours, and git minds.
-    PROGRAMS__ENVIRONMENT: 'git: GIT_CONFIG_COUNT=1,git: GIT_CONFIG_KEY_0=safe.directory,git: GIT_CONFIG_VALUE_0=*',
+    PROGRAMS__ENVIRONMENT: [
+      ...['git', 'time'].map((name) => `${name}: PYTHONPATH=${snake.packages}`),
+      ...['COUNT=1', 'KEY_0=safe.directory', 'VALUE_0=*'].map((one) => `git: GIT_CONFIG_${one}`),
+    ].join(','),
     PROGRAMS__USER: isRoot ? '61184-61247' : String(process.getuid()),
     PROGRAMS__TASKS: '4096',
   };
@@ -97,7 +112,7 @@ describe('servers that are programs', { skip, concurrency: false }, () => {
     test(`${program} offers through the gateway what it offers directly`, async () => {
       const [command, ...args] = programs[program];
       const direct = new Client({ name: 'direct', version: '1' });
-      await direct.connect(new StdioClientTransport({ command, args, stderr: 'ignore' }));
+      await direct.connect(new StdioClientTransport({ command, args, stderr: 'ignore', env: { PYTHONPATH: snake.packages, HOME: folder } }));
       const own = (await direct.listTools()).tools.map((tool) => ({ ...tool, name: `${modules[program]}.${tool.name}` }));
       await direct.close();
       const shown = await eventually('its tools in the list', async () => {

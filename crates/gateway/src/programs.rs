@@ -156,12 +156,13 @@ impl Running {
                 .find(|user| runs.all.iter().all(|run| run.user != Some(*user)))
         });
         if is_over_share || runs.all.len() >= programs.processes || (users.is_some() && user.is_none()) {
-            let of_this = |run: &&Run| !is_over_share || run.tenant == tenant;
-            let idle = runs.all.iter().filter(of_this).filter(|run| !run.use_of.stop.is_cancelled());
-            let longest = idle.filter_map(|run| Some((*run.use_of.idle_since.lock(), run)));
-            if let Some((_, run)) =
-                longest.filter_map(|(since, run)| Some((since?, run))).min_by_key(|(since, _)| *since)
-            {
+            let idle = runs
+                .all
+                .iter()
+                .filter(|run| !is_over_share || run.tenant == tenant)
+                .filter(|run| !run.use_of.stop.is_cancelled())
+                .filter_map(|run| run.use_of.idle_since.lock().map(|since| (since, run)));
+            if let Some((_, run)) = idle.min_by_key(|(since, _)| *since) {
                 run.use_of.stop.cancel();
             }
             return Err(Full { limit: if is_over_share { share } else { programs.processes } });

@@ -33,10 +33,10 @@ pub(super) async fn listening<T>(
     if !can_be_asked || session.id.is_none() || session.has_no_stream.load(Ordering::Relaxed) {
         return call.await;
     }
-    let opening = peer.send(Some(session), peer.listening(session, None));
-    tokio::pin!(opening);
+    // On the heap: calls whose clients cannot be asked need no room for it.
+    let mut opening = Box::pin(peer.send(Some(session), peer.listening(session, None)));
     let early = tokio::time::timeout(HEAD_START, &mut opening).await.ok();
-    let aside = async {
+    let mut aside = Box::pin(async {
         let mut opened = match early {
             Some(opened) => opened,
             None => opening.await,
@@ -60,8 +60,8 @@ pub(super) async fn listening<T>(
             }
             _ => (),
         }
-    };
-    tokio::pin!(call, aside);
+    });
+    tokio::pin!(call);
     tokio::select! {
         done = &mut call => done,
         () = &mut aside => call.await,

@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::child::Launch;
 use super::client::HttpClient;
+use super::launch::Launch;
 use super::request::Written;
 use super::sending::{Outgoing, Sending};
 use super::session::Session;
