@@ -4,10 +4,10 @@ import { execFile } from 'node:child_process';
 import { binary, ready } from './world.mjs';
 
 /** Runs one command; resolves to its JSON, or rejects with what it said. */
-export function admin(words, { tenant = ready.tenant } = {}) {
+export function admin(words, { tenant = ready.tenant, env = {} } = {}) {
   const args = ['admin', '--config', ready.config_file, ...(tenant ? ['--tenant', tenant] : []), '--json', ...words];
   return new Promise((resolve, reject) => {
-    execFile(binary, args, { timeout: 60_000, maxBuffer: 64 << 20 }, (failed, stdout, stderr) => {
+    execFile(binary, args, { timeout: 60_000, maxBuffer: 64 << 20, env: { ...process.env, ...env } }, (failed, stdout, stderr) => {
       if (failed) reject(new Error(`workingagents admin ${words.join(' ')}: ${stderr.trim() || failed.message}`));
       else resolve(stdout.trim() === '' ? null : JSON.parse(stdout));
     });

@@ -91,7 +91,7 @@ for (const javaScriptEnabled of [true, false]) {
       await asked(page);
       assert.match(await page.locator('main').innerText(), /Nothing listens at/);
       for (const [url, said] of [
-        [`${odd.url}/page`, /is not MCP over streamable HTTP/],
+        [`${odd.url}/page`, /is not MCP: /],
         [`${odd.url}/closed`, /Authorization header/],
         [`${odd.url}/hangs`, /did not answer within 1\d s/],
         ['http://10.255.255.1/mcp', /private|allowed_upstream_networks|could not be connected|firewall/],

@@ -28,6 +28,8 @@ pub struct Site {
     pub nonce: String,
     /// Where agents reach the machines' origin, without a trailing slash: `https://mcp.example.com`.
     pub machines: Arc<str>,
+    /// The programs that a module may be reached by, in words. None: there are none here.
+    pub programs: Option<Arc<str>>,
     /// The present.
     pub now: Timestamp,
     /// In which the reader is told times.

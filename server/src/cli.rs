@@ -1,5 +1,6 @@
 //! The command line: subcommands and their options. What they do is in the modules of the same names.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -35,6 +36,15 @@ pub(crate) enum Command {
     Doctor,
     /// Ask the server on this machine whether it is ready. For container health checks.
     Healthcheck,
+    /// Become a program that is an MCP server, confined. The server calls this for itself.
+    #[command(hide = true)]
+    Child {
+        /// How it is confined.
+        plan: String,
+        /// The program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
     /// The operator's tool: organizations, people, agents, keys, modules, grants.
     Admin(admin::Arguments),
 }

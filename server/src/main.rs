@@ -36,6 +36,10 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Before anything is started that would be taken along.
+    if let Command::Child { plan, command } = &cli.command {
+        return failed(&gateway::become_confined(plan, command));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -73,6 +77,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Dev(arguments) => Box::pin(dev::command(arguments)).await?,
         Command::Doctor => return Ok(Box::pin(doctor::command(config())).await),
+        // Never comes here: see `main`.
+        Command::Child { .. } => return Ok(ExitCode::FAILURE),
         Command::Healthcheck => healthcheck::command(&config()?).await?,
         Command::Admin(arguments) => Box::pin(admin::command(cli.config.as_deref(), arguments)).await?,
     }

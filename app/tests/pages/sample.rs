@@ -36,6 +36,7 @@ pub(crate) fn visit() -> Visit {
             development: true,
             nonce: "c2FtcGxl".into(),
             machines: "https://mcp.workingagents.example".into(),
+            programs: None,
             now: now(),
             zone: Zone::UTC,
         },

@@ -5,6 +5,7 @@
 //! lives the life in `life`, which reaches an `upstream` server or a native module.
 
 mod conduit;
+mod confine;
 mod correspondence;
 mod edge;
 mod entrusted;
@@ -14,6 +15,7 @@ mod life;
 mod limits;
 mod listening;
 mod methods;
+mod programs;
 mod rechecks;
 mod refusals;
 mod reject;
@@ -26,10 +28,12 @@ mod volumes;
 mod waiting;
 mod wire;
 
+pub use self::confine::become_confined;
 pub use self::edge::caller_address;
 pub use self::entrusted::{Entrusted, NotMade};
 pub use self::gateway::{Gateway, NotBuilt, Plugs, allows_loopback, fetch};
 pub use self::life::Admitted;
+pub use self::programs::{Program, Programs, RunAs, Running};
 pub use self::settings::{AddressHeader, Settings};
 pub use self::upstream::{Discovered, DiscoveredTool, DiscoveryError, PassedOver, Progress, Trouble};
 pub use self::wire::{Flaw, Revision, check_strictly};

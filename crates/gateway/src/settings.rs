@@ -5,6 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use model::Currency;
 
+use crate::programs::Programs;
+
 /// Which header tells the caller's address when the peer is one of [`Settings::trusted_proxies`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum AddressHeader {
@@ -57,6 +59,9 @@ pub struct Settings {
     /// For how long at first; up to sixteen times that while it goes on. Default 5 s.
     pub upstream_rest: Duration,
 
+    /// Programs that modules may be reached by. Default: none.
+    pub programs: Programs,
+
     /// How long a client may take to answer what a server asked it for (2026-07-28). Default 10 minutes.
     pub input_timeout: Duration,
     /// How long a client may listen for changes on one stream; then it is to open another. Default 1 hour.
@@ -90,6 +95,7 @@ impl Default for Settings {
             upstream_wait: Duration::from_secs(1),
             upstream_faults: 5,
             upstream_rest: Duration::from_secs(5),
+            programs: Programs::default(),
             input_timeout: Duration::from_secs(600),
             stream_lifetime: Duration::from_secs(3600),
             kept_result_bytes: 256 << 10,

@@ -25,8 +25,8 @@ pub(super) enum Verb {
         /// What people call it.
         #[arg(long)]
         title: String,
-        /// Where it is reached by streamable HTTP. A server lets calls through to addresses that are not public only if
-        /// network.allowed_upstream_networks says so.
+        /// Where it is reached by streamable HTTP, or by the older HTTP with SSE. A server lets calls through to addresses that are
+        /// not public only if network.allowed_upstream_networks says so. Or a program of programs.known, such as stdio:git.
         #[arg(long)]
         url: String,
         /// Mail address of the person who answers for it, and whom denials name to ask.

@@ -1,6 +1,7 @@
 //! The configuration: one documented TOML, overridden by the environment. A wrong value stops the start with one line.
 
 mod parse;
+mod programs;
 mod source;
 
 use std::net::SocketAddr;
@@ -280,6 +281,7 @@ impl Config {
             upstream_wait: source.one("gateway.upstream_wait", parse::duration)?,
             upstream_faults: source.one("gateway.upstream_faults", parse::number(0, 1_000))?,
             upstream_rest: source.one("gateway.upstream_rest", parse::duration)?,
+            programs: programs::read(source)?,
             input_timeout: source.one("gateway.input_timeout", parse::duration)?,
             stream_lifetime: source.one("gateway.stream_lifetime", parse::duration)?,
             kept_result_bytes: source.one("gateway.kept_result", parse::size)?,

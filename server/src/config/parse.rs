@@ -12,9 +12,9 @@ use model::Currency;
 use secrecy::SecretString;
 use url::Url;
 
-type Parsed<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
-fn wanted<T>(read: Option<T>, wanted: &str) -> Parsed<T> {
+pub(super) fn wanted<T>(read: Option<T>, wanted: &str) -> Parsed<T> {
     read.ok_or_else(|| wanted.to_owned())
 }
 

@@ -9,8 +9,14 @@ use std::path::{Path, PathBuf};
 pub(crate) const DEFAULTS: &str = include_str!("../../config.default.toml");
 
 /// What is never shown, and may be kept in a file of its own.
-pub(crate) const SECRETS: &[&str] =
-    &["database.url", "database.migrate_url", "encryption.master_key", "mail.smtp_url", "traces.headers"];
+pub(crate) const SECRETS: &[&str] = &[
+    "database.url",
+    "database.migrate_url",
+    "encryption.master_key",
+    "mail.smtp_url",
+    "programs.environment",
+    "traces.headers",
+];
 
 const PREFIX: &str = "WORKINGAGENTS_";
 const IN_A_FILE: &str = "_file";

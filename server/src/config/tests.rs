@@ -99,6 +99,13 @@ fn mistakes_are_told_in_one_line() {
         mistake("[mail]\nsmtp_url = \"smtps://user:secret@host\"", &[]),
         mistake("[mail]\nfrom = \"nobody\"", &[]),
         mistake("", &[("WORKINGAGENTS_SIGN_UP__OPEN", "never")]),
+        mistake("[programs]\nknown = [\"git = mcp-server-git\"]", &[]),
+        mistake("[programs]\nknown = [\"Git = /usr/bin/git\"]", &[]),
+        mistake("[programs]\nknown = [\"git = /bin/a\", \"git = /bin/b\"]", &[]),
+        mistake("[programs]\nknown = [\"git = /bin/a\"]", &[]),
+        mistake("[programs]\nknown = [\"git = /bin/a\"]\nuser = \"61184-61190\"", &[]),
+        mistake("[programs]\nuser = \"root\"", &[]),
+        mistake("[programs]\nenvironment = [\"git: TOKEN=secret@host\"]", &[]),
         mistake("", &[("WORKINGAGENTS_LEDGER__FLUSH", "8")]),
         mistake("", &[("WORKINGAGENTS_DATABASE__URL_FILE", "/nowhere")]),
         mistake("", &[("WORKINGAGENTS_DASHBOARD__LISTEN_FILE", "/nowhere")]),
@@ -116,6 +123,23 @@ fn mistakes_are_told_in_one_line() {
         assert!(!line.contains("secret@"), "{line}");
     }
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn programs_have_words_and_an_environment() {
+    let config = read(
+        "[programs]\nknown = [\"git = /usr/bin/mcp-server-git --repository '/srv/the handbook'\"]\nuser = \"agents\"",
+        &[("WORKINGAGENTS_PROGRAMS__ENVIRONMENT", "git: A=b=c, git: D=")],
+    );
+    let programs = config.unwrap().gateway.programs;
+    let git = &programs.known["git"];
+    assert_eq!(git.command, ["/usr/bin/mcp-server-git", "--repository", "/srv/the handbook"]);
+    let environment: Vec<_> =
+        git.environment.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
+    assert_eq!(environment, [("A", "b=c"), ("D", "")]);
+    assert_eq!(programs.user, Some(gateway::RunAs::Named("agents".to_owned())));
+    let range = read("[programs]\nuser = \"61184-61247\"", &[]).unwrap().gateway.programs.user;
+    assert_eq!(range, Some(gateway::RunAs::Range(61184, 61247)));
 }
 
 /// Nodes of two versions serve beside each other while one is replaced: what one has sealed the other opens.

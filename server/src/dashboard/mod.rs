@@ -95,6 +95,7 @@ struct Inner {
     assets: Arc<Assets>,
     origin: Arc<str>,
     machines: Arc<str>,
+    programs: Option<Arc<str>>,
     secure: bool,
     sign_up_open: bool,
     development: bool,
@@ -121,6 +122,7 @@ impl Dashboard {
             development: self.development,
             nonce: nonce.0.clone(),
             machines: Arc::clone(&self.machines),
+            programs: self.programs.clone(),
             now: self.control.ambient().now(),
             zone,
         }
@@ -159,6 +161,7 @@ pub(crate) fn router(settings: Settings) -> Result<Router, NoSite> {
         assets: Arc::new(assets),
         origin: settings.origin.trim_end_matches('/').into(),
         machines: settings.machines_origin.into(),
+        programs: settings.gateway.programs.names().map(Arc::from),
         secure,
         sign_up_open: settings.sign_up_open,
         development: settings.development,

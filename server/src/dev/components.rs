@@ -24,6 +24,7 @@ fn page(files: &Arc<Assets>, ambient: &Ambient) -> String {
         development: true,
         nonce: String::new(),
         machines: "".into(),
+        programs: None,
         now: ambient.now(),
         zone: Zone::UTC,
     })

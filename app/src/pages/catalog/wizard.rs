@@ -52,7 +52,7 @@ pub fn start(visit: &Visit, form: &Form, built_in: &[BuiltIn], drafts: &[(DraftI
             <div class="cat-two">
                 <section aria-labelledby="server">
                     <h2 id="server">"An MCP server"</h2>
-                    {place_form(&links, form, links.new_module(), false, "Ask it for its tools")}
+                    {place_form(visit, form, links.new_module(), false, "Ask it for its tools")}
                 </section>
                 <div class="stack">
                     {built_in_modules(&links, built_in)}
@@ -87,7 +87,13 @@ fn page<V: IntoView + 'static>(visit: &Visit, title: &str, step: u8, content: im
 }
 
 /// Where a module is: the same fields at first and when they have to be corrected.
-fn place_form(links: &Links, form: &Form, to: String, has_secret: bool, button: &'static str) -> AnyView {
+fn place_form(visit: &Visit, form: &Form, to: String, has_secret: bool, button: &'static str) -> AnyView {
+    let links = visit.links();
+    let place = "Where the server speaks MCP over streamable HTTP, such as `https://mcp.example.com/mcp`.";
+    let place = match &visit.site.programs {
+        Some(names) => format!("{place} Or a program that is set up here, such as `stdio:NAME`: {names}."),
+        None => place.to_owned(),
+    };
     let secret = if has_secret {
         "The value that was given before is kept; give another one to replace it."
     } else {
@@ -100,7 +106,7 @@ fn place_form(links: &Links, form: &Form, to: String, has_secret: bool, button: 
                 form=form.clone()
                 name="url"
                 label="Address"
-                hint="Where the server speaks MCP over streamable HTTP, such as `https://mcp.example.com/mcp`."
+                hint=place
                 kind="url"
                 longest=2000
             />
@@ -183,7 +189,7 @@ pub fn draft(visit: &Visit, draft: &Draft, form: &Form) -> String {
         DraftState::Asking => page(visit, "Asking the server", 2, || asking(&links, draft)),
         DraftState::Failed { code, sentence } => {
             let form = if form == &Form::default() { &place_of(draft) } else { form };
-            page(visit, "The server could not be used", 2, || failed(&links, draft, code, sentence, form))
+            page(visit, "The server could not be used", 2, || failed(visit, draft, code, sentence, form))
         }
         DraftState::Found => page(visit, &form.title("Review the tools"), 3, || review(visit, draft, form)),
     }
@@ -256,7 +262,8 @@ fn discard(links: &Links, draft: &Draft) -> AnyView {
     .into_any()
 }
 
-fn failed(links: &Links, draft: &Draft, code: &str, words: &str, form: &Form) -> AnyView {
+fn failed(visit: &Visit, draft: &Draft, code: &str, words: &str, form: &Form) -> AnyView {
+    let links = &visit.links();
     let words = sentence(&text::lines(words, 2_000));
     view! {
         <ErrorSummary errors=form.errors().to_vec() />
@@ -266,7 +273,7 @@ fn failed(links: &Links, draft: &Draft, code: &str, words: &str, form: &Form) ->
             {advice(links, draft, code)}
         </section>
         <h2 class="cat-again">"Correct it and ask again"</h2>
-        {place_form(links, form, links.draft(draft.id), draft.has_authorization, "Ask again")}
+        {place_form(visit, form, links.draft(draft.id), draft.has_authorization, "Ask again")}
         <div class="form-actions">{discard(links, draft)}</div>
     }
     .into_any()
@@ -307,7 +314,7 @@ fn advice(links: &Links, draft: &Draft, code: &str) -> AnyView {
         "upstream_garbage" | "upstream_status" | "upstream_redirect" | "upstream_bad_url" => view! {
             <p>
                 "Is it the address where the server speaks MCP over streamable HTTP? Its path is often " <code>"/mcp"</code>
-                ". Servers that only offer the older " <code>"/sse"</code> " are not supported."
+                ", and " <code>"/sse"</code> " at servers that are older."
             </p>
         }
         .into_any(),

@@ -132,6 +132,9 @@ fn checked(new: NewModule) -> Result<NewModule, Error> {
     }
     if let Some(authorization) = &new.authorization {
         connections::check(authorization)?;
+        if url.starts_with("stdio:") {
+            return Err(Error::invalid("authorization", "leave it out: a program is presented nothing"));
+        }
     }
     Ok(NewModule { title, url, ..new })
 }
@@ -264,9 +267,17 @@ pub(crate) async fn one(tx: &mut TenantTx, module: ModuleId) -> Result<ModuleVie
 }
 
 /// Where an upstream is reached: http or https, a host, at most 2000 characters, and no secret in it, for
-/// URLs are shown.
+/// URLs are shown. Or by the name of a program, as `stdio:git`: which there are, the gateway knows.
 fn upstream_url(text: &str) -> Result<String, Error> {
     let wrong = |sentence: &str| Error::invalid("url", sentence);
+    if let Some(name) = text.trim().strip_prefix("stdio:") {
+        let is_name = is_key_word(name);
+        return if is_name {
+            Ok(format!("stdio:{name}"))
+        } else {
+            Err(wrong("give a program's name, such as stdio:git"))
+        };
+    }
     let url =
         Url::parse(text.trim()).map_err(|_| wrong("give an address such as https://mcp.example.com/mcp"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
@@ -292,10 +303,16 @@ mod tests {
     fn an_upstream_is_an_http_address_without_secrets() {
         assert_eq!(upstream_url(" http://127.0.0.1:3001/mcp ").unwrap(), "http://127.0.0.1:3001/mcp");
         assert_eq!(upstream_url("HTTPS://Example.com").unwrap(), "https://example.com/");
+        assert_eq!(upstream_url(" stdio:git\n").unwrap(), "stdio:git");
         for bad in [
             "",
             "example.com/mcp",
             "ftp://x/",
+            "stdio:",
+            "stdio:/bin/sh",
+            "stdio:sh -c id",
+            "stdio:git;id",
+            "STDIO:git",
             "file:///etc/passwd",
             "http://",
             "https://user@x/",

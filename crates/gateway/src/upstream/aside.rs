@@ -33,9 +33,10 @@ pub(super) async fn listening<T>(
     if !can_be_asked || session.id.is_none() || session.has_no_stream.load(Ordering::Relaxed) {
         return call.await;
     }
-    let mut opening = peer.http.request(peer.listening(session, None));
+    // On the heap: calls whose clients cannot be asked need no room for it.
+    let mut opening = Box::pin(peer.send(Some(session), peer.listening(session, None)));
     let early = tokio::time::timeout(HEAD_START, &mut opening).await.ok();
-    let aside = async {
+    let mut aside = Box::pin(async {
         let mut opened = match early {
             Some(opened) => opened,
             None => opening.await,
@@ -45,7 +46,7 @@ pub(super) async fn listening<T>(
                 break;
             }
             tokio::time::sleep(PAUSE).await;
-            opened = peer.http.request(peer.listening(session, None)).await;
+            opened = peer.send(Some(session), peer.listening(session, None)).await;
         }
         let Ok(response) = opened else { return };
         match response.status() {
@@ -59,8 +60,8 @@ pub(super) async fn listening<T>(
             }
             _ => (),
         }
-    };
-    tokio::pin!(call, aside);
+    });
+    tokio::pin!(call);
     tokio::select! {
         done = &mut call => done,
         () = &mut aside => call.await,

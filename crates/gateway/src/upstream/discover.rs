@@ -1,7 +1,6 @@
 //! What an upstream server offers, asked for the catalog: who it is, and the definition of each of its tools.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use model::TenantId;
 use model::catalog::Feature;
@@ -13,7 +12,7 @@ use tokio::time::Instant;
 use super::exchange::{Listening, Peer};
 use super::request::{For, request};
 use super::session::Session;
-use super::{Ids, Trouble, Upstreams, presented, probe, read_url};
+use super::{Address, Ids, Trouble, Upstreams, presented, probe};
 use crate::seams::{Challenge, NotPresented};
 use crate::wire;
 use crate::wire::code::METHOD_NOT_FOUND;
@@ -157,14 +156,9 @@ impl Upstreams {
             Some(secret) => Some(presented(secret).ok_or(DiscoveryError::BadSecret)?),
             None => None,
         };
-        let (uri, shown) = read_url(url)?;
-        let peer = Peer {
-            http: self.http.clone(),
-            uri,
-            url: Arc::from(shown),
-            authorization,
-            limit: self.limit.min(MOST_BYTES),
-        };
+        let Address { uri, shown, program } = self.address(tenant, url)?;
+        let limit = self.limit.min(MOST_BYTES);
+        let peer = Peer { http: self.http.clone(), uri, url: shown, program, authorization, limit };
         let deadline = Instant::now() + self.timeout;
         let ids = Ids::default();
         let session = probe::open(&peer, &ids, wire::Capabilities::default(), deadline).await?;

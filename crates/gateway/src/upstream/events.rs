@@ -13,6 +13,8 @@ pub(crate) struct Events {
     data: Vec<u8>,
     has_data: bool,
     is_message: bool,
+    is_endpoint: bool,
+    endpoint: Option<Vec<u8>>,
     after_return: bool,
     begun: bool,
     taken: usize,
@@ -79,6 +81,21 @@ impl Events {
         self.retry
     }
 
+    /// Where the server wants messages to be posted, once it has said so (2024-11-05, HTTP with SSE).
+    pub(crate) fn endpoint(&mut self) -> Option<Vec<u8>> {
+        self.endpoint.take()
+    }
+
+    /// How much is taken in all.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// What has been taken no longer counts: the stream carries many answers, each of which may be as large.
+    pub(crate) fn begin_again(&mut self) {
+        self.taken = 0;
+    }
+
     /// The stream goes on in another answer: what was not complete comes again. What was taken still counts.
     pub(crate) fn go_on(&mut self) {
         let (taken, limit, retry) = (self.taken, self.limit, self.retry);
@@ -111,7 +128,10 @@ impl Events {
                 self.has_data = true;
                 self.data.extend_from_slice(value);
             }
-            b"event" => self.is_message = value == b"message",
+            b"event" => {
+                self.is_message = value == b"message";
+                self.is_endpoint = value == b"endpoint";
+            }
             b"id" if !value.contains(&0) => self.id = value.to_vec(),
             b"retry" => self.retry = milliseconds(value).or(self.retry),
             _ => (),
@@ -123,6 +143,9 @@ impl Events {
         let data = std::mem::take(&mut self.data);
         let has_data = std::mem::take(&mut self.has_data);
         let is_message = std::mem::replace(&mut self.is_message, true);
+        if std::mem::take(&mut self.is_endpoint) && has_data {
+            self.endpoint.get_or_insert_with(|| data.clone());
+        }
         self.last_id.clone_from(&self.id);
         // An event with empty data is how 2025-11-25 servers prime a client to reconnect.
         (has_data && is_message && !data.is_empty()).then_some(data)

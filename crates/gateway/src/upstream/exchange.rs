@@ -11,12 +11,13 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::answer::Answer;
 use super::client::HttpClient;
+use super::launch::Launch;
 use super::request::Written;
 use super::sending::{Outgoing, Sending};
 use super::session::Session;
@@ -43,6 +44,8 @@ const ASIDE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(crate) struct Peer {
     pub(crate) http: HttpClient,
+    /// How it is started, where it is a program.
+    pub(crate) program: Option<Arc<Launch>>,
     pub(crate) uri: Uri,
     /// The URL as people wrote it, for sentences.
     pub(crate) url: Arc<str>,
@@ -113,7 +116,7 @@ impl Peer {
     pub(crate) async fn leave(&self, session: &Session) {
         if session.id.is_some() {
             let request = self.request(Method::DELETE, Some(session), Outgoing::any_time(Bytes::new()));
-            let _ = tokio::time::timeout(ASIDE, self.http.request(request)).await;
+            let _ = tokio::time::timeout(ASIDE, self.send(Some(session), request)).await;
         }
     }
 
@@ -122,13 +125,25 @@ impl Peer {
         session: Option<&Session>,
         headers: HeaderMap,
         body: Outgoing,
-    ) -> Result<Response<Incoming>, Trouble> {
+    ) -> Result<Response<Answer>, Trouble> {
         let mut request = self.request(Method::POST, session, body);
         request.headers_mut().extend(headers);
-        self.http
-            .request(request)
-            .await
-            .map_err(|error| Trouble::of_client(&error, error.is_connect(), &self.place()))
+        self.send(session, request).await
+    }
+
+    /// Sends a request over the network, or through the session's pipe where it has one.
+    pub(super) async fn send(
+        &self,
+        session: Option<&Session>,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Answer>, Trouble> {
+        if let Some(pipe) = session.and_then(|session| session.pipe.as_ref()) {
+            return Box::pin(pipe.answer(request)).await;
+        }
+        let response = self.http.request(request).await;
+        let response =
+            response.map_err(|error| Trouble::of_client(&error, error.is_connect(), &self.place()))?;
+        Ok(response.map(Answer::Http))
     }
 
     /// Sends a request whose answer is a stream that goes on, and waits for it to begin.
@@ -137,7 +152,7 @@ impl Peer {
         session: &Session,
         written: Written,
         within: Duration,
-    ) -> Result<Incoming, Trouble> {
+    ) -> Result<Answer, Trouble> {
         let Written { id, text, headers } = written;
         let opening = async {
             let response = self.post(Some(session), headers, Outgoing::any_time(text)).await?;
@@ -158,11 +173,21 @@ impl Peer {
 
     /// A request for a stream of the session: its own, or what comes `after` an event of one that has ended.
     pub(super) fn listening(&self, session: &Session, after: Option<HeaderValue>) -> Request<Outgoing> {
-        let mut request = self.request(Method::GET, Some(session), Outgoing::any_time(Bytes::new()));
+        let mut request = self.streaming_in(Some(session));
+        request.headers_mut().extend(after.map(|after| (LAST_EVENT, after)));
+        request
+    }
+
+    /// A request for the stream of a server that has no other way to say anything (2024-11-05).
+    pub(super) fn streaming(&self) -> Request<Outgoing> {
+        self.streaming_in(None)
+    }
+
+    fn streaming_in(&self, session: Option<&Session>) -> Request<Outgoing> {
+        let mut request = self.request(Method::GET, session, Outgoing::any_time(Bytes::new()));
         let headers = request.headers_mut();
         headers.remove(CONTENT_TYPE);
         headers.insert(ACCEPT, HeaderValue::from_static(EVENT_STREAM));
-        headers.extend(after.map(|after| (LAST_EVENT, after)));
         request
     }
 
@@ -188,7 +213,7 @@ impl Peer {
 
     async fn answer(
         &self,
-        response: Response<Incoming>,
+        response: Response<Answer>,
         session: Option<&Session>,
         id: u64,
         conduit: Option<&Conduit>,
@@ -238,7 +263,7 @@ impl Peer {
         &self,
         status: StatusCode,
         headers: &HeaderMap,
-        body: Incoming,
+        body: Answer,
         session: Option<&Session>,
         id: u64,
     ) -> Trouble {
@@ -297,7 +322,7 @@ impl Peer {
         Trouble::Status { url: url(), status: status.as_u16(), phrase, hint }
     }
 
-    async fn whole(&self, body: Incoming, limit: usize) -> Result<Bytes, Trouble> {
+    async fn whole(&self, body: Answer, limit: usize) -> Result<Bytes, Trouble> {
         match Limited::new(body, limit).collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(self.too_large()),

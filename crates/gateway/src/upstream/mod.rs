@@ -2,14 +2,19 @@
 //! number of places, and how its server is spoken to: in a session, or without one.
 
 mod address;
+mod answer;
 mod aside;
 mod breaker;
+mod child;
 mod client;
 mod discover;
 mod events;
 mod exchange;
 mod fetch;
 mod lanes;
+mod launch;
+mod old_sse;
+mod pipe;
 mod probe;
 mod request;
 mod resume;
@@ -45,6 +50,7 @@ pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, PassedOver,
 pub(crate) use self::exchange::SESSION_HEADER;
 use self::exchange::{Listening, Peer};
 use self::lanes::{Lane, Lanes};
+use self::launch::Launch;
 use self::request::For;
 pub(crate) use self::request::{Input, Wanted};
 pub(crate) use self::sending::Sending;
@@ -53,6 +59,7 @@ pub use self::trouble::Trouble;
 pub(crate) use self::watch::{Heard, Subscribed};
 use self::watch::{Tells, Watches};
 use crate::conduit::Conduit;
+use crate::programs::{Programs, SCHEME};
 use crate::settings::Settings;
 use crate::trace::Trace;
 use crate::wire::{Capabilities, Revision, code};
@@ -71,6 +78,7 @@ pub(crate) struct Upstreams {
     places: usize,
     limit: usize,
     patience: Patience,
+    programs: Arc<Programs>,
     known: Mutex<HashMap<Key, Arc<Upstream>>>,
     watches: Arc<Watches>,
     notice: Notice,
@@ -106,9 +114,19 @@ struct Sharers {
     lane: u16,
 }
 
+/// Where a server is.
+struct Address {
+    uri: Uri,
+    /// As it is shown.
+    shown: Arc<str>,
+    /// How it is started, where it is a program.
+    program: Option<Arc<Launch>>,
+}
+
 struct Upstream {
     uri: Uri,
     url: Arc<str>,
+    program: Option<Arc<Launch>>,
     sessions: Mutex<HashMap<Sharers, Standing>>,
     lanes: Arc<Lanes>,
     places: Semaphore,
@@ -175,6 +193,7 @@ impl Upstreams {
             places: settings.upstream_concurrency,
             limit: settings.max_upstream_bytes,
             patience: Patience { faults: settings.upstream_faults, rest: settings.upstream_rest },
+            programs: Arc::new(settings.programs.clone()),
             known: Mutex::new(HashMap::new()),
             watches: Arc::default(),
             notice: Arc::new(|_| ()),
@@ -281,10 +300,11 @@ impl Upstreams {
                 Arc::strong_count(upstream) > 1 || now.duration_since(*upstream.last_used.lock()) < UNUSED
             });
         }
-        let (uri, shown) = read_url(&key.url)?;
+        let Address { uri, shown, program } = self.address(key.tenant, &key.url)?;
         let upstream = Arc::new(Upstream {
             uri,
-            url: shown.into(),
+            url: shown,
+            program,
             sessions: Mutex::default(),
             lanes: Arc::default(),
             places: Semaphore::new(self.places),
@@ -297,11 +317,26 @@ impl Upstreams {
         Ok(upstream)
     }
 
+    /// Reads a module's address: the URL of a server, or the name of a program that the operator has set up.
+    fn address(&self, tenant: TenantId, url: &str) -> Result<Address, Trouble> {
+        let Some(name) = url.strip_prefix(SCHEME) else {
+            let (uri, shown) = read_url(url)?;
+            return Ok(Address { uri, shown: shown.into(), program: None });
+        };
+        if !self.programs.known.contains_key(name) {
+            let name = name.chars().take(40).collect();
+            return Err(Trouble::NoProgram { name, known: self.programs.names() });
+        }
+        let program = Launch::new(self.programs.clone(), name, tenant);
+        Ok(Address { uri: Uri::default(), shown: url.into(), program: Some(Arc::new(program)) })
+    }
+
     fn peer(&self, upstream: &Upstream, authorization: Option<HeaderValue>) -> Peer {
         Peer {
             http: self.http.clone(),
             uri: upstream.uri.clone(),
             url: upstream.url.clone(),
+            program: upstream.program.clone(),
             authorization,
             limit: self.limit,
         }

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::Ids;
 use super::exchange::{Listening, Peer};
 use super::request::{For, request};
 use super::session::{SPOKEN, Server, Session};
 use super::trouble::Trouble;
+use super::{Ids, old_sse};
 use crate::wire::{self, Revision};
 
 #[derive(Deserialize)]
@@ -57,6 +57,11 @@ pub(crate) async fn open(
     asked: wire::Capabilities,
     deadline: Instant,
 ) -> Result<Session, Trouble> {
+    if let Some(program) = &peer.program {
+        // It is asked nothing before it is opened (2025-11-25, Lifecycle).
+        let pipe = program.start(&peer.url, peer.limit).await?;
+        return Session::open(peer, Some(pipe), ids.next(), asked, deadline).await;
+    }
     let supposed = Session::stateless(Server::default());
     let mut asked_again = false;
     loop {
@@ -65,7 +70,15 @@ pub(crate) async fn open(
         let answer = peer.ask(Some(&supposed), probe, Listening::default(), deadline).await;
         return match read(answer.map(|reply| reply.result)) {
             Found::Stateless(server) => Ok(Session::stateless(server)),
-            Found::Opens => Session::open(peer, ids.next(), asked, deadline).await,
+            Found::Opens => match Session::open(peer, None, ids.next(), asked, deadline).await {
+                Err(trouble @ Trouble::Status { status: 400 | 404 | 405, .. }) => {
+                    match old_sse::open(peer).await? {
+                        Some(pipe) => Session::open(peer, Some(pipe), ids.next(), asked, deadline).await,
+                        None => Err(trouble),
+                    }
+                }
+                opened => opened,
+            },
             Found::Again(_) if !asked_again => {
                 asked_again = true;
                 continue;

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use hyper::body::Incoming;
 
+use super::answer::Answer;
 use super::events::Events;
 use super::exchange::{Peer, is_stream};
 use super::session::Session;
@@ -37,7 +37,7 @@ impl Resuming {
         peer: &Peer,
         session: Option<&Session>,
         events: &mut Events,
-    ) -> Option<Incoming> {
+    ) -> Option<Answer> {
         // A stateless server gives up what nobody listens to (2026-07-28, Cancellation).
         let session = session.filter(|session| !session.is_stateless)?;
         let last = events.last_id();
@@ -49,7 +49,7 @@ impl Resuming {
         while self.left > 0 {
             self.left -= 1;
             tokio::time::sleep(events.retry().unwrap_or(USUAL).max(LEAST)).await;
-            match peer.http.request(peer.listening(session, Some(last.clone()))).await {
+            match peer.send(Some(session), peer.listening(session, Some(last.clone()))).await {
                 Ok(response) if response.status().is_success() && is_stream(response.headers()) => {
                     return Some(response.into_body());
                 }

@@ -70,6 +70,7 @@ impl Sending {
 }
 
 /// The body of a request to an upstream server: one piece, handed over only in time.
+#[derive(Debug)]
 pub(crate) struct Outgoing {
     bytes: Option<Bytes>,
     sending: Option<Sending>,
@@ -84,6 +85,21 @@ impl Outgoing {
     /// The body of a call.
     pub(crate) fn in_time(bytes: Bytes, sending: Sending) -> Self {
         Self { bytes: Some(bytes), sending: Some(sending) }
+    }
+}
+
+impl Outgoing {
+    /// What it is, while it has not been handed over.
+    pub(super) fn text(&self) -> Option<&Bytes> {
+        self.bytes.as_ref()
+    }
+
+    /// Hands it over as the network would: in time, or not at all.
+    pub(super) fn hand_over(self) -> Result<Bytes, TooLate> {
+        match &self.sending {
+            Some(sending) if !sending.begin() => Err(TooLate),
+            _ => Ok(self.bytes.unwrap_or_default()),
+        }
     }
 }
 

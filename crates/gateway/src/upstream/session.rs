@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::exchange::{Listening, Peer, Reply};
+use super::pipe::Pipe;
 use super::request::{For, request};
 use super::trouble::Trouble;
 use crate::wire::{self, Revision};
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) version: HeaderValue,
     /// Whether each request stands for itself (2026-07-28), so that there is no session at all.
     pub(crate) is_stateless: bool,
+    /// The way to the server, where it is spoken to through a pipe.
+    pub(crate) pipe: Option<Arc<Pipe>>,
     /// Whether the server has said that the session has no stream of its own.
     pub(crate) has_no_stream: Arc<AtomicBool>,
     /// What the server said of itself.
@@ -89,14 +92,30 @@ impl Session {
             id: None,
             version,
             is_stateless: true,
+            pipe: None,
             server: Arc::new(server),
             has_no_stream: Arc::default(),
         }
     }
 
-    /// Opens a session for clients that can do what `asked` says: `initialize`, then `notifications/initialized`.
+    /// What a session is through a pipe before it is opened.
+    fn through(pipe: Arc<Pipe>) -> Self {
+        Self {
+            id: None,
+            version: HeaderValue::from_static(Revision::NEWEST_OPENED.word()),
+            is_stateless: false,
+            pipe: Some(pipe),
+            // What it asks comes with the answers that it is asked for.
+            has_no_stream: Arc::new(AtomicBool::new(true)),
+            server: Arc::default(),
+        }
+    }
+
+    /// Opens a session for clients that can do what `asked` says, through `pipe` if there is one: `initialize`, then
+    /// `notifications/initialized`.
     pub(crate) async fn open(
         peer: &Peer,
+        pipe: Option<Arc<Pipe>>,
         id: u64,
         asked: wire::Capabilities,
         deadline: Instant,
@@ -108,8 +127,12 @@ impl Session {
             env!("CARGO_PKG_VERSION"),
         );
         let asked = request(id, "initialize", None, params.as_bytes(), For::default());
-        let reply = peer.ask(None, asked, Listening::default(), deadline).await?;
-        let session = Self::of(peer, reply)?;
+        let before = pipe.map(Self::through);
+        let reply = peer.ask(before.as_ref(), asked, Listening::default(), deadline).await?;
+        let mut session = Self::of(peer, reply)?;
+        if let Some(Self { pipe, has_no_stream, .. }) = before {
+            session = Self { id: Some(HeaderValue::from_static("pipe")), pipe, has_no_stream, ..session };
+        }
         // A server that minds will say so when it is asked something.
         let told = Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         peer.tell(Some(&session), told).await?;
@@ -139,6 +162,7 @@ impl Session {
             id,
             version: HeaderValue::from_static(version),
             is_stateless: false,
+            pipe: None,
             has_no_stream: Arc::default(),
             server: Arc::new(Server::of(version, said.server_info, said.capabilities)),
         })

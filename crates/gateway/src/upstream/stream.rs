@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 
+use super::answer::{Answer, CutShort};
 use super::events::Events;
 use super::exchange::{ERROR_BODY, Peer};
 use super::resume::Resuming;
@@ -44,7 +44,7 @@ enum Told<'a> {
 
 impl Stream<'_> {
     /// Reads until the result has come, also from where the stream goes on.
-    pub(super) async fn read(&self, mut body: Incoming) -> Result<Bytes, Trouble> {
+    pub(super) async fn read(&self, mut body: Answer) -> Result<Bytes, Trouble> {
         let peer = self.peer;
         let mut events = Events::new(peer.limit);
         let mut resuming = Resuming::new();
@@ -58,6 +58,7 @@ impl Stream<'_> {
             };
             let (messages, ended) = match frame {
                 None => (events.finish().into_iter().collect(), true),
+                Some(Err(CutShort::Piped(trouble))) => return Err(trouble),
                 Some(Err(_)) => (Vec::new(), true),
                 Some(Ok(frame)) => match frame.data_ref() {
                     None => continue,
@@ -124,7 +125,7 @@ impl Stream<'_> {
 }
 
 /// Reads the rest of a stream whose answer has come, so that its connection can be used again.
-async fn run_out(body: Incoming) {
+async fn run_out(body: Answer) {
     let _ = tokio::time::timeout(RUN_OUT, Limited::new(body, ERROR_BODY).collect()).await;
 }
 

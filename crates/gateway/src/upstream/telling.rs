@@ -9,13 +9,13 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
+use super::answer::Answer;
 use super::events::Events;
 use super::exchange::{Listening, Peer, is_stream};
 use super::request::{For, request};
@@ -64,7 +64,7 @@ pub(super) struct Telling<'a> {
 
 /// A stream of a server of 2026-07-28, and what it was opened for.
 struct Open {
-    body: Incoming,
+    body: Answer,
     events: Events,
     uris: Vec<Arc<str>>,
     lists: bool,
@@ -367,10 +367,10 @@ impl Telling<'_> {
         (uri, is_wanted.then(|| answer.map(drop)))
     }
 
-    async fn stream(&self, session: &Session) -> Result<Incoming, Trouble> {
+    async fn stream(&self, session: &Session) -> Result<Answer, Trouble> {
         let opening = async {
             let request = self.peer.listening(session, None);
-            let response = self.peer.http.request(request).await.map_err(|_| self.peer.broke_off())?;
+            let response = self.peer.send(Some(session), request).await.map_err(|_| self.peer.broke_off())?;
             let (head, body) = response.into_parts();
             let is_none = matches!(head.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED);
             if head.status.is_success() && is_stream(&head.headers) {

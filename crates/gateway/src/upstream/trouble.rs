@@ -156,7 +156,7 @@ pub enum Trouble {
         url: String,
     },
     /// What it answered is not MCP.
-    #[error("what the server at {url} answered is not MCP over streamable HTTP: {why}")]
+    #[error("what the server at {url} answered is not MCP: {why}")]
     NotMcp {
         /// Where.
         url: String,
@@ -184,6 +184,36 @@ pub enum Trouble {
     BrokeOff {
         /// Where.
         url: String,
+    },
+    /// There is no such program.
+    #[error("{}", no_program(.name, .known.as_deref()))]
+    NoProgram {
+        /// What it was called, cut to 40 characters.
+        name: String,
+        /// Those that there are, in words.
+        known: Option<String>,
+    },
+    /// A program cannot be used.
+    #[error("the program behind {url} {why}")]
+    ProgramFailed {
+        /// Where.
+        url: String,
+        /// What is the matter with it.
+        why: String,
+    },
+    /// A program ended, or had to be, in the middle.
+    #[error("the program behind {url} {why}")]
+    ProgramEnded {
+        /// Where.
+        url: String,
+        /// How.
+        why: String,
+    },
+    /// As many programs run as may.
+    #[error("{limit} programs run already, which is as many as may, and none was free in time")]
+    TooManyPrograms {
+        /// How many may.
+        limit: usize,
     },
     /// It answered with a JSON-RPC error.
     #[error("the server answered error {code}: {message}")]
@@ -223,6 +253,10 @@ impl Trouble {
             Self::NotMcp { .. } | Self::UnknownRevision { .. } => "upstream_garbage",
             Self::TooLarge { .. } => "upstream_too_large",
             Self::BrokeOff { .. } => "upstream_broke_off",
+            Self::NoProgram { .. } => "upstream_bad_url",
+            Self::ProgramFailed { .. } => "upstream_unreachable",
+            Self::ProgramEnded { .. } => "upstream_broke_off",
+            Self::TooManyPrograms { .. } => "upstream_busy",
             Self::Refused { .. } => "upstream_error",
         }
     }
@@ -231,7 +265,7 @@ impl Trouble {
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Resting { seconds, .. } => Some(*seconds),
-            Self::Busy { .. } | Self::StillOpening { .. } => Some(1),
+            Self::Busy { .. } | Self::TooManyPrograms { .. } | Self::StillOpening { .. } => Some(1),
             _ => None,
         }
     }
@@ -254,6 +288,8 @@ impl Trouble {
                 | Self::Busy { .. }
                 | Self::Resting { .. }
                 | Self::NoHeader
+                | Self::NoProgram { .. }
+                | Self::TooManyPrograms { .. }
         )
     }
 
@@ -266,6 +302,8 @@ impl Trouble {
             | Self::ConnectFailed { .. }
             | Self::TimedOut { .. }
             | Self::StillOpening { .. }
+            | Self::ProgramFailed { .. }
+            | Self::ProgramEnded { .. }
             | Self::BrokeOff { .. } => true,
             Self::Status { status, .. } => *status >= 500,
             _ => false,
@@ -279,6 +317,7 @@ impl Trouble {
             Self::NothingListens { .. }
                 | Self::ConnectFailed { .. }
                 | Self::BrokeOff { .. }
+                | Self::ProgramEnded { .. }
                 | Self::Status { status: 502..=504, .. }
         )
     }
@@ -349,6 +388,14 @@ impl Trouble {
         } else {
             Self::BrokeOff { url: at.url.to_owned() }
         }
+    }
+}
+
+fn no_program(name: &str, known: Option<&str>) -> String {
+    match known {
+        Some(known) => format!("there is no program `{name}` here; there is {known}"),
+        None => "no programs are set up here that a module could be reached by (setting programs.known)"
+            .to_owned(),
     }
 }
 

@@ -109,6 +109,15 @@ async fn ask(
         Ok(owner) => owner,
         Err(wrong) => return Ok(Err(vec![wrong])),
     };
+    if let Some(name) = typed.text("url").trim().strip_prefix("stdio:")
+        && !dashboard.gateway.programs.known.contains_key(name)
+    {
+        let known = dashboard.programs.as_deref().map_or_else(
+            || "no programs are set up here: give an http:// or https:// address".to_owned(),
+            |known| format!("there is no such program here; there is {known}"),
+        );
+        return Ok(Err(vec![FieldError::new("url", wording::sentence(&known))]));
+    }
     let new = NewModule {
         name: typed.text("name").trim().to_owned(),
         title: typed.text("title").to_owned(),

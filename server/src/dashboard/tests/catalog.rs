@@ -199,6 +199,21 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_program_is_one_that_is_set_up_here() {
+    let mut browser = Browser::new().await;
+    browser.sign_in().await;
+    assert!(browser.get("/t/acme/catalog/new").await.text.contains("stdio:NAME</code>: git."));
+    for url in ["stdio:sh", "stdio:/bin/sh -c id"] {
+        let page = browser.post("/t/acme/catalog/new", &place(url, "shell")).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(page.text.contains("There is no such program here; there is git"), "{}", page.text);
+        assert!(page.text.contains(&format!("value=\"{url}\"")), "what was typed is kept");
+    }
+    let (_, page) = asked(&mut browser, "stdio:git", "git").await;
+    assert!(page.text.contains("it is not said whom programs run as"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_tool_is_tried_as_an_agent_and_the_call_is_one_like_any_other() {
     let upstream = upstream().await;
     let mut browser = Browser::new().await;

@@ -45,6 +45,10 @@ fn local() -> gateway::Settings {
     gateway::Settings {
         allowed_upstream_networks: vec!["127.0.0.1/32".parse().unwrap()],
         upstream_timeout: std::time::Duration::from_secs(2),
+        programs: gateway::Programs {
+            known: [("git".to_owned(), gateway::Program::default())].into(),
+            ..gateway::Programs::default()
+        },
         ..gateway::Settings::default()
     }
 }
