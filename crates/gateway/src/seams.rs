@@ -1,6 +1,8 @@
 //! What the gateway needs from the rest of the house, as a few small traits. `server` plugs them in.
 
 use std::fmt;
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,6 +184,24 @@ pub trait NativeModules: Send + Sync + 'static {
         tool: &str,
         arguments: Bytes,
     ) -> Result<NativeAnswer, NativeFailure>;
+}
+
+/// Knows the addresses of names. It need not be trusted: each address is looked at, each time, before it is connected to.
+#[async_trait]
+pub trait Names: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of `host` at this moment, those to be tried first in front.
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+/// Asks whom this machine asks.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemNames;
+
+#[async_trait]
+impl Names for SystemNames {
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
+    }
 }
 
 /// Time since boot, including sleep: what `Receipt::send_before` is compared with (CLOCK_BOOTTIME).
