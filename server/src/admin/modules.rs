@@ -78,7 +78,7 @@ pub(super) enum Verb {
         /// Seconds to the end of the answer; not given: as everywhere.
         #[arg(long, value_name = "SECONDS")]
         total: Option<u64>,
-        /// Seconds until the answer begins; not given: no time of its own.
+        /// Seconds until the answer begins, connecting included; not given: no time of its own.
         #[arg(long, value_name = "SECONDS")]
         first_byte: Option<u64>,
     },
