@@ -11,7 +11,7 @@ pub use authorization::Challenge;
 use bytes::Bytes;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::limit::Allowance;
+use model::limit::{Allowance, Per, Scope};
 use model::{AgentId, Ambient, CallId, ConnectionId, LimitId, McpId, ModuleId, TenantId, Zone};
 use policy::Directory;
 use policy::meter::{Draw, Drawn};
@@ -106,6 +106,9 @@ pub trait Limits: Send + Sync + 'static {
     /// Draws from meters of one tenant, all at one instant, and answers in their order. No meter is named twice. What is given
     /// must be written down before the answer: [`policy::meter::Meter`] says how much it is.
     async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn>;
+
+    /// A call was refused, since a limit on such calls leaves no room for it; to be counted. Waits for nothing.
+    fn reached(&self, scope: Scope, per: Per);
 }
 
 /// Why there is nothing to present upstream.
