@@ -7,11 +7,11 @@ import { Provider } from 'oidc-provider';
 const SCOPES = 'files:read files:write';
 
 /**
- * Resolves to { mcp, issuer, tokens, revoke, stop }: `tokens` tells { issued, renewed, refused } so far, `revoke` takes back all that
- * was given.
+ * Resolves to { mcp, issuer, tokens, good, revoke, stop }: `tokens` tells { issued, renewed, refused, returned } so far, `revoke` takes back all
+ * that was given, `good` tells how many refresh tokens are good still.
  */
 export async function protectedServer({ lifetime }) {
-  const counts = { issued: 0, renewed: 0, refused: 0 };
+  const counts = { issued: 0, renewed: 0, refused: 0, returned: 0 };
   const web = createServer();
   await new Promise((resolve) => web.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${web.address().port}`;
@@ -38,7 +38,9 @@ export async function protectedServer({ lifetime }) {
   });
   provider.on('grant.success', (context) => (context.oidc.params.grant_type === 'refresh_token' ? (counts.renewed += 1) : (counts.issued += 1)));
   provider.on('grant.error', () => (counts.refused += 1));
-  const grants = new Set();
+  const [grants, renewable] = [new Set(), new Set()];
+  provider.on('refresh_token.saved', ({ jti }) => renewable.add(jti));
+  provider.on('revocation.error', () => (counts.refused += 1));
 
   async function interact(request, response) {
     const { prompt, params, session, grantId } = await provider.interactionDetails(request, response);
@@ -90,6 +92,7 @@ export async function protectedServer({ lifetime }) {
     if (pathname === '/.well-known/oauth-protected-resource/mcp') {
       return json(response, 200, { resource: mcp, authorization_servers: [issuer], scopes_supported: ['files:read'] });
     }
+    if (pathname === '/token/revocation') response.on('finish', () => (counts.returned += Number(response.statusCode === 200)));
     return provider.callback()(request, response);
   });
 
@@ -97,6 +100,13 @@ export async function protectedServer({ lifetime }) {
     mcp,
     issuer,
     tokens: () => ({ ...counts }),
+    async good() {
+      const isGood = async (id) => {
+        const token = await provider.RefreshToken.find(id);
+        return token?.isValid && (await provider.Grant.find(token.grantId)) !== undefined;
+      };
+      return (await Promise.all([...renewable].map(isGood))).filter(Boolean).length;
+    },
     async revoke() {
       for (const id of grants) await (await provider.Grant.find(id))?.destroy();
     },

@@ -68,7 +68,7 @@ test('the wizard says that it wants a token, and connects it', async () => {
   assert.equal(page.url.pathname, module);
   assert.match(page.text, /Connected with OAuth/);
   assert.match(page.text, /files:read/);
-  assert.deepEqual(service.tokens(), { issued: 1, renewed: 0, refused: 0 });
+  assert.deepEqual(service.tokens(), { issued: 1, renewed: 0, refused: 0, returned: 0 });
 });
 
 test('calls go on while its token is renewed again and again', async () => {
@@ -126,4 +126,15 @@ test('what was taken back must be connected again, and everybody is told so', as
   assert.equal(page.url.pathname, module, page.text);
   const [{ text }] = (await governed.call(`${name}.read`, {})).content;
   assert.equal(text, 'read as ada');
+});
+
+test('what it was given goes back when it is disconnected', async () => {
+  assert.equal(service.tokens().returned, 0, 'connected again by the same client, it keeps what that has');
+  assert.ok((await service.good()) >= 1);
+  const page = await visit(`${module}/-/connection/revoke`, {});
+  assert.equal(page.url.pathname, module, page.text);
+  assert.match(page.text, /is presented nothing any more/);
+  await eventually('it is back', async () => service.tokens().returned === 1);
+  assert.equal(await service.good(), 0);
+  assert.equal((await governed.call(`${name}.read`, {})).isError, true);
 });

@@ -16,6 +16,7 @@ use gateway::{Discovered, Gateway, Plugs, Settings};
 use model::access::{Grantee, PermissionKey};
 use model::call::{Attribution, Epoch};
 use model::catalog::{ModuleKind, ModuleStanding, ToolStanding};
+use model::limit::{Per, Scope};
 use model::people::{Role, Standing, UnitKind};
 use model::{Ambient, CallId, ConnectionId, Currency, McpId, ModuleId, Money, TenantId, key};
 use policy::meter::Drawn;
@@ -274,4 +275,6 @@ impl Limits for NoLimits {
     async fn draw(&self, _: TenantId, _: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn> {
         Err(NotDrawn::NothingDone)
     }
+
+    fn reached(&self, _: Scope, _: Per) {}
 }

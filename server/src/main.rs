@@ -9,6 +9,8 @@ mod dashboard;
 mod dev;
 mod discovery;
 mod doctor;
+#[cfg(test)]
+mod drift;
 mod health;
 mod healthcheck;
 mod lease;

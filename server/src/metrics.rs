@@ -13,6 +13,7 @@ use axum::routing::get;
 use control::ledger::Ledger;
 use http::{StatusCode, header};
 use model::call::{NotAdmitted, Outcome, Verdict};
+use model::limit::{OfWhat, Per, Scope, Whose};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::Counter;
@@ -49,6 +50,35 @@ struct Read {
     result: &'static str,
 }
 
+/// A kind of limit: nobody and nothing is named that it is of.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Limited {
+    /// Whose calls it counts: `everybody`, `each_agent`, `unit`, `each_agent_of_unit`, `agent`.
+    whose: &'static str,
+    /// Calls of what: `everything`, `module`, `tool`.
+    what: &'static str,
+    /// `rate` (by second, minute or hour) or `quota` (by day or month).
+    kind: &'static str,
+}
+
+impl Limited {
+    fn of(scope: Scope, per: Per) -> Self {
+        let whose = match (scope.whose, scope.each_agent) {
+            (Whose::Everybody, false) => "everybody",
+            (Whose::Everybody, true) => "each_agent",
+            (Whose::Unit(_), false) => "unit",
+            (Whose::Unit(_), true) => "each_agent_of_unit",
+            (Whose::Agent(_), _) => "agent",
+        };
+        let what = match scope.what {
+            OfWhat::Everything => "everything",
+            OfWhat::Module(_) => "module",
+            OfWhat::Tool(_) => "tool",
+        };
+        Self { whose, what, kind: if per.is_quota() { "quota" } else { "rate" } }
+    }
+}
+
 /// What is counted. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
@@ -63,6 +93,7 @@ struct Inner {
     operations: Family<Ended, Histogram>,
     rejections: Family<Rejected, Counter>,
     reads: Family<Read, Counter>,
+    limits: Family<Limited, Counter>,
 }
 
 impl Metrics {
@@ -75,6 +106,7 @@ impl Metrics {
             operations: Family::new_with_constructor(|| Histogram::new(OPERATION)),
             rejections: Family::default(),
             reads: Family::default(),
+            limits: Family::default(),
         };
         {
             let mut registry = inner.registry.write();
@@ -105,6 +137,11 @@ impl Metrics {
                 "Times a newer directory was asked for, by what came of it",
                 inner.reads.clone(),
             );
+            registry.register(
+                "workingagents_limits_reached",
+                "Calls that were refused for a limit, by what kind of limit it is",
+                inner.limits.clone(),
+            );
         }
         Self { inner: Arc::new(inner) }
     }
@@ -133,6 +170,11 @@ impl Metrics {
     /// A request did not become a call.
     pub(crate) fn rejection(&self, code: &'static str) {
         self.inner.rejections.get_or_create(&Rejected { code }).inc();
+    }
+
+    /// A call was refused for a limit.
+    pub(crate) fn limit_reached(&self, scope: Scope, per: Per) {
+        self.inner.limits.get_or_create(&Limited::of(scope, per)).inc();
     }
 
     /// A directory was asked for.
@@ -199,6 +241,15 @@ mod tests {
         metrics.settlement(Outcome::ToolError, Duration::from_millis(30));
         metrics.rejection("malformed_json");
         metrics.directory_read("read");
+        let all = |whose, what, each_agent| Scope { whose, what, each_agent };
+        let id = testkit::test_ambient(1).0.random_uuid();
+        metrics.limit_reached(all(Whose::Everybody, OfWhat::Everything, false), Per::Month);
+        metrics.limit_reached(all(Whose::Everybody, OfWhat::Module(id.into()), true), Per::Second);
+        metrics.limit_reached(all(Whose::Unit(id.into()), OfWhat::Everything, true), Per::Minute);
+        for _ in 0..2 {
+            metrics.limit_reached(all(Whose::Unit(id.into()), OfWhat::Everything, false), Per::Hour);
+        }
+        metrics.limit_reached(all(Whose::Agent(id.into()), OfWhat::Tool(id.into()), false), Per::Day);
         let mut page = String::new();
         text::encode(&mut page, &metrics.inner.registry.read()).unwrap();
         for line in [
@@ -208,8 +259,15 @@ mod tests {
             r#"mcp_server_operation_duration_seconds_bucket{le="0.05",mcp_method_name="tools/call",error_type="tool_error"} 1"#,
             r#"workingagents_rejections_total{code="malformed_json"} 1"#,
             r#"workingagents_directory_reads_total{result="read"} 1"#,
+            r#"workingagents_limits_reached_total{whose="everybody",what="everything",kind="quota"} 1"#,
+            r#"workingagents_limits_reached_total{whose="each_agent",what="module",kind="rate"} 1"#,
+            r#"workingagents_limits_reached_total{whose="each_agent_of_unit",what="everything",kind="rate"} 1"#,
+            r#"workingagents_limits_reached_total{whose="unit",what="everything",kind="rate"} 2"#,
+            r#"workingagents_limits_reached_total{whose="agent",what="tool",kind="quota"} 1"#,
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line}\nis not in\n{page}");
         }
+        // Whom and what limits are of is for the record.
+        assert!(!page.contains(&id.to_string()) && !page.contains(&id.simple().to_string()));
     }
 }

@@ -11,6 +11,7 @@ use control::modules::tokens::{self, Way};
 use control::{Control, directory, ledger};
 use gateway::{Discovered, Gateway, NotBuilt, Plugs, seams};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
+use model::limit::{Per, Scope};
 use model::{Ambient, CallId, ConnectionId, McpId, ModuleId, TenantId};
 use policy::Directory;
 use policy::meter::Drawn;
@@ -93,6 +94,7 @@ impl seams::Ledger for Ledger {
 /// The meters of limits, from `control`.
 pub(crate) struct Limits {
     pub(crate) control: Control,
+    pub(crate) metrics: Metrics,
 }
 
 #[async_trait]
@@ -117,6 +119,10 @@ impl seams::Limits for Limits {
                 meters::NotDrawn::InDoubt(_) => seams::NotDrawn::InDoubt,
             }
         })
+    }
+
+    fn reached(&self, scope: Scope, per: Per) {
+        self.metrics.limit_reached(scope, per);
     }
 }
 
@@ -233,7 +239,7 @@ pub(crate) fn discovering(
             metrics: Metrics::new(),
         }),
         ledger: Arc::new(NoLedger),
-        limits: Arc::new(Limits { control: control.clone() }),
+        limits: Arc::new(Limits { control: control.clone(), metrics: Metrics::new() }),
         connections: Arc::new(Connections::new(control.clone(), way.clone())),
         catalog: Arc::new(Catalog { control: control.clone() }),
         native: Arc::new(NativeModules { control: control.clone() }),

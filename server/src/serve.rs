@@ -182,7 +182,7 @@ pub(crate) async fn run(
                 ambient: ambient.clone(),
                 metrics: metrics.clone(),
             }),
-            limits: Arc::new(plugs::Limits { control: limits }),
+            limits: Arc::new(plugs::Limits { control: limits, metrics: metrics.clone() }),
             connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&config.gateway)?)),
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),

@@ -29,7 +29,7 @@ const EVERYBODY: Scope = Scope { whose: Whose::Everybody, what: OfWhat::Everythi
 
 /// A node that serves calls, and whose notices of changed rights are not heard: what holds, holds without them.
 #[derive(Clone)]
-struct Node {
+pub(crate) struct Node {
     control: Control,
     router: Router,
     ledger: Ledger,
@@ -38,6 +38,10 @@ struct Node {
 
 impl Node {
     async fn start(world: &TestWorld, seed: u64) -> Self {
+        Self::with(world, seed, gateway::Settings::default()).await
+    }
+
+    pub(crate) async fn with(world: &TestWorld, seed: u64, settings: gateway::Settings) -> Self {
         let control = world.node(seed).await;
         let (ambient, metrics) = (control.ambient().clone(), Metrics::new());
         let (ledger, _) = world.ledger(&control).await;
@@ -46,19 +50,23 @@ impl Node {
                 directories: control::directory::Directories::new(control.clone()),
                 metrics: metrics.clone(),
             }),
-            ledger: Arc::new(plugs::Ledger { ledger: ledger.clone(), ambient: ambient.clone(), metrics }),
-            limits: Arc::new(plugs::Limits { control: control.clone() }),
+            ledger: Arc::new(plugs::Ledger {
+                ledger: ledger.clone(),
+                ambient: ambient.clone(),
+                metrics: metrics.clone(),
+            }),
+            limits: Arc::new(plugs::Limits { control: control.clone(), metrics }),
             traces: Arc::new(gateway::seams::NoTraces),
             connections: Arc::new(plugs::Connections::new(
                 control.clone(),
-                plugs::way_out(&gateway::Settings::default()).unwrap(),
+                plugs::way_out(&settings).unwrap(),
             )),
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
             boot: Arc::new(plugs::BootClock { ambient: ambient.clone() }),
             state_key: StateKey::random(&ambient),
         };
-        let gateway = Gateway::new(plugs, gateway::Settings::default(), ambient).unwrap();
+        let gateway = Gateway::new(plugs, settings, ambient).unwrap();
         let stop = CancellationToken::new();
         let (kept, until) = (gateway.clone(), stop.clone());
         tokio::spawn(async move { kept.keep_limits(until).await });
@@ -67,17 +75,7 @@ impl Node {
 
     /// Makes a call. `None`: it was let through; else why not, and after how many seconds to try again.
     async fn call(&self, world: &TestWorld, key: &SecretString) -> Option<(String, u64)> {
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": "crm.list_companies", "arguments": {}}});
-        let request = Request::post(format!("/{}/mcp", world.tenant.mcp_id))
-            .header(AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
-            .header(CONTENT_TYPE, "application/json")
-            .body(Body::from(body.to_string()))
-            .unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        let text = response.into_body().collect().await.unwrap().to_bytes();
-        let answer: Value = serde_json::from_slice(&text).unwrap();
+        let (status, answer) = self.ask(world, key, "crm.list_companies", json!({})).await;
         if status == StatusCode::SERVICE_UNAVAILABLE {
             // A machine with much else to do does not get to the meters in time; nothing was done then.
             return Some((answer["error"]["data"]["code"].as_str().unwrap().to_owned(), 1));
@@ -89,6 +87,33 @@ impl Node {
         }
         let error = &result["structuredContent"]["error"];
         Some((error["code"].as_str().unwrap().to_owned(), error["retry_after"].as_u64().unwrap_or(0)))
+    }
+
+    /// Calls a tool: with what it is answered.
+    pub(crate) async fn ask(
+        &self,
+        world: &TestWorld,
+        key: &SecretString,
+        tool: &str,
+        arguments: Value,
+    ) -> (StatusCode, Value) {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments}});
+        let request = Request::post(format!("/{}/mcp", world.tenant.mcp_id))
+            .header(AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let text = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&text).unwrap())
+    }
+
+    /// Writes down what has ended, and stops.
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        self.ledger.close().await;
     }
 }
 
@@ -157,8 +182,7 @@ impl Nodes {
 
     async fn stop(self) {
         for node in self.nodes {
-            node.stop.cancel();
-            node.ledger.close().await;
+            node.end().await;
         }
     }
 }

@@ -38,16 +38,34 @@ pub struct Access {
     /// What the token is for (RFC 8707).
     pub resource: String,
     token_endpoint: Url,
-    token: Option<AccessToken>,
-    refresh: Option<RefreshToken>,
+    /// None: nobody said where, or it was given before that was kept.
+    #[serde(default)]
+    pub(crate) revocation_endpoint: Option<Url>,
+    pub(crate) token: Option<AccessToken>,
+    pub(crate) refresh: Option<RefreshToken>,
 }
 
 type Asking = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 impl Access {
     /// One that is only asked for.
-    pub(crate) fn asking(client: Client, token_endpoint: Url, resource: String, scopes: Scopes) -> Self {
-        Self { client, scopes, ends: None, resource, token_endpoint, token: None, refresh: None }
+    pub(crate) fn asking(
+        client: Client,
+        token_endpoint: Url,
+        revocation_endpoint: Option<Url>,
+        resource: String,
+        scopes: Scopes,
+    ) -> Self {
+        Self {
+            client,
+            scopes,
+            ends: None,
+            resource,
+            token_endpoint,
+            revocation_endpoint,
+            token: None,
+            refresh: None,
+        }
     }
 
     /// The value of the `Authorization` header.

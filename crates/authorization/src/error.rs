@@ -176,6 +176,14 @@ pub enum Error {
         /// In its words.
         why: String,
     },
+    /// It did not take back what it gave (RFC 7009 section 2.2.1).
+    #[error("{issuer} did not take back what it gave: {why}")]
+    NotRevoked {
+        /// Who gave it.
+        issuer: String,
+        /// In its words.
+        why: String,
+    },
     /// The token is not one that can be presented.
     #[error("{issuer} gave a token that cannot be used: {why}")]
     BadToken {
@@ -215,8 +223,18 @@ impl Error {
             Self::NoCode { .. } => "authorization_no_code",
             Self::Declined { .. } => "authorization_declined",
             Self::TokenRefused { .. } => "authorization_token_refused",
+            Self::NotRevoked { .. } => "authorization_not_revoked",
             Self::BadToken { .. } => "authorization_bad_token",
             Self::NoRefresh { .. } => "authorization_no_refresh",
+        }
+    }
+
+    /// Whether it may be otherwise a moment later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Status { status, .. } => *status == 429 || *status >= 500,
+            _ => false,
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! In the order in which life calls it: a server answers 401 or 403 with a [`Challenge`]; [`discover`] finds out who issues
 //! tokens for it; [`register`] makes us known there; [`begin`] gives the address to which a person is sent, and what has to be kept
-//! until they come back with a [`Returned`]; [`redeem`] makes an [`Access`] of it, which [`Access::refresh`] renews.
+//! until they come back with a [`Returned`]; [`redeem`] makes an [`Access`] of it, which [`Access::refresh`] renews, and
+//! [`Access::revoke`] gives back.
 //!
 //! Nothing here connects or keeps anything. Whoever uses it brings a [`Fetch`], which bounds where, how long and how much, and
 //! keeps [`Pending`] and [`Access`] sealed. Every text that comes from outside is bounded and checked here.
@@ -17,6 +18,7 @@ mod fetch;
 mod pending;
 mod place;
 mod resource;
+mod revoking;
 mod scopes;
 mod server;
 

@@ -24,6 +24,8 @@ pub struct Pending {
     verifier: PkceCodeVerifier,
     says_issuer: bool,
     token_endpoint: Url,
+    #[serde(default)]
+    revocation_endpoint: Option<Url>,
     resource: String,
     scopes: Scopes,
     client: Client,
@@ -93,6 +95,7 @@ pub fn begin(ambient: &Ambient, protection: &Protection, client: Client, scopes:
         verifier,
         says_issuer: server.says_issuer,
         token_endpoint: server.token_endpoint.clone(),
+        revocation_endpoint: server.revocation_endpoint.clone(),
         resource: protection.resource.clone(),
         scopes,
         client,
@@ -127,7 +130,7 @@ pub async fn redeem(
     }
     let code =
         returned.code.filter(|code| !code.is_empty()).ok_or_else(|| Error::NoCode { issuer: shown() })?;
-    let Pending { verifier, token_endpoint, resource, scopes, client, .. } = pending;
-    let asked = Access::asking(client, token_endpoint, resource, scopes);
+    let Pending { verifier, token_endpoint, revocation_endpoint, resource, scopes, client, .. } = pending;
+    let asked = Access::asking(client, token_endpoint, revocation_endpoint, resource, scopes);
     asked.redeem(reach, now, AuthorizationCode::new(code), verifier).await
 }

@@ -22,6 +22,9 @@ pub struct Server {
     pub token_endpoint: Url,
     /// Where clients make themselves known (RFC 7591).
     pub registration_endpoint: Option<Url>,
+    /// Where what it gave is given back (RFC 7009).
+    #[serde(default)]
+    pub revocation_endpoint: Option<Url>,
     /// The scopes that it knows.
     pub scopes: Scopes,
     /// How clients may prove who they are at the token endpoint; none if it does not say.
@@ -38,6 +41,7 @@ struct Document {
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
     registration_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     #[serde(default)]
     scopes_supported: Vec<String>,
     response_types_supported: Option<Vec<String>>,
@@ -98,6 +102,7 @@ impl Server {
                 authorization_endpoint: place::at(server, "/authorize"),
                 token_endpoint: place::at(server, "/token"),
                 registration_endpoint: Some(place::at(server, "/register")),
+                revocation_endpoint: None,
                 scopes: Scopes::default(),
                 methods: None,
                 takes_documents: false,
@@ -141,10 +146,14 @@ impl Document {
             return Err(no_codes());
         };
         let register = self.registration_endpoint.as_deref();
+        // Without it all goes on but that: what is wrong with it is nobody's trouble.
+        let revoke =
+            self.revocation_endpoint.as_deref().and_then(|url| place::checked(url, reach.loopback).ok());
         Ok(Server {
             authorization_endpoint: place::checked(authorize, reach.loopback)?,
             token_endpoint: place::checked(token, reach.loopback)?,
             registration_endpoint: register.map(|url| place::checked(url, reach.loopback)).transpose()?,
+            revocation_endpoint: revoke,
             scopes: self.scopes_supported.iter().map(String::as_str).collect(),
             methods: self.token_endpoint_auth_methods_supported,
             takes_documents: self.client_id_metadata_document_supported,

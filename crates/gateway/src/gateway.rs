@@ -100,7 +100,8 @@ pub(crate) struct House {
     pub(crate) node: Uuid,
 }
 
-/// The way out to authorization servers without a gateway beside it: see [`Gateway::fetch`].
+/// The way out to authorization servers, under the rules for upstream servers: the same addresses are refused, and no redirects are
+/// followed. It stands beside a gateway, which is plugged with what goes out by it.
 pub fn fetch(settings: &Settings) -> Result<Arc<dyn authorization::Fetch>, NotBuilt> {
     Ok(Upstreams::new(settings)?.fetch())
 }
@@ -216,12 +217,6 @@ impl Gateway {
         connection: Option<ConnectionId>,
     ) -> Result<Discovered, DiscoveryError> {
         self.house.discover_connected(tenant, url, connection).await
-    }
-
-    /// The way out to authorization servers, under the rules for upstream servers: the same addresses are refused, and no
-    /// redirects are followed.
-    pub fn fetch(&self) -> Arc<dyn authorization::Fetch> {
-        self.house.upstreams.fetch()
     }
 
     pub(crate) fn house(&self) -> &Arc<House> {

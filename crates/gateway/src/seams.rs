@@ -1,6 +1,8 @@
 //! What the gateway needs from the rest of the house, as a few small traits. `server` plugs them in.
 
 use std::fmt;
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ pub use authorization::Challenge;
 use bytes::Bytes;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use model::call::{Attribution, Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
-use model::limit::Allowance;
+use model::limit::{Allowance, Per, Scope};
 use model::{AgentId, Ambient, CallId, ConnectionId, LimitId, McpId, ModuleId, TenantId, Zone};
 use policy::Directory;
 use policy::meter::{Draw, Drawn};
@@ -104,6 +106,9 @@ pub trait Limits: Send + Sync + 'static {
     /// Draws from meters of one tenant, all at one instant, and answers in their order. No meter is named twice. What is given
     /// must be written down before the answer: [`policy::meter::Meter`] says how much it is.
     async fn draw(&self, tenant: TenantId, draws: Vec<MeterDraw>) -> Result<Vec<Drawn>, NotDrawn>;
+
+    /// A call was refused, since a limit on such calls leaves no room for it; to be counted. Waits for nothing.
+    fn reached(&self, scope: Scope, per: Per);
 }
 
 /// Why there is nothing to present upstream.
@@ -182,6 +187,24 @@ pub trait NativeModules: Send + Sync + 'static {
         tool: &str,
         arguments: Bytes,
     ) -> Result<NativeAnswer, NativeFailure>;
+}
+
+/// Knows the addresses of names. It need not be trusted: each address is looked at, each time, before it is connected to.
+#[async_trait]
+pub trait Names: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of `host` at this moment, those to be tried first in front.
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+/// Asks whom this machine asks.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemNames;
+
+#[async_trait]
+impl Names for SystemNames {
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
+    }
 }
 
 /// Time since boot, including sleep: what `Receipt::send_before` is compared with (CLOCK_BOOTTIME).

@@ -1,11 +1,13 @@
 //! What can be set about the data plane. Every value has a default that suits one small node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use model::Currency;
 
 use crate::programs::Programs;
+use crate::seams::{Names, SystemNames};
 
 /// Which header tells the caller's address when the peer is one of [`Settings::trusted_proxies`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +46,8 @@ pub struct Settings {
     /// Non-public networks that upstream servers may lie in, such as `127.0.0.0/8` for development. Addresses that
     /// are not public are refused otherwise, whatever name they hide behind. Default: none.
     pub allowed_upstream_networks: Vec<IpNet>,
+    /// Who knows the addresses of names. Default: whom this machine asks.
+    pub names: Arc<dyn Names>,
     /// How long connecting to an upstream server may take, TLS included. Default 5 s.
     pub connect_timeout: Duration,
     /// How long an upstream server may take for one call, to the last byte. Default 60 s.
@@ -88,6 +92,7 @@ impl Default for Settings {
             list_page: 500,
             list_ttl: Duration::from_secs(5),
             allowed_upstream_networks: Vec::new(),
+            names: Arc::new(SystemNames),
             connect_timeout: Duration::from_secs(5),
             upstream_timeout: Duration::from_secs(60),
             max_upstream_bytes: 64 << 20,

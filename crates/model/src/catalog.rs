@@ -10,7 +10,7 @@ use crate::{BundleId, ModuleId, Money, ToolId, UserId, words};
 /// How long a tool's server may take for a call, where that is set for the tool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Timeouts {
-    /// To the first byte of its answer.
+    /// To the first byte of its answer, connecting included.
     pub first_byte: Option<Duration>,
     /// To the last.
     pub total: Option<Duration>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
+use control::modules::tokens::Way;
 use control::modules::{self, Discovery, ModuleLine, NewModule, connections};
 use model::catalog::Timeouts;
 use model::{Currency, Money};
@@ -14,6 +15,7 @@ use super::answer::Answer;
 use super::{Desk, secret};
 use crate::Failure;
 use crate::discovery::{Discoverer, definitions, passed_over};
+use crate::plugs;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -78,7 +80,7 @@ pub(super) enum Verb {
         /// Seconds to the end of the answer; not given: as everywhere.
         #[arg(long, value_name = "SECONDS")]
         total: Option<u64>,
-        /// Seconds until the answer begins; not given: no time of its own.
+        /// Seconds until the answer begins, connecting included; not given: no time of its own.
         #[arg(long, value_name = "SECONDS")]
         first_byte: Option<u64>,
     },
@@ -262,7 +264,7 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
         Verb::Connection(ConnectionVerb::Set { module, authorization_file }) => {
             let authorization = secret::read(&authorization_file)?;
             let line = modules::find(control, &actor, &module).await?;
-            let id = connections::set(control, &actor, line.view.id, &authorization).await?;
+            let id = connections::set(control, &actor, &way_out(desk)?, line.view.id, &authorization).await?;
             Ok(Answer::said(
                 format!("{} is presented another secret from the next call on.", line.view.title),
                 json!({ "id": id, "module": module }),
@@ -270,7 +272,7 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
         }
         Verb::Connection(ConnectionVerb::Revoke { module }) => {
             let line = modules::find(control, &actor, &module).await?;
-            connections::revoke(control, &actor, line.view.id).await?;
+            connections::revoke(control, &actor, &way_out(desk)?, line.view.id).await?;
             Ok(Answer::said(
                 format!(
                     "{} is presented nothing any more; calls that need a secret there will fail.",
@@ -280,6 +282,11 @@ pub(super) async fn run(desk: &Desk, verb: Verb) -> Result<Answer, Failure> {
             ))
         }
     }
+}
+
+/// Where what was given is given back, a tenant's server has said: that reaches no further than calls do.
+fn way_out(desk: &Desk) -> Result<Way, Failure> {
+    Ok(plugs::way_out(&desk.config.gateway)?)
 }
 
 fn discoverer(desk: &Desk) -> Result<Discoverer, Failure> {

@@ -6,6 +6,7 @@ mod source;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -274,6 +275,7 @@ impl Config {
             list_page: source.one("gateway.list_page", parse::number(1, 10_000))?,
             list_ttl: source.one("gateway.list_ttl", parse::duration)?,
             allowed_upstream_networks: source.list("network.allowed_upstream_networks", parse::network)?,
+            names: Arc::new(gateway::seams::SystemNames),
             connect_timeout: source.one("gateway.connect_timeout", parse::duration)?,
             upstream_timeout: source.one("gateway.upstream_timeout", parse::duration)?,
             max_upstream_bytes: source.one("gateway.max_upstream", parse::size)?,

@@ -347,7 +347,10 @@ fn timeouts(visit: &Visit, links: &Links, tool: &ToolPage, form: &Form) -> AnyVi
     let is_native = tool.module.kind == ModuleKind::Native;
     let mut said = format!("To the end of its answer: {}.", is(set.total, "as everywhere"));
     if !is_native {
-        said.push_str(&format!(" Until it begins: {}.", is(set.first_byte, "no time of its own")));
+        said.push_str(&format!(
+            " Until it begins, connecting included: {}.",
+            is(set.first_byte, "no time of its own")
+        ));
     }
     let change = visit.may(Deed::ChangeCatalog).then(|| {
         let to = links.tool_to(&tool.module.name, &tool.detail.view.name, "timeouts");

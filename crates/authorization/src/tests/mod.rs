@@ -2,6 +2,7 @@
 
 mod challenges;
 mod registering;
+mod revoking;
 mod tokens;
 mod ways;
 
@@ -169,6 +170,7 @@ fn futures_are_send() {
         let _ = crate::register(reach, server, application, None, None, at(0)).await;
         let _ = crate::redeem(reach, at(0), pending, crate::Returned::default()).await;
         let _ = grant.refresh(reach, at(0)).await;
+        let _ = grant.revoke(reach).await;
     }
     fn boxed<'a>(
         reach: Reach<'a>,

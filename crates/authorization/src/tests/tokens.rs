@@ -11,7 +11,7 @@ use url::Url;
 use super::{ISSUER, MCP, METADATA, Net, ambient, application, at, metadata_with};
 use crate::{Access, Error, Given, Pending, Returned, Scopes, begin, discover, redeem, register};
 
-const TOKEN: &str = "https://as.example.com/token";
+pub(super) const TOKEN: &str = "https://as.example.com/token";
 
 async fn begun(net: &Net, given: Option<&Given>, scopes: &str) -> (HashMap<String, String>, Pending) {
     let found = discover(net.reach(), MCP, None, None).await.unwrap();
@@ -27,8 +27,12 @@ fn returned(parameters: &[(&str, &str)]) -> Returned {
     Returned::read(Url::parse_with_params("https://x.example", parameters).unwrap().query().unwrap())
 }
 
-async fn granted(net: &Net, scopes: &str) -> Result<Access, Error> {
-    let (sent, pending) = begun(net, None, scopes).await;
+pub(super) async fn granted(net: &Net, scopes: &str) -> Result<Access, Error> {
+    granted_as(net, None, scopes).await
+}
+
+pub(super) async fn granted_as(net: &Net, given: Option<&Given>, scopes: &str) -> Result<Access, Error> {
+    let (sent, pending) = begun(net, given, scopes).await;
     redeem(
         net.reach(),
         at(0),

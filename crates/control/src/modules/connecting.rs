@@ -11,7 +11,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::tokens::{self, Way};
-use super::{connections, drafts, one};
+use super::{connections, drafts, one, revoking};
 use crate::actor::Actor;
 use crate::authority::Deed;
 use crate::tx::TenantTx;
@@ -253,7 +253,7 @@ pub async fn come_back(
                 return Err(why.into());
             }
         };
-        connect(control, actor, target, &access, &url).await?;
+        connect(control, actor, way, target, &access, &url).await?;
         // It is connected, whatever becomes of this: then it is only registered once more.
         if let Err(error) = keep(control, actor, &access.client).await {
             let error = &error as &dyn std::error::Error;
@@ -309,6 +309,7 @@ async fn take(
 async fn connect(
     control: &Control,
     actor: &Actor,
+    way: &Way,
     target: Target,
     access: &Access,
     url: &str,
@@ -321,7 +322,7 @@ async fn connect(
             let was = connections::end(&mut tx, module.id).await?;
             tokens::insert(control, &mut tx, &keys, &module, access).await?;
             tx.commit().await?;
-            control.forget(actor.tenant(), was);
+            revoking::ended(control, way, actor.tenant(), was);
         }
         Target::Draft(draft) => {
             let sealed =

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::one;
 use super::renewal::Renewal;
+use super::revoking::{self, Ended};
 use super::tokens::{self, Way};
 use crate::authority::Deed;
 use crate::tx::TenantTx;
@@ -29,7 +30,7 @@ pub(crate) struct Opened {
     held: RwLock<HashMap<(TenantId, ConnectionId), Held>>,
     /// Those whose tokens are, or were, renewed on this node.
     renewals: Mutex<HashMap<ConnectionId, Arc<Renewal>>>,
-    /// Renewals that have begun.
+    /// Renewals that have begun, and what is being given back.
     pub(super) renewing: TaskTracker,
 }
 
@@ -71,10 +72,11 @@ impl Opened {
     const MOST: usize = 10_000;
 }
 
-/// Sets what we present to a module, instead of what was set before.
+/// Sets what we present to a module, instead of what was set before. A token that was is given back by `way`; nobody waits for that.
 pub async fn set(
     control: &Control,
     actor: &Actor,
+    way: &Way,
     module: ModuleId,
     authorization: &SecretString,
 ) -> Result<ConnectionId, Error> {
@@ -91,24 +93,24 @@ pub async fn set(
     let was = end(&mut tx, module.id).await?;
     let id = insert(control, &mut tx, &keys, &module, authorization).await?;
     tx.commit().await?;
-    control.forget(actor.tenant(), was);
+    revoking::ended(control, way, actor.tenant(), was);
     Ok(id)
 }
 
-/// Ends what we present to a module: from then on, nothing.
+/// Ends what we present to a module: from then on, nothing. A token is given back by `way`; nobody waits for that.
 ///
 /// # Errors
 /// When nothing was presented.
-pub async fn revoke(control: &Control, actor: &Actor, module: ModuleId) -> Result<(), Error> {
+pub async fn revoke(control: &Control, actor: &Actor, way: &Way, module: ModuleId) -> Result<(), Error> {
     let mut tx = actor.change(control, Deed::ChangeCatalog, "module").await?;
     let module = one(&mut tx, module).await?;
     let was = end(&mut tx, module.id).await?;
-    let Some(id) = was else {
+    let Some(id) = was.as_ref().map(|was| was.connection) else {
         return Err(Error::not_found(format!("connection of module “{}”", module.title)));
     };
     tx.audit("connection.revoke", "connection", id, &module.title, json!({})).await?;
     tx.commit().await?;
-    control.forget(actor.tenant(), was);
+    revoking::ended(control, way, actor.tenant(), was);
     Ok(())
 }
 
@@ -259,8 +261,9 @@ pub(super) async fn of_module(tx: &mut TenantTx, module: ModuleId) -> Result<Opt
     Ok(id.map(Into::into))
 }
 
-/// Ends the connection of a module that is presented now, if there is one. Of its token nothing is kept: there is no use for it any more.
-pub(super) async fn end(tx: &mut TenantTx, module: ModuleId) -> Result<Option<ConnectionId>, Error> {
+/// Ends the connection of a module that is presented now, if there is one. Of its token nothing is kept but what is returned, to be
+/// given back.
+pub(super) async fn end(tx: &mut TenantTx, module: ModuleId) -> Result<Option<Ended>, Error> {
     let (tenant, now) = (tx.tenant_uuid(), tx.now());
     let ended = sqlx::query_scalar!(
         "UPDATE connections SET revoked_at = $3 WHERE tenant_id = $1 AND module_id = $2 AND revoked_at IS NULL RETURNING id",
@@ -271,8 +274,12 @@ pub(super) async fn end(tx: &mut TenantTx, module: ModuleId) -> Result<Option<Co
     .fetch_optional(tx.conn())
     .await?;
     let Some(ended) = ended else { return Ok(None) };
-    sqlx::query!("DELETE FROM connection_tokens WHERE tenant_id = $1 AND connection_id = $2", tenant, ended)
-        .execute(tx.conn())
-        .await?;
-    Ok(Some(ended.into()))
+    let token = sqlx::query_scalar!(
+        "DELETE FROM connection_tokens WHERE tenant_id = $1 AND connection_id = $2 RETURNING sealed",
+        tenant,
+        ended,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(Some(Ended { connection: ended.into(), token }))
 }

@@ -9,6 +9,7 @@ pub mod drafts;
 mod overview;
 mod pages;
 mod renewal;
+mod revoking;
 mod store;
 mod suspicion;
 pub mod tokens;

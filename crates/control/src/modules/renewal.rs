@@ -8,6 +8,7 @@ use model::{ConnectionId, TenantId, Timestamp};
 use secrecy::SecretString;
 
 use super::connections::Held;
+use super::revoking;
 use super::tokens::{self, Row, Way, end, must_connect, row};
 use crate::vault::About;
 use crate::{Actor, Control, Error};
@@ -171,6 +172,10 @@ async fn in_turn(
             }
             if written? {
                 return Ok(held.secret);
+            }
+            if row(control, tenant, connection).await?.is_none() {
+                // It was disconnected meanwhile: what was given back is what this came instead of.
+                revoking::given(control, way, tenant, connection, access);
             }
         }
         Err(error) if error.is_over() => {

@@ -1,6 +1,6 @@
 //! Modules and tools: added, approved, drifting, withdrawn, priced; connections; built-in modules.
 
-use crate::issuer::presented;
+use crate::issuer::{nowhere, presented};
 use crate::outside::{audit, epoch, invalid, not_there, refused, with_role};
 use control::modules::{self, Added, Discovery, NewModule, connections};
 use model::catalog::{ToolStanding, ToolView};
@@ -227,7 +227,9 @@ async fn what_we_present_is_sealed_replaced_and_revoked() {
     let opened = presented(control, tenant, first).await.unwrap();
     assert_eq!(opened.expose_secret(), "Bearer first-secret");
 
-    let second = connections::set(control, operator, module, &secret("Bearer second-secret")).await.unwrap();
+    let second = connections::set(control, operator, &nowhere(), module, &secret("Bearer second-secret"))
+        .await
+        .unwrap();
     assert_eq!(connection().await, Some(second));
     not_there(presented(control, tenant, first).await);
     // Another server, with nothing in memory, opens it from the row.
@@ -241,12 +243,15 @@ async fn what_we_present_is_sealed_replaced_and_revoked() {
 
     let (other, theirs) = world.another_tenant("other").await;
     not_there(presented(control, other.tenant, second).await);
-    not_there(connections::revoke(control, &theirs, module).await);
-    connections::revoke(control, operator, module).await.unwrap();
+    not_there(connections::revoke(control, &theirs, &nowhere(), module).await);
+    connections::revoke(control, operator, &nowhere(), module).await.unwrap();
     assert_eq!(connection().await, None);
     not_there(presented(control, tenant, second).await);
-    not_there(connections::revoke(control, operator, module).await);
-    assert_eq!(invalid(connections::set(control, operator, module, &secret(" x")).await), "authorization");
+    not_there(connections::revoke(control, operator, &nowhere(), module).await);
+    assert_eq!(
+        invalid(connections::set(control, operator, &nowhere(), module, &secret(" x")).await),
+        "authorization"
+    );
     let said = audit(&world).await.join("\n");
     assert!(said.contains("connection.set: Drive") && said.contains("connection.revoke: Drive"), "{said}");
     assert!(!said.contains("secret"));
@@ -309,7 +314,7 @@ async fn the_catalog_is_read_by_members_and_changed_by_admins() {
     not_there(modules::withdraw_tool(control, &member, read).await);
     not_there(modules::switch_off(control, &member, module).await);
     not_there(modules::set_price(control, &member, read, Money::zero(Currency::EUR)).await);
-    not_there(connections::set(control, &member, module, &"Bearer x".to_owned().into()).await);
+    not_there(connections::set(control, &member, &nowhere(), module, &"Bearer x".to_owned().into()).await);
     not_there(modules::enable_native(control, &member, "crm", None).await);
     let admin = with_role(&world, "Adam", Role::Admin).await;
     modules::approve_tool(control, &admin, read, None).await.unwrap();

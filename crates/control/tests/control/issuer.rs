@@ -21,7 +21,6 @@ pub const MCP: &str = "https://drive.example/mcp";
 pub const ISSUER: &str = "https://as.example";
 
 /// Gives a token for each code and each refresh token, and a new refresh token with it.
-#[derive(Default)]
 pub struct Issuer {
     given: AtomicU64,
     registered: AtomicU64,
@@ -35,6 +34,26 @@ pub struct Issuer {
     pub lifetime: Mutex<Option<u64>>,
     /// Whether it gives nothing to renew with.
     pub once: Mutex<bool>,
+    /// What was given back to it, or was to be.
+    pub revoked: Mutex<Vec<HashMap<String, String>>>,
+    /// The status with which it answers that.
+    pub revokes: Mutex<u16>,
+}
+
+impl Default for Issuer {
+    fn default() -> Self {
+        Self {
+            given: AtomicU64::default(),
+            registered: AtomicU64::default(),
+            asked: Mutex::default(),
+            answer: Mutex::default(),
+            pause: Mutex::default(),
+            lifetime: Mutex::default(),
+            once: Mutex::default(),
+            revoked: Mutex::default(),
+            revokes: Mutex::new(200),
+        }
+    }
 }
 
 #[async_trait]
@@ -49,6 +68,7 @@ impl Fetch for Issuer {
                 200,
                 json!({"issuer": ISSUER, "authorization_endpoint": "https://as.example/authorize",
                     "token_endpoint": "https://as.example/token", "registration_endpoint": "https://as.example/register",
+                    "revocation_endpoint": "https://as.example/revoke",
                     "code_challenge_methods_supported": ["S256"], "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"]}),
             ),
             "https://as.example/register" => {
@@ -68,6 +88,13 @@ impl Fetch for Issuer {
                 }
                 self.answer.lock().clone().unwrap_or((200, token))
             }
+            "https://as.example/revoke" => {
+                let form = url::form_urlencoded::parse(request.body()).into_owned().collect();
+                self.revoked.lock().push(form);
+                let pause = *self.pause.lock();
+                tokio::time::sleep(pause).await;
+                (*self.revokes.lock(), Value::Null)
+            }
             _ => (404, Value::Null),
         };
         let response = Response::builder().status(status).header("content-type", "application/json");
@@ -78,6 +105,11 @@ impl Fetch for Issuer {
 /// The way to it.
 pub fn way(issuer: &Arc<Issuer>) -> Way {
     Way { fetch: Arc::<Issuer>::clone(issuer), loopback: false }
+}
+
+/// Leads to one that nobody asks anything.
+pub fn nowhere() -> Way {
+    way(&Arc::default())
 }
 
 /// What we say of ourselves.

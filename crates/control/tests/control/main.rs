@@ -39,4 +39,5 @@ mod settings;
 mod sign_in;
 mod tokens;
 mod tokens_renewed;
+mod tokens_revoked;
 mod who_may;

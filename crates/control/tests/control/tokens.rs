@@ -212,7 +212,7 @@ async fn a_module_is_connected_and_what_was_given_is_sealed() {
     assert_eq!(scene.connect(None).await.client, "client-1");
     assert_eq!(scene.presented(scene.connection().await.unwrap()).await, "Bearer token-2");
     not_there(scene.present(&scene.world.control, connection).await.map(|_| ()));
-    connections::revoke(&scene.world.control, &scene.olga, scene.module).await.unwrap();
+    connections::revoke(&scene.world.control, &scene.olga, &way(&scene.issuer), scene.module).await.unwrap();
     assert_eq!(scene.view().await, None);
     let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM connection_tokens")
         .fetch_one(&mut scene.world.database.owner().await)
@@ -463,7 +463,9 @@ async fn a_fixed_secret_that_is_refused_is_one() {
     let scene = Scene::new().await;
     let secret = SecretString::from("Bearer fixed".to_owned());
     let connection =
-        connections::set(&scene.world.control, &scene.olga, scene.module, &secret).await.unwrap();
+        connections::set(&scene.world.control, &scene.olga, &way(&scene.issuer), scene.module, &secret)
+            .await
+            .unwrap();
     assert_eq!(scene.refused(connection, "Bearer fixed", invalid_token()).await.unwrap(), None);
     assert_eq!((scene.presented(connection).await.as_str(), scene.view().await), ("Bearer fixed", None));
 }

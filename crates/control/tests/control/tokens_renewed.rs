@@ -91,6 +91,10 @@ async fn what_was_disconnected_meanwhile_is_not_presented() {
     let (scene, connection) = Scene::over(None).await;
     let gone = "DELETE FROM connection_tokens";
     assert!(matches!(scene.meanwhile(connection, gone).await, Err(control::Error::NotFound { .. })));
+    // Nor is it kept: it goes back to where it came from.
+    tokens::settled(&scene.world.control).await;
+    let given_back: Vec<_> = scene.issuer.revoked.lock().iter().map(|form| form["token"].clone()).collect();
+    assert_eq!(given_back, ["refresh-2"]);
 }
 
 #[tokio::test]

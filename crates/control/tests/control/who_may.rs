@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::issuer::nowhere;
 use crate::outside::{signed_in, user};
 use control::access::{self, Subject, Wanted};
 use control::activity::{self, Filter, Page};
@@ -198,9 +199,9 @@ async fn tried(world: &TestWorld, actor: &Actor) -> Vec<(&'static str, bool)> {
     attempt!("tool.approve all", modules::approve_all(control, actor, module));
     attempt!("tool.withdraw", modules::withdraw_tool(control, actor, tool));
     attempt!("tool.set_price", modules::set_price(control, actor, tool, Money::zero(Currency::EUR)));
-    attempt!("connection.set", connections::set(control, actor, module, &secret));
-    connections::set(control, operator, module, &secret).await.unwrap();
-    attempt!("connection.revoke", connections::revoke(control, actor, module));
+    attempt!("connection.set", connections::set(control, actor, &nowhere(), module, &secret));
+    connections::set(control, operator, &nowhere(), module, &secret).await.unwrap();
+    attempt!("connection.revoke", connections::revoke(control, actor, &nowhere(), module));
     attempt!("grant.list", grants::list(control, actor));
     attempt!("grant.give", grants::give(control, actor, &permission, Grantee::Agent(agent), None));
     grants::give(control, operator, &permission, Grantee::Agent(agent), None).await.ok();

@@ -78,8 +78,8 @@ async fn use_all(url: &str) -> Result<(), String> {
     let context: Value = serde_json::from_str(&context).unwrap_or_default();
     let ambient = Ambient::new(Arc::new(SetClock::default()), Arc::new(CountedEntropy::from(1 << 32)));
     let admin = Arc::new(Admin::new(url, ambient, &context));
+    admin.goes_out_by(gateway::fetch(&settings).map_err(|error| error.to_string())?);
     let world = World::presenting(url, settings, admin.clone(), 0).await;
-    admin.goes_out_by(world.gateway.fetch());
     let found = found_out(&world, &admin, url).await?;
     println!(
         "{} {} speaks {} and offers {}",

@@ -162,7 +162,7 @@ pub(super) enum Why {
 /// Has a decided call written down.
 pub(super) async fn admit(house: &Arc<House>, limited: Limited) -> Admission {
     // Unless it is admitted, it gives back what it has taken of limits.
-    let Limited { decided, taken, noted } = limited;
+    let Limited { decided, taken, reached, noted } = limited;
     let entry = entry(house, &decided);
     let unsettled = Unsettled::new(house, &entry, &decided);
     let deadline = decided.received.deadline();
@@ -181,6 +181,10 @@ pub(super) async fn admit(house: &Arc<House>, limited: Limited) -> Admission {
             },
             Ruling::Refused { refusal, voice, retry_after, .. } => {
                 unsettled.log_refusal(&refusal.reason);
+                // What is decided again may be refused again: it counts once.
+                if let Some((scope, per)) = reached {
+                    house.plugs.limits.reached(scope, per);
+                }
                 if let Some(noted) = noted {
                     noted.recorded();
                 }

@@ -90,6 +90,8 @@ impl Limits for Shared {
         let drawn = draws.into_iter().map(draw).collect();
         if self.mute.load(Ordering::SeqCst) { Err(NotDrawn::InDoubt) } else { Ok(drawn) }
     }
+
+    fn reached(&self, _: Scope, _: Per) {}
 }
 
 /// An agent that may call one tool, which these limits count.

@@ -20,6 +20,7 @@ use tower_service::Service;
 
 use super::address::AddressRule;
 use super::sending::Outgoing;
+use crate::seams::Names;
 
 /// How long an unused connection is kept. Less than the 5 s after which Node.js closes its side: a call that is
 /// sent into a closing connection is lost, and calls are not sent twice.
@@ -54,10 +55,11 @@ pub(crate) struct ConnectTimedOut;
 /// Builds the client. Fails only where the cryptography that is built in offers no version of TLS.
 pub(crate) fn client(
     rule: &AddressRule,
+    names: Arc<dyn Names>,
     connect_timeout: Duration,
     idle_connections: usize,
 ) -> Result<HttpClient, rustls::Error> {
-    let mut tcp = HttpConnector::new_with_resolver(Resolver { rule: rule.clone() });
+    let mut tcp = HttpConnector::new_with_resolver(Resolver { rule: rule.clone(), names });
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     let connector = HttpsConnectorBuilder::new()
@@ -74,10 +76,12 @@ pub(crate) fn client(
         .build(Timed { connector, timeout: connect_timeout }))
 }
 
-/// Finds the addresses of a name, and keeps those that the rule permits.
+/// Finds the addresses of a name, and keeps those that the rule permits. Only they are connected to, and nobody looks the name up
+/// once more in between: it may mean something else by then.
 #[derive(Clone)]
 pub(crate) struct Resolver {
     rule: AddressRule,
+    names: Arc<dyn Names>,
 }
 
 impl Service<Name> for Resolver {
@@ -90,14 +94,16 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let rule = self.rule.clone();
+        let (rule, names) = (self.rule.clone(), Arc::clone(&self.names));
         Box::pin(async move {
             let unknown = || UnknownHost { host: name.as_str().to_owned() };
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| unknown())?.collect();
-            let first = found.first().ok_or_else(unknown)?.ip();
-            let permitted: Vec<SocketAddr> =
-                found.into_iter().filter(|address| rule.permits(address.ip())).collect();
+            let found = names.addresses(name.as_str()).await.map_err(|_| unknown())?;
+            let first = *found.first().ok_or_else(unknown)?;
+            let permitted: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|address| rule.permits(*address))
+                .map(|address| SocketAddr::new(address, 0))
+                .collect();
             if permitted.is_empty() {
                 return Err(AddressRefused { host: name.as_str().to_owned(), address: first }.into());
             }

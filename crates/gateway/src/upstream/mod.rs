@@ -168,7 +168,7 @@ pub(crate) struct Outbound<'a> {
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) sending: &'a Sending,
     pub(crate) deadline: Instant,
-    /// How long its server may take until it begins to answer.
+    /// How long its server may take until it begins to answer, connecting to it included.
     pub(crate) first_byte: Option<Duration>,
     /// It has less time than calls have elsewhere, so that it says nothing of its server when that is over.
     pub(crate) is_hurried: bool,
@@ -187,7 +187,12 @@ impl Upstreams {
     pub(crate) fn new(settings: &Settings) -> Result<Self, rustls::Error> {
         let rule = AddressRule::new(&settings.allowed_upstream_networks);
         Ok(Self {
-            http: client::client(&rule, settings.connect_timeout, settings.upstream_concurrency)?,
+            http: client::client(
+                &rule,
+                Arc::clone(&settings.names),
+                settings.connect_timeout,
+                settings.upstream_concurrency,
+            )?,
             timeout: settings.upstream_timeout,
             wait: settings.upstream_wait,
             places: settings.upstream_concurrency,

@@ -2,13 +2,11 @@
 //! is an entry of `inputRequests` in a result (Multi Round-Trip Requests). What is asked is alike, but for how it is named.
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::envelope::{object, present, text_of};
-use super::input::Kind;
-use super::members::{members, saying, without};
+use super::input::{self, Kind, Request};
+use super::members::{saying, without};
 use super::reply::write_string;
 
 /// One thing that is asked for.
@@ -21,54 +19,23 @@ pub(crate) struct Asked {
     pub(crate) params: Option<Bytes>,
 }
 
-#[derive(Deserialize)]
-struct InputRequests<'b> {
-    #[serde(borrow, default, deserialize_with = "present", rename = "inputRequests")]
-    requests: Option<&'b RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Request<'b> {
-    #[serde(borrow)]
-    method: Option<&'b RawValue>,
-    #[serde(borrow)]
-    params: Option<&'b RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-struct Moded<'b> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    mode: Option<&'b RawValue>,
-}
-
 /// What an `input_required` result asks for, as a client of the `initialize` era is asked for it. None: it is none that
 /// [`super::questions`] takes. `id` names an address to be opened, which has no name since 2026-07-28.
 pub(crate) fn as_requests(result: &[u8], mut id: impl FnMut() -> Uuid) -> Option<Vec<Asked>> {
-    let read: InputRequests<'_> = serde_json::from_slice(result).ok()?;
-    let requests = match read.requests {
-        None => Vec::new(),
-        Some(requests) => members(requests.get().as_bytes())?,
-    };
-    let asked = requests.into_iter().map(|(key, request)| {
-        let request: Request<'_> = object(request)?;
-        let kind = Kind::of(&request.method.and_then(text_of)?)?;
-        let params = request.params.map(|params| params.get().as_bytes());
+    let (requests, _) = input::read(result).ok()?;
+    let asked = requests.into_iter().map(|Request { key, kind, wants, params }| {
+        let params = params.map(|params| params.get().as_bytes());
         let params = match (kind, params) {
-            (Kind::Elicitation, Some(params)) => Some(elicitation(params, &mut id)?),
+            (Kind::Elicitation, Some(params)) if wants.url => {
+                Some(saying(params, &[("elicitationId", &format!("\"{}\"", id()))])?)
+            }
+            // Revisions before 2025-11-25 have no other word for a form than none.
+            (Kind::Elicitation, Some(params)) => Some(without(params, &["mode"])?),
             (_, params) => params.map(Bytes::copy_from_slice),
         };
         Some(Asked { key, kind, params })
     });
     asked.collect()
-}
-
-/// Without a mode it is a form, which revisions before 2025-11-25 have no other word for.
-fn elicitation(params: &[u8], id: &mut impl FnMut() -> Uuid) -> Option<Bytes> {
-    let moded: Moded<'_> = serde_json::from_slice(params).ok()?;
-    match moded.mode.and_then(text_of).as_deref() {
-        Some("url") => saying(params, &[("elicitationId", &format!("\"{}\"", id()))]),
-        _ => without(params, &["mode"]),
-    }
 }
 
 /// Requests of a server of the `initialize` era as an `input_required` result.

@@ -66,7 +66,7 @@ struct InputRequired<'b> {
 }
 
 #[derive(Deserialize)]
-struct Request<'b> {
+struct Entry<'b> {
     #[serde(borrow)]
     method: Option<&'b RawValue>,
     #[serde(borrow)]
@@ -83,71 +83,89 @@ struct Asking<'b> {
     tool_choice: Option<&'b RawValue>,
 }
 
+/// One entry of the `inputRequests` of a result.
+#[derive(Debug)]
+pub(super) struct Request<'b> {
+    pub(super) key: String,
+    pub(super) kind: Kind,
+    /// What the client must be able to do for it.
+    pub(super) wants: Capabilities,
+    /// As they came: an object, or none.
+    pub(super) params: Option<&'b RawValue>,
+}
+
 /// Reads a result of type `input_required`.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn questions(result: &[u8]) -> Result<Questions, &'static str> {
+    let (requests, state) = read(result)?;
+    let mut questions = Questions { state, ..Questions::default() };
+    for Request { key, kind, wants, .. } in requests {
+        questions.wants = questions.wants.and(wants);
+        questions.kinds.insert(key, kind);
+    }
+    Ok(questions)
+}
+
+/// The same with all that it asks for, in its order, and its `requestState`.
+pub(super) fn read(result: &[u8]) -> Result<(Vec<Request<'_>>, Option<String>), &'static str> {
     let read: InputRequired<'_> =
         serde_json::from_slice(result).map_err(|_| "it asks for input with a member twice")?;
     if read.requests.is_none() && read.state.is_none() {
         return Err("it asks for input without saying for what");
     }
-    let mut questions = Questions::default();
-    if let Some(state) = read.state {
-        let state = text_of(state).ok_or("its requestState is no string")?;
-        if state.len() > LONGEST_STATE {
-            return Err("its requestState has more than 64 KiB");
-        }
-        questions.state = Some(state.into_owned());
+    let state = read.state.map(|state| text_of(state).ok_or("its requestState is no string")).transpose()?;
+    if state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
+        return Err("its requestState has more than 64 KiB");
     }
-    let requests = match read.requests {
+    let entries = match read.requests {
         None => Vec::new(),
         Some(requests) => members(requests.get().as_bytes()).ok_or("its inputRequests are no object")?,
     };
-    if requests.len() > MOST {
+    if entries.len() > MOST {
         return Err("it asks for more than 32 things at once");
     }
-    for (key, request) in requests {
+    let mut requests: Vec<Request<'_>> = Vec::with_capacity(entries.len());
+    for (key, entry) in entries {
         if key.len() > LONGEST_KEY {
             return Err("a key of its inputRequests has more than 256 bytes");
         }
-        if request.get().len() > LARGEST_REQUEST {
+        if entry.get().len() > LARGEST_REQUEST {
             return Err("one of its inputRequests has more than 1 MiB");
         }
-        let (kind, wants) = question(request)?;
-        questions.wants = questions.wants.and(wants);
-        if questions.kinds.insert(key, kind).is_some() {
+        if requests.iter().any(|request| request.key == key) {
             return Err("a key of its inputRequests stands there twice");
         }
+        requests.push(request(key, entry)?);
     }
-    Ok(questions)
+    Ok((requests, state.map(Into::into)))
 }
 
-fn question(request: &RawValue) -> Result<(Kind, Capabilities), &'static str> {
-    let request: Request<'_> = object(request).ok_or("one of its inputRequests is no object")?;
-    let method = request.method.and_then(text_of).ok_or("one of its inputRequests has no method")?;
-    let asking: Asking<'_> = match request.params {
+fn request(key: String, entry: &RawValue) -> Result<Request<'_>, &'static str> {
+    let Entry { method, params } = object(entry).ok_or("one of its inputRequests is no object")?;
+    let method = method.and_then(text_of).ok_or("one of its inputRequests has no method")?;
+    let kind = Kind::of(&method).ok_or("one of its inputRequests has an unknown method")?;
+    let asking: Asking<'_> = match params {
         None => Asking::default(),
         Some(params) => object(params).ok_or("the params of one of its inputRequests cannot be read")?,
     };
     let none = Capabilities::default();
-    match &*method {
-        "elicitation/create" => match asking.mode.map(text_of) {
-            None => Ok((Kind::Elicitation, Capabilities { form: true, ..none })),
-            Some(Some(mode)) if mode == "form" => {
-                Ok((Kind::Elicitation, Capabilities { form: true, ..none }))
-            }
-            Some(Some(mode)) if mode == "url" => Ok((Kind::Elicitation, Capabilities { url: true, ..none })),
-            Some(_) => Err("one of its inputRequests is an elicitation of an unknown mode"),
+    let wants = match kind {
+        // Without a mode it is a form.
+        Kind::Elicitation => match asking.mode.map(text_of) {
+            None => Capabilities { form: true, ..none },
+            Some(Some(mode)) if mode == "form" => Capabilities { form: true, ..none },
+            Some(Some(mode)) if mode == "url" => Capabilities { url: true, ..none },
+            Some(_) => return Err("one of its inputRequests is an elicitation of an unknown mode"),
         },
-        "sampling/createMessage" => {
+        Kind::Sampling => {
             let tools = asking.tools.is_some() || asking.tool_choice.is_some();
-            Ok((Kind::Sampling, Capabilities { sampling: true, tools, ..none }))
+            Capabilities { sampling: true, tools, ..none }
         }
-        "roots/list" => Ok((Kind::Roots, Capabilities { roots: true, ..none })),
-        _ => Err("one of its inputRequests has an unknown method"),
-    }
+        Kind::Roots => Capabilities { roots: true, ..none },
+    };
+    Ok(Request { key, kind, wants, params })
 }
 
 #[derive(Deserialize)]
@@ -199,7 +217,7 @@ mod tests {
 
     use super::*;
 
-    fn read(result: &Value) -> Result<Questions, &'static str> {
+    fn asked(result: &Value) -> Result<Questions, &'static str> {
         questions(result.to_string().as_bytes())
     }
 
@@ -217,7 +235,7 @@ mod tests {
             (json!({"requestState": "s"}), json!({})),
             (json!({"inputRequests": {}}), json!({})),
         ] {
-            assert_eq!(read(&result).unwrap().wants.object(), wants, "{result}");
+            assert_eq!(asked(&result).unwrap().wants.object(), wants, "{result}");
         }
         for bad in [
             json!({}),
@@ -237,7 +255,7 @@ mod tests {
             ask("sampling/createMessage", json!({"text": "x".repeat((1 << 20) + 1024)})),
             json!({"inputRequests": (0..33).map(|n| (n.to_string(), json!({"method": "roots/list"}))).collect::<BTreeMap<_, _>>()}),
         ] {
-            assert!(read(&bad).is_err(), "{bad}");
+            assert!(asked(&bad).is_err(), "{bad}");
         }
         assert!(
             questions(br#"{"inputRequests":{"a":{"method":"roots/list"},"a":{"method":"roots/list"}}}"#)

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gateway::seams::{Directories, Ledger, Limits, MeterDraw, Metered, NotDrawn, Unavailable};
 use model::call::{Entry, Epoch, NotAdmitted, Receipt, Rejection, Settlement};
+use model::limit::{Per, Scope};
 use model::{McpId, TenantId};
 use parking_lot::Mutex;
 use policy::Directory;
@@ -188,6 +189,8 @@ impl Directories for MemoryDirectories {
 pub struct MemoryLimits {
     pub meters: Mutex<HashMap<(TenantId, Metered), Meter>>,
     pub broken: AtomicBool,
+    /// For which kinds calls were refused.
+    pub reached: Mutex<Vec<(Scope, Per)>>,
 }
 
 #[async_trait]
@@ -202,5 +205,9 @@ impl Limits for MemoryLimits {
             meter.draw(draw.allowance, draw.zone, at(0), draw.draw)
         };
         Ok(draws.into_iter().map(draw).collect())
+    }
+
+    fn reached(&self, scope: Scope, per: Per) {
+        self.reached.lock().push((scope, per));
     }
 }

@@ -52,6 +52,7 @@ async fn what_is_over_a_limit_reaches_no_server_and_is_told_when_to_try_again() 
     assert_eq!(denied.reason.as_ref().unwrap().code, ReasonCode::LimitReached);
     assert_eq!(denied.arguments, r#"{"a":1}"#);
     assert_eq!(error["call_id"], denied.id.to_string());
+    assert_eq!(*world.limits.reached.lock(), [(one_an_hour().scope, Per::Hour)], "it is counted");
     world.ledger.assert_balanced();
 }
 
@@ -74,8 +75,18 @@ async fn a_flood_of_refusals_is_one_call_on_record_and_a_count() {
     assert_eq!(world.call("crm.greet", json!({})).await.trouble(), "limit_reached");
     assert_eq!(world.ledger.entries.lock().len(), 3);
     assert_eq!(world.ledger.rejected(), vec![("limit_reached", 429); 50]);
+    assert_eq!(world.limits.reached.lock().len(), 52, "on record or not, each is counted");
     assert_eq!(world.ledger.rejections.lock()[0].credential, Some(id(CREDENTIAL + 1)));
     assert_eq!(upstream.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_decided_again_is_counted_once() {
+    let (world, _upstream) = limited().await;
+    world.call("up.echo", json!({})).await;
+    *world.ledger.mood.lock() = Mood::Expired(2);
+    assert_eq!(world.call("up.echo", json!({})).await.trouble(), "limit_reached");
+    assert_eq!(world.limits.reached.lock().len(), 1);
 }
 
 #[tokio::test]

@@ -1,14 +1,22 @@
 //! Tools whose servers are given a time of their own.
 
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use gateway::Settings;
+use gateway::seams::Names;
+use model::Money;
 use model::call::Outcome;
 use model::catalog::Timeouts;
 use serde_json::json;
 
+use crate::raw::{Answer, Raw};
 use crate::upstream::Upstream;
-use crate::world::{World, settings};
+use crate::world::{World, price, settings};
 
 /// So long that nobody waits for the end of it here.
 const LONG: Duration = Duration::from_secs(30);
@@ -100,4 +108,43 @@ async fn a_built_in_tool_has_its_time_too() {
         tools.for_each(|tool| tool.timeouts = timeouts);
     });
     assert!(took(&world, "crm.hang").await.1 < SOON);
+}
+
+/// Knows where everything is, until it is asked in vain.
+#[derive(Debug, Default)]
+struct Hangs(AtomicBool);
+
+#[async_trait]
+impl Names for Hangs {
+    async fn addresses(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        if self.0.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(vec![Ipv4Addr::LOCALHOST.into()])
+    }
+}
+
+#[tokio::test]
+async fn the_time_until_it_begins_holds_for_connecting_as_well() {
+    let result = r#"{"jsonrpc":"2.0","id":ID,"result":{"content":[]}}"#;
+    let raw = Raw::answering(Answer::closing("application/json", result.as_bytes())).await;
+    let names = Arc::new(Hangs::default());
+    let settings = Settings { connect_timeout: LONG, names: names.clone(), ..patient() };
+    let url = format!("http://tools.example.com:{}/mcp", raw.at.port());
+    let world = World::with(&url, settings).await;
+    world.change(|facts| {
+        let tool = facts.tools.iter_mut().find(|there| there.name == "echo").unwrap();
+        tool.timeouts = Timeouts { first_byte: Some(Duration::from_millis(150)), total: None };
+    });
+    assert_eq!(world.call("up.echo", json!({})).await.result()["content"], json!([]));
+    world.ledger.settlements.lock().clear();
+
+    // There is a session by now, and each of its requests needs a connection.
+    names.0.store(true, Ordering::SeqCst);
+    let (code, took_this) = took(&world, "up.echo").await;
+    assert_eq!(code, "upstream_timeout");
+    assert!(took_this < SOON, "{took_this:?}");
+    let settlement = world.ledger.settlement();
+    assert_eq!(settlement.outcome, Outcome::NotSent);
+    assert_eq!(settlement.charge, Money::zero(price().currency));
 }

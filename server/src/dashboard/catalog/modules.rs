@@ -270,7 +270,15 @@ pub(super) async fn connection(
 ) -> Result<Response, Refusal> {
     let there = to_change(&dashboard, &person, &module).await?;
     let secret = SecretString::from(typed.text("authorization").trim());
-    match connections::set(&dashboard.control, &person.actor, there.view.id, &secret).await {
+    match connections::set(
+        &dashboard.control,
+        &person.actor,
+        dashboard.discoverer.way(),
+        there.view.id,
+        &secret,
+    )
+    .await
+    {
         Ok(_) => {
             let sentence = format!("{} is presented this secret from the next call on.", there.view.title);
             done(&person, Notice::new(sentence), &person.links.module(&module)).await
@@ -299,7 +307,7 @@ pub(super) async fn revoke(
     Path(OneModule { module }): Path<OneModule>,
 ) -> Result<Response, Refusal> {
     let there = to_change(&dashboard, &person, &module).await?;
-    connections::revoke(&dashboard.control, &person.actor, there.view.id).await?;
+    connections::revoke(&dashboard.control, &person.actor, dashboard.discoverer.way(), there.view.id).await?;
     let sentence = format!("{} is presented nothing any more.", there.view.title);
     done(&person, Notice::new(sentence), &person.links.module(&module)).await
 }

@@ -134,7 +134,10 @@ async fn the_timeouts_of_a_tool_are_set_on_its_page() {
     let set = owner.post(&at, &[("timeouts", "yes"), ("total", " 120 "), ("first_byte", "10")]).await;
     assert_eq!((set.status, set.leads_to()), (StatusCode::SEE_OTHER, page));
     let said = owner.get(page).await.text;
-    assert!(said.contains("To the end of its answer: 120 s. Until it begins: 10 s."), "{said}");
+    assert!(
+        said.contains("To the end of its answer: 120 s. Until it begins, connecting included: 10 s."),
+        "{said}"
+    );
     assert!(said.contains("value=\"120\"") && said.contains("value=\"10\""));
     // What is wrong with the price is no business of these.
     let wrong = owner.post(&format!("{page}/price"), &[("price", "x")]).await;

@@ -92,7 +92,7 @@ impl Past {
                 metrics: Metrics::new(),
             }),
             ledger: gathered.clone(),
-            limits: Arc::new(plugs::Limits { control: control.clone() }),
+            limits: Arc::new(plugs::Limits { control: control.clone(), metrics: Metrics::new() }),
             connections: Arc::new(plugs::Connections::new(control.clone(), plugs::way_out(&settings)?)),
             catalog: Arc::new(plugs::Catalog { control: control.clone() }),
             native: Arc::new(plugs::NativeModules { control: control.clone() }),
