@@ -8,6 +8,9 @@ mod conduit;
 mod correspondence;
 mod edge;
 mod entrusted;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod inquiry;
 mod life;
