@@ -242,7 +242,7 @@ mod tests {
         metrics.rejection("malformed_json");
         metrics.directory_read("read");
         let all = |whose, what, each_agent| Scope { whose, what, each_agent };
-        let id = testkit::test_ambient().random_uuid();
+        let id = testkit::test_ambient(1).0.random_uuid();
         metrics.limit_reached(all(Whose::Everybody, OfWhat::Everything, false), Per::Month);
         metrics.limit_reached(all(Whose::Everybody, OfWhat::Module(id.into()), true), Per::Second);
         metrics.limit_reached(all(Whose::Unit(id.into()), OfWhat::Everything, true), Per::Minute);
