@@ -10,6 +10,7 @@ mod dependencies;
 mod dev;
 mod e2e;
 mod failure;
+mod fuzz;
 mod machine;
 mod progress;
 mod queries;
@@ -43,6 +44,8 @@ enum Command {
     Screenshots,
     /// Measure throughput and latency, optimized.
     Bench(bench::Arguments),
+    /// Fuzz what reads bytes from outside.
+    Fuzz(fuzz::Arguments),
     /// Record what the database says about the checked queries.
     Sqlx(queries::Arguments),
     /// Check licences, bans and sources of what we depend on.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::E2e(arguments) => e2e::command(&arguments),
         Command::Screenshots => e2e::screenshots(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Sqlx(arguments) => queries::record(&arguments),
         Command::Deny => dependencies::check(),
         Command::Ci => ci::run(),

@@ -9,6 +9,9 @@ mod confine;
 mod correspondence;
 mod edge;
 mod entrusted;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod inquiry;
 mod life;

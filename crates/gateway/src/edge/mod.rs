@@ -273,3 +273,21 @@ pub(crate) fn turn_away_refused(house: &House, caller: &Caller, presented: &Pres
     reject::record(house, tenant, reason.code.word(), answer.status, credential, presented.address);
     Some(answer)
 }
+
+/// Reads of headers what is read of them before the body is.
+#[cfg(fuzzing)]
+pub(crate) fn read_headers(headers: &HeaderMap) {
+    use crate::settings::{AddressHeader, Settings};
+
+    let _ = (visitor::key(headers), session(headers), Form::wanted(headers), reply::takes_events(headers));
+    visitor::origin_is_allowed(headers, &["https://inspector.example.com".to_owned()]);
+    for client_address in [AddressHeader::ForwardedFor, AddressHeader::FlyClientIp] {
+        let trusted_proxies = vec![ipnet::IpNet::from(std::net::IpAddr::from([10, 0, 0, 1]))];
+        let settings = Settings { client_address, trusted_proxies, ..Settings::default() };
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        head.headers = headers.clone();
+        let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 1));
+        head.extensions.insert(axum::extract::ConnectInfo(peer));
+        let _ = caller_address(&head, &settings);
+    }
+}

@@ -47,6 +47,8 @@ use self::address::AddressRule;
 use self::breaker::{Breaker, Patience};
 use self::client::HttpClient;
 pub use self::discover::{Discovered, DiscoveredTool, DiscoveryError, PassedOver, Progress};
+#[cfg(fuzzing)]
+pub(crate) use self::events::Events;
 pub(crate) use self::exchange::SESSION_HEADER;
 use self::exchange::{Listening, Peer};
 use self::lanes::{Lane, Lanes};
