@@ -213,7 +213,7 @@ async fn a_program_is_one_that_is_set_up_here() {
     let page = browser.post("/t/acme/catalog/new", &git).await;
     assert!(page.text.contains("a program is presented nothing"), "{}", page.text);
     let git: Vec<_> = git.into_iter().filter(|(field, _)| *field != "authorization").collect();
-    let draft = browser.post("/t/acme/catalog/new", &git).await.leads_to();
+    let draft = browser.post("/t/acme/catalog/new", &git).await.leads_to().to_owned();
     let page = answered(&mut browser, &draft).await;
     assert!(page.text.contains("it is not said whom programs run as"), "{}", page.text);
 }
