@@ -8,14 +8,14 @@ import { SubscribeRequestSchema, UnsubscribeRequestSchema } from '@modelcontextp
 
 import { beside, freePort, start } from './world.mjs';
 
-/** Starts `@modelcontextprotocol/server-everything` over streamable HTTP. */
-export async function everything() {
+/** Starts `@modelcontextprotocol/server-everything` over streamable HTTP, or over the older HTTP with SSE (`sse`). */
+export async function everything(transport = 'streamableHttp') {
   const port = await freePort();
   const script = beside('node_modules/@modelcontextprotocol/server-everything/dist/index.js');
   const begin = () =>
-    start(process.execPath, [script, 'streamableHttp'], {
+    start(process.execPath, [script, transport], {
       env: { PORT: String(port) },
-      isReady: (said) => said.includes('listening on port'),
+      isReady: (said) => /(listening|running) on port/.test(said),
     });
   let server = await begin();
   const stop = () => server.stop();
@@ -23,7 +23,7 @@ export async function everything() {
     await stop();
     server = await begin();
   };
-  return { url: `http://127.0.0.1:${port}/mcp`, stop, restart };
+  return { url: `http://127.0.0.1:${port}/${transport === 'sse' ? 'sse' : 'mcp'}`, stop, restart };
 }
 
 const NAMES = ['fine', 'hangs', 'garbage', 'html', 'half', 'redirects', 'fails', 'other-id', 'floods', 'closes', 'error'];

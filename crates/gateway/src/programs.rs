@@ -109,7 +109,7 @@ struct Run {
 /// Whether a program is used, for whoever needs its place.
 #[derive(Debug)]
 pub(crate) struct Use {
-    /// Since when it is not; none: it is.
+    /// Since when it is not called; none: it is.
     pub(crate) idle_since: Mutex<Option<Instant>>,
     pub(crate) stop: CancellationToken,
 }

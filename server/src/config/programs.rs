@@ -15,14 +15,19 @@ pub(super) fn read(source: &mut Source) -> Result<Programs, Wrong> {
     let mut known: BTreeMap<String, Program> = BTreeMap::new();
     for (name, command) in source.list("programs.known", program)? {
         if known.contains_key(&name) {
-            return Err(wrong(source, "programs.known", &name, "a list in which each name stands once"));
+            return Err(wrong(
+                source,
+                "programs.known",
+                format!("{name:?}"),
+                "a list in which each name stands once",
+            ));
         }
         known.insert(name, Program { command, environment: Vec::new() });
     }
     for (name, variable, value) in source.list("programs.environment", variable)? {
         let Some(program) = known.get_mut(&name) else {
             let wanted = "a list, each for a program that programs.known names";
-            return Err(wrong(source, "programs.environment", "…", wanted));
+            return Err(wrong(source, "programs.environment", "…".to_owned(), wanted));
         };
         program.environment.push((variable, value));
     }
@@ -37,7 +42,7 @@ pub(super) fn read(source: &mut Source) -> Result<Programs, Wrong> {
         }
         Some(RunAs::Range(first, last)) if last - first < processes - 1 => {
             let wanted = format!("at least as many numbers as programs.processes, which is {processes}");
-            return Err(wrong(source, USER, &format!("{first}-{last}"), &wanted));
+            return Err(wrong(source, USER, format!("\"{first}-{last}\""), &wanted));
         }
         _ => {}
     }
@@ -54,13 +59,8 @@ pub(super) fn read(source: &mut Source) -> Result<Programs, Wrong> {
     })
 }
 
-fn wrong(source: &Source, key: &str, value: &str, wanted: &str) -> Wrong {
-    Wrong::Value {
-        key: key.to_owned(),
-        value: format!("{value:?}"),
-        origin: source.origin(key),
-        wanted: wanted.to_owned(),
-    }
+fn wrong(source: &Source, key: &str, value: String, wanted: &str) -> Wrong {
+    Wrong::Value { key: key.to_owned(), value, origin: source.origin(key), wanted: wanted.to_owned() }
 }
 
 /// `name = /path/to/command and its arguments`.

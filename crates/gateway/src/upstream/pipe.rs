@@ -267,7 +267,6 @@ impl Desk {
             return bare(StatusCode::CONFLICT);
         }
         let (sender, receiver) = mpsc::channel(WAITING);
-        *self.use_of.idle_since.lock() = None;
         state.listeners.push(sender);
         stream(Piped::new(receiver, None))
     }
@@ -282,14 +281,12 @@ impl Desk {
             let since = {
                 let mut state = self.state.lock();
                 state.listeners.retain(|listener| !listener.is_closed());
-                let is_used = !state.waiting.is_empty() || !state.listeners.is_empty();
                 let mut since = self.use_of.idle_since.lock();
-                if is_used {
+                if !state.waiting.is_empty() {
                     *since = None;
-                    Instant::now()
-                } else {
-                    *since.get_or_insert_with(Instant::now)
                 }
+                let is_used = !state.waiting.is_empty() || !state.listeners.is_empty();
+                if is_used { Instant::now() } else { *since.get_or_insert_with(Instant::now) }
             };
             if since.elapsed() >= idle {
                 return;
@@ -310,7 +307,8 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let mut state = self.desk.state.lock();
         state.waiting.retain(|(id, _)| *id != self.id);
-        if state.waiting.is_empty() && state.listeners.is_empty() {
+        // Who only listens makes place for who calls.
+        if state.waiting.is_empty() {
             *self.desk.use_of.idle_since.lock() = Some(Instant::now());
         }
     }

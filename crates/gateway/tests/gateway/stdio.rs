@@ -279,3 +279,13 @@ async fn what_stands_in_the_way_is_said() {
         said("stdio:child", Programs { user, ..programs() }).await.contains("there is no user no-such-user")
     );
 }
+
+#[tokio::test]
+async fn who_only_listens_makes_place_for_who_calls() {
+    let programs = Programs { processes: 2, ..programs() };
+    let world = world(programs.clone()).await;
+    let session = world.open(json!({})).await;
+    let _listening = world.get(1, Some(&session)).await;
+    eventually("it is asked what it offers, and heard", || !world.catalog.0.lock().is_empty()).await;
+    call(&world, "").await;
+}

@@ -213,7 +213,12 @@ async fn a_program_is_one_that_is_set_up_here() {
         assert!(page.text.contains("There is no such program here; there is git"), "{}", page.text);
         assert!(page.text.contains(&format!("value=\"{url}\"")), "what was typed is kept");
     }
-    let (_, page) = asked(&mut browser, "stdio:git", "git").await;
+    let git = place("stdio:git", "git");
+    let page = browser.post("/t/acme/catalog/new", &git).await;
+    assert!(page.text.contains("a program is presented nothing"), "{}", page.text);
+    let git: Vec<_> = git.into_iter().filter(|(field, _)| *field != "authorization").collect();
+    let draft = browser.post("/t/acme/catalog/new", &git).await.leads_to().to_owned();
+    let page = answered(&mut browser, &draft).await;
     assert!(page.text.contains("it is not said whom programs run as"), "{}", page.text);
 }
 

@@ -102,7 +102,7 @@ impl Browser {
             site,
             origin: origin.to_owned(),
             machines_origin: "http://127.0.0.1:8081".to_owned(),
-            gateway: gateway::Settings::default(),
+            gateway: gateway::Settings { programs: local().programs, ..gateway::Settings::default() },
             discoverer: Discoverer::for_pages(&world.control, local()).unwrap(),
             calls: Arc::clone(&calls),
             work: TaskTracker::new(),
