@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (fuzz, out) = (root().join("crates/gateway/fuzz"), target().join("fuzz"));
     let host = host()?;
     let mut build = cargo();
-    build.args(["build", "--release", "--bins", "--target", &host]);
+    build.args(["build", "--release", "--locked", "--bins", "--target", &host]);
     build.arg("--manifest-path").arg(fuzz.join("Cargo.toml")).arg("--target-dir").arg(&out);
     // With a target named, what runs while it is compiled is not instrumented.
     build.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTED.join("\u{1f}")).env_remove("CARGO_INCREMENTAL");
