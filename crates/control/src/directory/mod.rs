@@ -25,6 +25,8 @@ use crate::{Control, Error};
 const BETWEEN_CHECKS: Duration = Duration::from_millis(25);
 /// While notifications cannot be heard, a snapshot is used this long before the epoch is asked for.
 const UNHEARD: Duration = Duration::from_secs(1);
+/// So often is it tried to read what was heard to have changed. A call that comes later tries as well.
+const TRIES: usize = 5;
 
 /// The snapshots of this node. Cheap to clone.
 #[derive(Clone)]
@@ -49,7 +51,7 @@ struct Slot {
     current: ArcSwapOption<Directory>,
     /// Held by the one who asks the database; says when that was last done.
     asking: Mutex<Option<Instant>>,
-    /// When the snapshot was last known to be the newest.
+    /// Until when at least the snapshot was the newest: when the last question began whose answer said so.
     confirmed: RwLock<Instant>,
     /// Tells those who wait that there is another snapshot.
     moved: watch::Sender<()>,
@@ -111,7 +113,7 @@ async fn read(control: &Control, slot: &Slot) -> Result<Arc<Directory>, Error> {
     let directory = Arc::new(directory);
     tracing::debug!(tenant = %slot.tenant, epoch = directory.epoch().number, took = ?began.elapsed(), "directory read");
     slot.current.store(Some(directory.clone()));
-    *slot.confirmed.write() = Instant::now();
+    *slot.confirmed.write() = began;
     slot.moved.send_replace(());
     Ok(directory)
 }
@@ -185,14 +187,30 @@ impl Directories {
         if let Some(directory) = slot.current.load_full().filter(|directory| directory.epoch() != seen) {
             return Ok(directory);
         }
+        self.ask(slot, &mut asked).await
+    }
+
+    /// Sees to it that the snapshot, if there is one, is of `since` or later. That it is another than the one before says
+    /// nothing of that: what is being read as a change is heard may be of before the change.
+    async fn catch_up(&self, slot: &Slot, since: Instant) -> Result<(), Error> {
+        let mut asked = slot.asking.lock().await;
+        if slot.current.load().is_none() || *slot.confirmed.read() >= since {
+            return Ok(());
+        }
+        self.ask(slot, &mut asked).await.map(drop)
+    }
+
+    /// Asks for the epoch, and reads the snapshot when it has moved.
+    async fn ask(&self, slot: &Slot, asked: &mut Option<Instant>) -> Result<Arc<Directory>, Error> {
         if let Some(last) = *asked {
             tokio::time::sleep_until(last + BETWEEN_CHECKS).await;
         }
+        let began = Instant::now();
         let epoch = store::epoch(&self.inner.control, slot.tenant).await?;
         *asked = Some(Instant::now());
         match slot.current.load_full() {
             Some(directory) if directory.epoch() == epoch => {
-                *slot.confirmed.write() = Instant::now();
+                *slot.confirmed.write() = began;
                 Ok(directory)
             }
             _ => read(&self.inner.control, slot).await,
@@ -271,11 +289,12 @@ impl Directories {
     }
 
     fn refresh(&self, slot: Arc<Slot>) {
-        let Some(held) = slot.current.load_full().map(|directory| directory.epoch()) else { return };
-        let directories = self.clone();
+        let (directories, heard) = (self.clone(), Instant::now());
         tokio::spawn(async move {
-            if let Err(error) = directories.newer_of(&slot, held).await {
-                tracing::warn!(tenant = %slot.tenant, %error, "a changed directory could not be read; asking again with the next call");
+            for _ in 0..TRIES {
+                let Err(error) = directories.catch_up(&slot, heard).await else { return };
+                tracing::warn!(tenant = %slot.tenant, %error, "a changed directory could not be read");
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
     }

@@ -93,9 +93,11 @@ async fn race(variant: Variant) -> Seen {
     // Two nodes on one database.
     let second = world.another_control().await;
     let mut nodes: Vec<(Control, Ledger, Directories)> = Vec::new();
+    let mut leases = Vec::new();
     for control in [world.control.clone(), second] {
-        let (ledger, _) = world.ledger(&control).await;
+        let (ledger, node) = world.ledger(&control).await;
         let directories = world.directories(&control);
+        leases.push(node);
         nodes.push((control, ledger, directories));
     }
 
@@ -143,6 +145,10 @@ async fn race(variant: Variant) -> Seen {
     };
     // A busy machine races for longer, not less.
     while began.elapsed() < LENGTH || (!enough(windows.len()) && began.elapsed() < LONGEST) {
+        // Which can be longer than a lease runs.
+        for node in &leases {
+            assert!(control::nodes::renew(&world.control, *node).await.unwrap(), "the lease ran out");
+        }
         let grant = control::grants::give(
             &world.control,
             &world.operator,
@@ -238,5 +244,33 @@ async fn who_waits_hears_of_a_revocation_on_every_node() {
     for waiting in waiting {
         let (seen, heard) = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
         assert_ne!(seen, heard);
+    }
+}
+
+/// A change that comes while the one before it is being read is as much heard as that one, though no call asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_of_changes_in_quick_succession_is_heard() {
+    let world = TestWorld::in_real_time().await;
+    let (agent, _) = world.agent("listener").await;
+    let directories = world.directories(&world.control);
+    let grantee = model::access::Grantee::Agent(agent);
+    let key = "notes:read".parse().unwrap();
+    let mcp_id = world.tenant.mcp_id;
+    directories.current(mcp_id).await.unwrap().unwrap();
+    for round in 0..40 {
+        let grant =
+            control::grants::give(&world.control, &world.operator, &key, grantee, None).await.unwrap();
+        // From before the reading has begun to after it is over.
+        tokio::time::sleep(Duration::from_micros(250 * round)).await;
+        control::grants::revoke(&world.control, &world.operator, grant).await.unwrap();
+        let last = control::directory::facts(&world.control, world.tenant.tenant).await.unwrap().epoch;
+        let heard = async {
+            while directories.current(mcp_id).await.unwrap().unwrap().epoch() != last {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), heard)
+            .await
+            .unwrap_or_else(|_| panic!("round {round}: the withdrawal was not heard"));
     }
 }
