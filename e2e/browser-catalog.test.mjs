@@ -188,7 +188,7 @@ test('what a server answered is fit for everybody, good or bad', async () => {
   const wrong = [];
   for (const [what, url] of [['failed', `${odd.url}/closed`], ['review', upstream.url]]) {
     await page.goto(`${CATALOG}/new`);
-    await fillIn(page, { url, title: `Everything to see, ${what}`, name: `${name}-${what}` });
+    await fillIn(page, { url, title: `Everything to see, ${what}`, name: `${name}-with-a-long-name-${what}` });
     await press(page, 'Ask it for its tools');
     await asked(page);
     wrong.push(...(await faults(page, `catalog-${what}`)));
@@ -197,6 +197,8 @@ test('what a server answered is fit for everybody, good or bad', async () => {
   await press(page, 'Add it, approve what is ticked');
   await page.getByRole('heading', { level: 1, name: 'Everything to see, review' }).waitFor();
   wrong.push(...(await faults(page, 'catalog-module')));
+  await page.goto(CATALOG);
+  wrong.push(...(await faults(page, 'catalog-of-long-names')));
   assert.deepEqual(wrong, []);
   await done(page);
 });
